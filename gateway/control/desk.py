@@ -1,0 +1,95 @@
+"""What every operator's action works with, and the one way to change configuration.
+
+A change is one transaction with its audit rows and one new config version; when it is committed the snapshot
+is read again and swapped whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+
+import msgspec
+
+from gateway.clock import Clock
+from gateway.control import snapshots
+from gateway.model.people import Actor
+from gateway.routing.snapshot import Backend, Snapshot
+from gateway.routing.state import RuntimeState
+from gateway.settings import Settings
+from gateway.store import audit, instance
+from gateway.store.database import Database, Tx
+from gateway.vault import Vault
+
+_NEVER_IN_AUDIT = frozenset({"sealed", "key_hash", "token_hash", "password_hash"})
+
+
+@dataclass(slots=True)
+class SnapshotCell:
+    """The one place that holds the snapshot in force."""
+
+    current: Snapshot
+
+    def __call__(self) -> Snapshot:
+        return self.current
+
+
+@dataclass(slots=True)
+class Change:
+    """A change in progress: use `tx` for its statements and `note` each row that it touches."""
+
+    tx: Tx
+    at: int
+    notes: list[tuple[str, str, str, object, object]] = field(default_factory=list)
+
+    def note(self, action: str, kind: str, object_id: str, before: object, after: object) -> None:
+        """One audit row. Rows are frozen dataclasses or None; secrets in them are left out."""
+        self.notes.append((action, kind, object_id, before, after))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`demo_origin` is where the built-in demo backend listens. `ask_models` asks a backend for its model names."""
+
+    db: Database
+    vault: Vault
+    snapshot: SnapshotCell
+    state: RuntimeState
+    clock: Clock
+    settings: Settings
+    demo_origin: str
+    ask_models: Callable[[Backend], Awaitable[list[str]]]
+
+    @contextlib.asynccontextmanager
+    async def change(self, actor: Actor) -> AsyncIterator[Change]:
+        """Commit together: what is done to `tx`, the audit rows and the config version. Then publish."""
+        async with self.db.write() as tx:
+            change = Change(tx, self.clock.wall_ms())
+            yield change
+            version = await instance.next_config_version(tx)
+            for action, kind, object_id, before, after in change.notes:
+                await audit.insert(
+                    tx,
+                    audit.Entry(change.at, actor, action, kind, object_id, shown(before), shown(after), version),
+                )
+            registry = await snapshots.read_registry(tx, self.demo_origin)
+        self.publish(snapshots.build(registry))
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Swap the snapshot. Two changes may get here in either order; the newer one stays."""
+        if snapshot.version >= self.snapshot.current.version:
+            self.snapshot.current = snapshot
+            self.state.forget_all_but(snapshot.backends)
+
+
+def shown(row: object) -> str | None:
+    """A row as JSON for the audit log, without hashes and ciphertexts."""
+    if row is None:
+        return None
+    if is_dataclass(row):
+        kept: Mapping[str, object] = {
+            item.name: getattr(row, item.name) for item in fields(row) if item.name not in _NEVER_IN_AUDIT
+        }
+        return msgspec.json.encode(kept).decode()
+    return msgspec.json.encode(row).decode()

@@ -1,0 +1,181 @@
+"""Every way a request or a start can be refused.
+
+    GatewayError
+    ├── BadInput                 400  the request cannot be understood
+    │   └── InvalidFields        400  named fields are wrong (a form answers 422 with them)
+    ├── NotAuthenticated         401  no credential, or not one of ours
+    ├── Forbidden                403  a known caller may not do this
+    ├── NotFound                 404  no such thing, or not for this caller
+    │   └── ModelNotFound        404  with the nearest names the caller may use
+    ├── MethodNotAllowed         405
+    ├── Conflict                 409  somebody changed it first, or it is in use
+    ├── Gone                     410  a one-use link that was used or is too old
+    ├── TooLarge                 413
+    ├── UnsupportedMedia         415
+    ├── Misdirected              421  the Host header names another site
+    ├── RateLimited              429  a limit of ours, or every backend rests
+    ├── UpstreamFailed           502  a provider failed
+    │   └── CredentialsExhausted 502  a provider refused our keys
+    ├── Unavailable              503  nothing can serve this now
+    └── DeadlineExceeded         504  no answer in time
+
+    StartError                        the program cannot start; its exit code says why
+    ├── ConfigurationFault       78   every fault of the settings at once
+    └── DataDirectoryInUse       73   another process holds the data directory
+
+Each answers in the caller's wire format in one place per format; `message` is safe to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class GatewayError(Exception):
+    """An answer that is not a success.
+
+    `status` is the HTTP status, `type` and `code` are the words of the OpenAI error object,
+    `retry_after` is in seconds and `retryable` becomes `x-should-retry` where it is known.
+    """
+
+    status = 500
+    type = "server_error"
+    code: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.param = param
+        self.retry_after = retry_after
+        self.retryable = retryable
+
+
+class BadInput(GatewayError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class InvalidFields(BadInput):
+    """`fields` maps the name of each wrong field to what is wrong with it."""
+
+    code = "invalid_fields"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        listing = "; ".join(f"{name}: {fault}" for name, fault in self.fields.items())
+        super().__init__(listing, param=next(iter(self.fields), None))
+
+
+class NotAuthenticated(GatewayError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(GatewayError):
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
+class NotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class Conflict(GatewayError):
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+
+
+class Gone(GatewayError):
+    status = 410
+    type = "invalid_request_error"
+    code = "gone"
+
+
+class TooLarge(GatewayError):
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class UnsupportedMedia(GatewayError):
+    status = 415
+    type = "invalid_request_error"
+    code = "unsupported_media_type"
+
+
+class Misdirected(GatewayError):
+    status = 421
+    type = "invalid_request_error"
+    code = "misdirected_request"
+
+
+class RateLimited(GatewayError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class UpstreamFailed(GatewayError):
+    status = 502
+    type = "upstream_error"
+    code = "upstream_error"
+
+
+class CredentialsExhausted(UpstreamFailed):
+    code = "upstream_credentials_exhausted"
+
+
+class Unavailable(GatewayError):
+    status = 503
+    type = "service_unavailable_error"
+    code = "service_unavailable"
+
+
+class DeadlineExceeded(GatewayError):
+    status = 504
+    type = "timeout_error"
+    code = "deadline_exceeded"
+
+
+class StartError(Exception):
+    """The program cannot start. `exit_code` follows sysexits.h."""
+
+    exit_code = 1
+
+
+class ConfigurationFault(StartError):
+    """`faults` lists everything that is wrong, so that one start shows it all."""
+
+    exit_code = 78
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class DataDirectoryInUse(StartError):
+    exit_code = 73

@@ -1,0 +1,102 @@
+"""What is written down of a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.model.registry import Price
+
+
+class CallStatus(StrEnum):
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class UsageSource(StrEnum):
+    """Where token counts come from: the provider said so, we guessed, or nothing was used."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. `input` excludes what was read from or written to a cache: counted once."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_creation: int = 0
+    reasoning: int = 0
+    source: UsageSource = UsageSource.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A backend that was considered and not asked. `seconds` until the reason ends, where it ends by itself."""
+
+    backend_id: str
+    backend: str
+    pool: str
+    reason: str
+    sentence: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one backend. Milliseconds count from the start of the call, `total_ms` from the attempt's.
+
+    `outcome` is `ok` or the reason it was left; `rest_ms` is the cooldown it caused.
+    """
+
+    number: int
+    backend_id: str
+    backend: str
+    pool: str
+    upstream_model: str
+    started_ms: int
+    headers_ms: int | None
+    first_output_ms: int | None
+    total_ms: int
+    outcome: str
+    status: int | None
+    error: str
+    rest_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One ledger row with its attempts. `cost_nano` None means that a used model has no price."""
+
+    id: str
+    started_at: int
+    api_key_id: str | None
+    api_key_name: str
+    api_format: str
+    path: str
+    asked_model: str
+    served_model: str
+    provider_id: str | None
+    provider: str
+    backend_id: str | None
+    backend: str
+    pool: str
+    is_stream: bool
+    status: CallStatus
+    code: int
+    error_code: str
+    error: str
+    usage: Usage
+    price: Price | None
+    cost_nano: int | None
+    total_ms: int
+    first_byte_ms: int | None
+    overhead_us: int
+    config_version: int
+    client_ip: str
+    attempts: tuple[Attempt, ...]
+    skips: tuple[Skip, ...]

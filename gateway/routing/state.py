@@ -1,0 +1,100 @@
+"""What changes while calls are served: buckets, rests, streaks, faults and calls in flight, per backend.
+
+Times are monotonic seconds and come in as arguments. What must survive a restart is named in `dirty` and
+written behind by the ledger's writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.routing.buckets import TokenBucket
+from gateway.routing.snapshot import Backend
+
+
+@dataclass(slots=True)
+class BackendState:
+    """`fault` is why the last attempt failed, empty after a success. `streak` counts rests without a success.
+
+    After a rest ends, `needs_probe` lets exactly one call go first; the others pass by until it answered.
+    """
+
+    bucket: TokenBucket | None = None
+    resting_until: float = 0.0
+    rest_reason: str = ""
+    streak: int = 0
+    needs_probe: bool = False
+    probing: bool = False
+    in_flight: int = 0
+    fault: str = ""
+    fault_at_ms: int | None = None
+    successes: int = 0
+    failures: int = 0
+
+    def rest(self, until: float, reason: str) -> None:
+        """Rest until then. A new deadline never shortens an old one."""
+        if until > self.resting_until:
+            self.resting_until = until
+            self.rest_reason = reason
+        self.needs_probe = True
+
+    def seconds_left(self, now: float) -> float:
+        return max(0.0, self.resting_until - now)
+
+    def clear(self) -> None:
+        """An operator's word: rested, no fault, no streak."""
+        self.resting_until = 0.0
+        self.rest_reason = ""
+        self.streak = 0
+        self.needs_probe = False
+        self.fault = ""
+        self.fault_at_ms = None
+
+
+@dataclass(slots=True)
+class RuntimeState:
+    """All of it, in memory, changed only in the event loop's thread."""
+
+    backends: dict[str, BackendState] = field(default_factory=dict)
+    api_key_buckets: dict[str, TokenBucket] = field(default_factory=dict)
+    dirty: set[str] = field(default_factory=set)
+
+    def of(self, backend_id: str) -> BackendState:
+        state = self.backends.get(backend_id)
+        if state is None:
+            state = self.backends[backend_id] = BackendState()
+        return state
+
+    def bucket(self, backend: Backend, now: float) -> TokenBucket | None:
+        """The backend's bucket under its present limit, or None where it has no limit."""
+        state = self.of(backend.id)
+        state.bucket = _fitting(state.bucket, backend.key.rpm_limit, now)
+        return state.bucket
+
+    def api_key_bucket(self, key_id: str, rpm_limit: int | None, now: float) -> TokenBucket | None:
+        fitting = _fitting(self.api_key_buckets.get(key_id), rpm_limit, now)
+        if fitting is None:
+            self.api_key_buckets.pop(key_id, None)
+        else:
+            self.api_key_buckets[key_id] = fitting
+        return fitting
+
+    def clear(self, backend_id: str) -> None:
+        self.of(backend_id).clear()
+        self.dirty.add(backend_id)
+
+    def forget_all_but(self, backend_ids: Iterable[str]) -> None:
+        """Drop the state of backends that are gone."""
+        kept = set(backend_ids)
+        for gone in self.backends.keys() - kept:
+            del self.backends[gone]
+            self.dirty.add(gone)
+
+
+def _fitting(bucket: TokenBucket | None, limit: int | None, now: float) -> TokenBucket | None:
+    if limit is None:
+        return None
+    if bucket is None:
+        return TokenBucket.full(limit, now)
+    return bucket if bucket.per_minute == limit else bucket.resized(limit, now)

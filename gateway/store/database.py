@@ -1,0 +1,126 @@
+"""The SQLite file: one connection that writes, a few that can only read.
+
+SQLite before 3.51.3 can lose committed rows when two connections write or checkpoint at the same instant,
+so exactly one connection here ever does either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiosqlite
+
+from gateway.errors import Unavailable
+
+Tx = aiosqlite.Connection
+"""A connection inside a transaction. Whoever is handed one uses it and does not end it."""
+
+READERS = 3
+READ_SECONDS = 5.0
+_CHECKPOINT_BYTES = 4 * 1024 * 1024
+
+
+class Database:
+    """Made by `open_database`. `write` and `read` each give one transaction."""
+
+    def __init__(self, path: Path, writer: Tx, readers: list[Tx]) -> None:
+        self._path = path
+        self._writer = writer
+        self._write_turn = asyncio.Lock()
+        self._readers: asyncio.LifoQueue[Tx] = asyncio.LifoQueue()
+        for reader in readers:
+            self._readers.put_nowait(reader)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """One write transaction: committed at the end, rolled back on any error or cancellation."""
+        async with self._write_turn:
+            try:
+                await self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise _unavailable(error) from error
+            try:
+                yield self._writer
+                await asyncio.shield(self._writer.commit())
+            except BaseException as error:
+                # A cancelled request must still roll back, or the next writer inherits its transaction.
+                await asyncio.shield(self._writer.rollback())
+                if isinstance(error, sqlite3.OperationalError):
+                    raise _unavailable(error) from error
+                raise
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """One consistent view. A statement is cut off after READ_SECONDS and answers 503."""
+        reader = await self._readers.get()
+        try:
+            deadline = time.monotonic() + READ_SECONDS
+            await reader.set_progress_handler(lambda: int(time.monotonic() > deadline), 20_000)
+            await reader.execute("BEGIN")
+            yield reader
+        except sqlite3.OperationalError as error:
+            raise _unavailable(error) from error
+        finally:
+            await asyncio.shield(reader.rollback())
+            self._readers.put_nowait(reader)
+
+    async def checkpoint_if_large(self) -> None:
+        """Move the write-ahead log into the file once it has grown; only the writer ever does this."""
+        wal = self._path.with_name(self._path.name + "-wal")
+        with contextlib.suppress(FileNotFoundError):
+            if wal.stat().st_size > _CHECKPOINT_BYTES:
+                async with self._write_turn:
+                    await self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    async def close(self) -> None:
+        while not self._readers.empty():
+            await self._readers.get_nowait().close()
+        async with self._write_turn:
+            with contextlib.suppress(sqlite3.OperationalError):
+                await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            await self._writer.close()
+
+
+@contextlib.asynccontextmanager
+async def open_database(path: Path) -> AsyncIterator[Database]:
+    """Open the file at `path`, whose schema is already current (see migrate.py)."""
+    async with contextlib.AsyncExitStack() as opened:
+        writer = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+        opened.push_async_callback(writer.close)
+        for pragma in (
+            "PRAGMA foreign_keys = ON",
+            "PRAGMA busy_timeout = 5000",
+            "PRAGMA synchronous = NORMAL",
+            "PRAGMA wal_autocheckpoint = 0",
+            "PRAGMA journal_size_limit = 67108864",
+            "PRAGMA trusted_schema = OFF",
+        ):
+            await writer.execute(pragma)
+        readers = []
+        for _ in range(READERS):
+            reader = await aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            opened.push_async_callback(reader.close)
+            for pragma in (
+                "PRAGMA query_only = ON",
+                "PRAGMA busy_timeout = 5000",
+                "PRAGMA trusted_schema = OFF",
+            ):
+                await reader.execute(pragma)
+            readers.append(reader)
+        opened.pop_all()
+    database = Database(path, writer, readers)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _unavailable(error: sqlite3.OperationalError) -> Unavailable:
+    if "interrupted" in str(error):
+        return Unavailable("This question took the database too long; narrow it.", code="query_too_slow")
+    return Unavailable("The database cannot be used right now; try again.", code="storage_unavailable", retry_after=1)

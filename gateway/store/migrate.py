@@ -1,0 +1,87 @@
+"""Bring the database file to this release's schema: make it, step it up, or refuse a newer one."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from gateway import resources
+from gateway.errors import ConfigurationFault
+
+
+def schema_version(schema: str) -> int:
+    """The number after `PRAGMA user_version` at the end of schema.sql."""
+    found = re.search(r"PRAGMA user_version = (\d+);\s*$", schema)
+    if not found:
+        raise ValueError("schema.sql must end in PRAGMA user_version")
+    return int(found.group(1))
+
+
+def migrate(path: Path) -> bool:
+    """Make `path` current; True where the file is new. Raises ConfigurationFault where that cannot be done."""
+    schema = resources.SCHEMA.read_text("utf-8")
+    wanted = schema_version(schema)
+    is_new = not path.exists()
+    if is_new:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            have = _version(connection)
+            if have == 0:
+                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    raise ConfigurationFault([f"{path}: is a database of another program"])
+                _run(connection, schema)
+                return True
+            _require_sound(connection, path)
+            _step_up(connection, path, have, wanted)
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationFault([f"{path}: {error}; restore it from a backup"]) from None
+    return is_new
+
+
+def steps(directory: Path = resources.MIGRATIONS) -> dict[int, Path]:
+    """Migration files by the version they lead to: `0002_more_columns.sql` leads to 2."""
+    return {int(file.name[:4]): file for file in sorted(directory.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+
+
+def _step_up(connection: sqlite3.Connection, path: Path, have: int, wanted: int) -> None:
+    if have > wanted:
+        raise ConfigurationFault(
+            [f"{path}: was written by a newer release (schema {have}, this one knows {wanted}); upgrade"]
+        )
+    if have == wanted:
+        return
+    backup = path.with_name(f"{path.name}.before-{wanted}")
+    if not backup.exists():
+        old_mask = os.umask(0o077)
+        try:
+            connection.execute("VACUUM INTO ?", (str(backup),))
+        finally:
+            os.umask(old_mask)
+    files = steps()
+    for number in range(have + 1, wanted + 1):
+        _run(connection, f"{files[number].read_text('utf-8')}\nPRAGMA user_version = {number};")
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """Run a script as one transaction: a kill in the middle leaves the old schema."""
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nCOMMIT;")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise ConfigurationFault([f"{path}: is damaged ({verdict}); restore it from a backup"])
