@@ -57,10 +57,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ManagementToken:
-    """A user's credential for the JSON admin API."""
+    """A credential for the JSON admin API: a user's, or of the machine's owner where `user_id` is None."""
 
     id: str
-    user_id: str
+    user_id: str | None
     name: str
     token_hash: bytes = field(repr=False)
     tail: str

@@ -1,0 +1,81 @@
+"""Credentials for the JSON admin API, found by their keyed hash."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gateway.model.people import ManagementToken
+from gateway.store.database import Tx
+
+
+async def by_hash(tx: Tx, token_hash: bytes) -> ManagementToken | None:
+    async with tx.execute(
+        """
+        SELECT id, user_id, name, token_hash, tail, is_active, expires_at, created_at, last_used_at
+        FROM management_tokens WHERE token_hash = :token_hash
+        """,
+        {"token_hash": token_hash},
+    ) as rows:
+        row = await rows.fetchone()
+    return None if row is None else _management_token(row)
+
+
+async def every(tx: Tx) -> tuple[ManagementToken, ...]:
+    """Newest first."""
+    async with tx.execute(
+        """
+        SELECT id, user_id, name, token_hash, tail, is_active, expires_at, created_at, last_used_at
+        FROM management_tokens ORDER BY created_at DESC, id
+        """
+    ) as rows:
+        return tuple([_management_token(row) async for row in rows])
+
+
+async def insert(tx: Tx, token: ManagementToken) -> None:
+    await tx.execute(
+        """
+        INSERT INTO management_tokens (id, user_id, name, token_hash, tail, is_active, expires_at, created_at,
+                                       last_used_at)
+        VALUES (:id, :user_id, :name, :token_hash, :tail, :is_active, :expires_at, :created_at, :last_used_at)
+        """,
+        {
+            "id": token.id,
+            "user_id": token.user_id,
+            "name": token.name,
+            "token_hash": token.token_hash,
+            "tail": token.tail,
+            "is_active": token.is_active,
+            "expires_at": token.expires_at,
+            "created_at": token.created_at,
+            "last_used_at": token.last_used_at,
+        },
+    )
+
+
+async def touch(tx: Tx, token_id: str, at: int) -> None:
+    await tx.execute(
+        "UPDATE management_tokens SET last_used_at = :at WHERE id = :id", {"id": token_id, "at": at}
+    )
+
+
+async def disable(tx: Tx, token_id: str) -> bool:
+    """False where there is no such token."""
+    async with tx.execute(
+        "UPDATE management_tokens SET is_active = 0 WHERE id = :id RETURNING id", {"id": token_id}
+    ) as rows:
+        return await rows.fetchone() is not None
+
+
+def _management_token(row: sqlite3.Row) -> ManagementToken:
+    token_id, user_id, name, token_hash, tail, is_active, expires_at, created_at, last_used_at = row
+    return ManagementToken(
+        id=token_id,
+        user_id=user_id,
+        name=name,
+        token_hash=token_hash,
+        tail=tail,
+        is_active=bool(is_active),
+        expires_at=expires_at,
+        created_at=created_at,
+        last_used_at=last_used_at,
+    )
