@@ -1,0 +1,91 @@
+"""Rows of `api_keys`. Only keyed hashes are stored; the key itself was shown once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from gateway.model.people import ApiKey
+from gateway.store.database import Tx
+
+
+async def every(tx: Tx) -> tuple[ApiKey, ...]:
+    """All of them, newest first."""
+    return await _select(tx, None)
+
+
+async def get(tx: Tx, key_id: str) -> ApiKey | None:
+    found = await _select(tx, key_id)
+    return found[0] if found else None
+
+
+async def insert(tx: Tx, key: ApiKey) -> None:
+    await tx.execute(
+        """
+        INSERT INTO api_keys (id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active,
+                              expires_at, created_at, updated_at)
+        VALUES (:id, :name, :key_hash, :prefix, :tail, :allowed_models, :rpm_limit, :is_active, :expires_at,
+                :created_at, :updated_at)
+        """,
+        _columns(key),
+    )
+
+
+async def update(tx: Tx, key: ApiKey) -> None:
+    """Everything but the key itself, which never changes."""
+    await tx.execute(
+        """
+        UPDATE api_keys SET name = :name, allowed_models = :allowed_models, rpm_limit = :rpm_limit,
+               is_active = :is_active, expires_at = :expires_at, updated_at = :updated_at
+        WHERE id = :id
+        """,
+        _columns(key),
+    )
+
+
+async def delete(tx: Tx, key_id: str) -> None:
+    await tx.execute("DELETE FROM api_keys WHERE id = :id", {"id": key_id})
+
+
+async def _select(tx: Tx, key_id: str | None) -> tuple[ApiKey, ...]:
+    async with tx.execute(
+        """
+        SELECT id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
+               updated_at
+        FROM api_keys WHERE (:id IS NULL OR id = :id) ORDER BY created_at DESC, id
+        """,
+        {"id": key_id},
+    ) as rows:
+        return tuple(_api_key(row) for row in await rows.fetchall())
+
+
+def _api_key(row: sqlite3.Row) -> ApiKey:
+    return ApiKey(
+        id=row[0],
+        name=row[1],
+        key_hash=row[2],
+        prefix=row[3],
+        tail=row[4],
+        allowed_models=None if row[5] is None else tuple(json.loads(row[5])),
+        rpm_limit=row[6],
+        is_active=bool(row[7]),
+        expires_at=row[8],
+        created_at=row[9],
+        updated_at=row[10],
+    )
+
+
+def _columns(key: ApiKey) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "key_hash": key.key_hash,
+        "prefix": key.prefix,
+        "tail": key.tail,
+        "allowed_models": None if key.allowed_models is None else json.dumps(key.allowed_models),
+        "rpm_limit": key.rpm_limit,
+        "is_active": key.is_active,
+        "expires_at": key.expires_at,
+        "created_at": key.created_at,
+        "updated_at": key.updated_at,
+    }

@@ -1,0 +1,55 @@
+"""Rows of `backend_states`: what must be remembered of a backend when the process is killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from gateway.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """Times are Unix milliseconds; `resting_until` None means that it does not rest."""
+
+    backend_id: str
+    resting_until: int | None
+    rest_reason: str
+    streak: int
+    fault: str
+    fault_at: int | None
+    updated_at: int
+
+
+async def every(tx: Tx) -> tuple[StoredState, ...]:
+    async with tx.execute(
+        """
+        SELECT backend_id, resting_until, rest_reason, streak, fault, fault_at, updated_at
+        FROM backend_states ORDER BY backend_id
+        """
+    ) as rows:
+        return tuple(StoredState(*row) for row in await rows.fetchall())
+
+
+async def save_many(tx: Tx, states: Iterable[StoredState]) -> None:
+    """Write each, replacing what was stored of the same backend."""
+    await tx.executemany(
+        """
+        INSERT INTO backend_states (backend_id, resting_until, rest_reason, streak, fault, fault_at,
+                                    updated_at)
+        VALUES (:backend_id, :resting_until, :rest_reason, :streak, :fault, :fault_at, :updated_at)
+        ON CONFLICT (backend_id) DO UPDATE SET
+          resting_until = excluded.resting_until, rest_reason = excluded.rest_reason,
+          streak = excluded.streak, fault = excluded.fault, fault_at = excluded.fault_at,
+          updated_at = excluded.updated_at
+        """,
+        [asdict(state) for state in states],
+    )
+
+
+async def delete_many(tx: Tx, backend_ids: Iterable[str]) -> None:
+    await tx.execute(
+        "DELETE FROM backend_states WHERE backend_id IN (SELECT value FROM json_each(:ids))",
+        {"ids": json.dumps(list(backend_ids))},
+    )

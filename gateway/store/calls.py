@@ -1,0 +1,289 @@
+"""The ledger: one row per call and one per attempt. Rows are written once and never changed.
+
+Ids begin with their time, so newest first is simply the highest id first.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gateway.model.calls import Attempt, CallRecord, CallStatus, Skip, Usage, UsageSource
+from gateway.store.database import Tx
+from gateway.store.models import price_of
+
+COUNT_CAP = 100_000
+_AFTER_EVERY_ID = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls; None means any. `since` (inclusive) and `until` (exclusive) are Unix milliseconds.
+
+    `api_key`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
+    `code_class` 4 every 4xx, `text` anything inside the error.
+    """
+
+    api_key: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    backend: str | None = None
+    status: CallStatus | None = None
+    code: int | None = None
+    code_class: int | None = None
+    since: int | None = None
+    until: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call as lists show it: a CallRecord without its attempts, skips and prices."""
+
+    id: str
+    started_at: int
+    api_key_id: str | None
+    api_key_name: str
+    api_format: str
+    path: str
+    asked_model: str
+    served_model: str
+    provider_id: str | None
+    provider: str
+    backend_id: str | None
+    backend: str
+    pool: str
+    is_stream: bool
+    status: CallStatus
+    code: int
+    error_code: str
+    error: str
+    usage: Usage
+    cost_nano: int | None
+    total_ms: int
+    first_byte_ms: int | None
+    attempt_count: int
+
+
+async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
+    """Write calls with their attempts. A call that is already there is left as it is."""
+    await tx.executemany(
+        """
+        INSERT INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model,
+                           served_model, provider_id, provider, backend_id, backend, pool, is_stream,
+                           status, code, error_code, error, input_tokens, output_tokens, cache_read_tokens,
+                           cache_creation_tokens, reasoning_tokens, usage_source, input_price, output_price,
+                           cache_read_price, cache_creation_price, request_price, cost_nano, total_ms,
+                           first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips)
+        VALUES (:id, :started_at, :api_key_id, :api_key_name, :api_format, :path, :asked_model, :served_model,
+                :provider_id, :provider, :backend_id, :backend, :pool, :is_stream, :status, :code,
+                :error_code, :error, :input_tokens, :output_tokens, :cache_read_tokens,
+                :cache_creation_tokens, :reasoning_tokens, :usage_source, :input_price, :output_price,
+                :cache_read_price, :cache_creation_price, :request_price, :cost_nano, :total_ms,
+                :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips)
+        ON CONFLICT DO NOTHING
+        """,
+        [_columns(record) for record in records],
+    )
+    await tx.executemany(
+        """
+        INSERT INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms,
+                              headers_ms, first_output_ms, total_ms, outcome, status, error, rest_ms)
+        VALUES (:call_id, :number, :backend_id, :backend, :pool, :upstream_model, :started_ms, :headers_ms,
+                :first_output_ms, :total_ms, :outcome, :status, :error, :rest_ms)
+        ON CONFLICT DO NOTHING
+        """,
+        [{"call_id": record.id, **asdict(attempt)} for record in records for attempt in record.attempts],
+    )
+
+
+async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tuple[CallRow, ...]:
+    """At most `limit` calls, newest first, that are older than the one with the id `before`."""
+    async with tx.execute(
+        """
+        SELECT id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
+               provider_id, provider, backend_id, backend, pool, is_stream, status, code, error_code, error,
+               input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
+               usage_source, cost_nano, total_ms, first_byte_ms, attempt_count
+        FROM calls
+        WHERE id < :before
+          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+          AND (:status IS NULL OR status = :status)
+          AND (:code IS NULL OR code = :code)
+          AND (:code_class IS NULL OR code / 100 = :code_class)
+          AND (:since IS NULL OR started_at >= :since)
+          AND (:until IS NULL OR started_at < :until)
+          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
+        ORDER BY id DESC LIMIT :limit
+        """,
+        {**_conditions(wanted), "before": before or _AFTER_EVERY_ID, "limit": limit},
+    ) as rows:
+        return tuple(_call_row(row) for row in await rows.fetchall())
+
+
+async def count(tx: Tx, wanted: CallFilter) -> int:
+    """How many calls there are, counted no further than COUNT_CAP."""
+    async with tx.execute(
+        """
+        SELECT count(*) FROM (
+          SELECT 1 FROM calls
+          WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+            AND (:status IS NULL OR status = :status)
+            AND (:code IS NULL OR code = :code)
+            AND (:code_class IS NULL OR code / 100 = :code_class)
+            AND (:since IS NULL OR started_at >= :since)
+            AND (:until IS NULL OR started_at < :until)
+            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
+          LIMIT :cap)
+        """,
+        {**_conditions(wanted), "cap": COUNT_CAP},
+    ) as rows:
+        row = await rows.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def get(tx: Tx, call_id: str) -> CallRecord | None:
+    """One call with its attempts and skips."""
+    async with tx.execute(
+        """
+        SELECT id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
+               provider_id, provider, backend_id, backend, pool, is_stream, status, code, error_code, error,
+               input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
+               usage_source, input_price, output_price, cache_read_price, cache_creation_price,
+               request_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version, client_ip,
+               skips
+        FROM calls WHERE id = :id
+        """,
+        {"id": call_id},
+    ) as rows:
+        row = await rows.fetchone()
+    return None if row is None else _record(row, await _attempts(tx, call_id))
+
+
+async def last_uses(tx: Tx) -> dict[str, int]:
+    """When each API key was last used, by its id; keys that never were are left out."""
+    async with tx.execute(
+        """
+        SELECT id,
+               (SELECT started_at FROM calls WHERE api_key_id = api_keys.id ORDER BY id DESC LIMIT 1) AS last
+        FROM api_keys WHERE last IS NOT NULL
+        """
+    ) as rows:
+        return {row[0]: row[1] for row in await rows.fetchall()}
+
+
+async def _attempts(tx: Tx, call_id: str) -> tuple[Attempt, ...]:
+    async with tx.execute(
+        """
+        SELECT number, backend_id, backend, pool, upstream_model, started_ms, headers_ms, first_output_ms,
+               total_ms, outcome, status, error, rest_ms
+        FROM attempts WHERE call_id = :id ORDER BY number
+        """,
+        {"id": call_id},
+    ) as rows:
+        return tuple(Attempt(*row) for row in await rows.fetchall())
+
+
+def _conditions(wanted: CallFilter) -> dict[str, object]:
+    return {**asdict(wanted), "text": None if wanted.text is None else f"%{_literally(wanted.text)}%"}
+
+
+def _literally(text: str) -> str:
+    """`text` for LIKE ... ESCAPE '\\': its own % and _ stand for themselves."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _call_row(row: sqlite3.Row) -> CallRow:
+    return CallRow(
+        **_common(row),
+        cost_nano=row[24],
+        total_ms=row[25],
+        first_byte_ms=row[26],
+        attempt_count=row[27],
+    )
+
+
+def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
+    return CallRecord(
+        **_common(row),
+        price=price_of(*row[24:29]),
+        cost_nano=row[29],
+        total_ms=row[30],
+        first_byte_ms=row[31],
+        overhead_us=row[32],
+        config_version=row[33],
+        client_ip=row[34],
+        attempts=attempts,
+        skips=tuple(Skip(**skip) for skip in json.loads(row[35])),
+    )
+
+
+_COMMON = (
+    *("id", "started_at", "api_key_id", "api_key_name", "api_format", "path", "asked_model", "served_model"),
+    *("provider_id", "provider", "backend_id", "backend", "pool", "is_stream", "status", "code"),
+    *("error_code", "error"),
+)
+
+
+def _common(row: sqlite3.Row) -> dict[str, Any]:
+    """The first 24 columns of both statements, as the fields that both dataclasses share."""
+    shared = dict(zip(_COMMON, row[:18], strict=True))
+    return {
+        **shared,
+        "is_stream": bool(shared["is_stream"]),
+        "status": CallStatus(shared["status"]),
+        "usage": Usage(row[18], row[19], row[20], row[21], row[22], UsageSource(row[23])),
+    }
+
+
+def _columns(record: CallRecord) -> dict[str, object]:
+    usage, price = record.usage, record.price
+    return {
+        "id": record.id,
+        "started_at": record.started_at,
+        "api_key_id": record.api_key_id,
+        "api_key_name": record.api_key_name,
+        "api_format": record.api_format,
+        "path": record.path,
+        "asked_model": record.asked_model,
+        "served_model": record.served_model,
+        "provider_id": record.provider_id,
+        "provider": record.provider,
+        "backend_id": record.backend_id,
+        "backend": record.backend,
+        "pool": record.pool,
+        "is_stream": record.is_stream,
+        "status": record.status.value,
+        "code": record.code,
+        "error_code": record.error_code,
+        "error": record.error,
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "cache_read_tokens": usage.cache_read,
+        "cache_creation_tokens": usage.cache_creation,
+        "reasoning_tokens": usage.reasoning,
+        "usage_source": usage.source.value,
+        "input_price": price and price.input,
+        "output_price": price and price.output,
+        "cache_read_price": price and price.cache_read,
+        "cache_creation_price": price and price.cache_creation,
+        "request_price": price and price.per_request,
+        "cost_nano": record.cost_nano,
+        "total_ms": record.total_ms,
+        "first_byte_ms": record.first_byte_ms,
+        "overhead_us": record.overhead_us,
+        "config_version": record.config_version,
+        "client_ip": record.client_ip,
+        "attempt_count": len(record.attempts),
+        "skips": json.dumps([asdict(skip) for skip in record.skips]),
+    }

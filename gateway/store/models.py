@@ -1,0 +1,114 @@
+"""Rows of `models`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gateway.model.registry import Model, ModelStatus, Price
+from gateway.store.database import Tx
+
+
+async def every(tx: Tx) -> tuple[Model, ...]:
+    return await _select(tx, None, None)
+
+
+async def get(tx: Tx, model_id: str) -> Model | None:
+    found = await _select(tx, model_id, None)
+    return found[0] if found else None
+
+
+async def by_code(tx: Tx, code: str) -> Model | None:
+    found = await _select(tx, None, code)
+    return found[0] if found else None
+
+
+async def insert(tx: Tx, model: Model) -> None:
+    await tx.execute(
+        """
+        INSERT INTO models (id, code, display_name, status, input_price, output_price, cache_read_price,
+                            cache_creation_price, request_price, created_at, updated_at)
+        VALUES (:id, :code, :display_name, :status, :input_price, :output_price, :cache_read_price,
+                :cache_creation_price, :request_price, :created_at, :updated_at)
+        """,
+        _columns(model),
+    )
+
+
+async def update(tx: Tx, model: Model) -> None:
+    await tx.execute(
+        """
+        UPDATE models SET code = :code, display_name = :display_name, status = :status,
+               input_price = :input_price, output_price = :output_price, cache_read_price = :cache_read_price,
+               cache_creation_price = :cache_creation_price, request_price = :request_price,
+               updated_at = :updated_at
+        WHERE id = :id
+        """,
+        _columns(model),
+    )
+
+
+async def delete(tx: Tx, model_id: str) -> None:
+    """Takes its mappings with it."""
+    await tx.execute("DELETE FROM models WHERE id = :id", {"id": model_id})
+
+
+async def _select(tx: Tx, model_id: str | None, code: str | None) -> tuple[Model, ...]:
+    async with tx.execute(
+        """
+        SELECT id, code, display_name, status, input_price, output_price, cache_read_price,
+               cache_creation_price, request_price, created_at, updated_at
+        FROM models
+        WHERE (:id IS NULL OR id = :id) AND (:code IS NULL OR code = :code)
+        ORDER BY code
+        """,
+        {"id": model_id, "code": code},
+    ) as rows:
+        return tuple(_model(row) for row in await rows.fetchall())
+
+
+def _model(row: sqlite3.Row) -> Model:
+    return Model(
+        id=row[0],
+        code=row[1],
+        display_name=row[2],
+        status=ModelStatus(row[3]),
+        price=price_of(row[4], row[5], row[6], row[7], row[8]),
+        created_at=row[9],
+        updated_at=row[10],
+    )
+
+
+def price_of(
+    given: int | None,
+    out: int | None,
+    cache_read: int | None,
+    cache_creation: int | None,
+    per_request: int | None,
+) -> Price | None:
+    """None without token prices. A cached token whose price is not known costs what an input token costs."""
+    if given is None or out is None:
+        return None
+    return Price(
+        input=given,
+        output=out,
+        cache_read=given if cache_read is None else cache_read,
+        cache_creation=given if cache_creation is None else cache_creation,
+        per_request=per_request or 0,
+    )
+
+
+def _columns(model: Model) -> dict[str, object]:
+    price = model.price
+    return {
+        "id": model.id,
+        "code": model.code,
+        "display_name": model.display_name,
+        "status": model.status.value,
+        "input_price": price and price.input,
+        "output_price": price and price.output,
+        "cache_read_price": price and price.cache_read,
+        "cache_creation_price": price and price.cache_creation,
+        "request_price": price and price.per_request,
+        "created_at": model.created_at,
+        "updated_at": model.updated_at,
+    }
