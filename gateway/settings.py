@@ -15,6 +15,7 @@ from typing import Any
 from gateway.errors import ConfigurationFault
 
 _PROVIDER_SECRET = re.compile(r"(?!GATEWAY_)[A-Z][A-Z0-9_]*_(API_KEY|KEY|TOKEN|SECRET)")
+_BASE_URL = re.compile(r"(?!GATEWAY_)[A-Z][A-Z0-9_]*_BASE_URL")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _CREDENTIAL = "gateway-master-key"
 # What client.env holds: for clients in the same shell, nothing to the server.
@@ -23,7 +24,9 @@ _FOR_CLIENTS = frozenset({"GATEWAY_BASE_URL", "GATEWAY_API_KEY"})
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`secrets` holds the environment's provider keys by name; nothing else reads the environment.
+    """`secrets` holds the environment's provider keys by name, `base_urls` what goes with them (OPENAI_BASE_URL).
+
+    Nothing else reads the environment.
 
     `allowed_hosts` are host names (without port) that a request may name beside IP addresses and localhost.
     `trusted_proxies` are networks whose X-Forwarded-For and -Proto are believed.
@@ -44,6 +47,7 @@ class Settings:
     call_deadline_seconds: float = 600.0
     max_body_bytes: int = 32 * 1024 * 1024
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
     master_key: bytes | None = field(default=None, repr=False)
 
     @property
@@ -194,6 +198,7 @@ def read_settings(flags: Mapping[str, object], environ: MutableMapping[str, str]
         values |= {"master_key_file": credential} if credential.is_file() else {}
     return Settings(
         secrets={name: text for name, text in environ.items() if text and _PROVIDER_SECRET.fullmatch(name)},
+        base_urls={name: text for name, text in environ.items() if text and _BASE_URL.fullmatch(name)},
         master_key=master_key,
         **values,
     )
