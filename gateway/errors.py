@@ -8,6 +8,7 @@
     ├── NotFound                 404  no such thing, or not for this caller
     │   └── ModelNotFound        404  with the nearest names the caller may use
     ├── MethodNotAllowed         405
+    ├── SlowRequest              408  its body did not come in time
     ├── Conflict                 409  somebody changed it first, or it is in use
     ├── Gone                     410  a one-use link that was used or is too old
     ├── TooLarge                 413
@@ -17,7 +18,8 @@
     ├── UpstreamFailed           502  a provider failed
     │   └── CredentialsExhausted 502  a provider refused our keys
     ├── Unavailable              503  nothing can serve this now
-    └── DeadlineExceeded         504  no answer in time
+    ├── DeadlineExceeded         504  no answer in time
+    └── Unexpected               500  our fault: the words are constant, the log has the rest
 
     StartError                        the program cannot start; its exit code says why
     ├── ConfigurationFault       78   every fault of the settings at once
@@ -103,6 +105,12 @@ class MethodNotAllowed(GatewayError):
     code = "method_not_allowed"
 
 
+class SlowRequest(GatewayError):
+    status = 408
+    type = "invalid_request_error"
+    code = "request_timeout"
+
+
 class Conflict(GatewayError):
     status = 409
     type = "invalid_request_error"
@@ -159,6 +167,11 @@ class DeadlineExceeded(GatewayError):
     status = 504
     type = "timeout_error"
     code = "deadline_exceeded"
+
+
+class Unexpected(GatewayError):
+    def __init__(self) -> None:
+        super().__init__("The gateway failed while serving this request. Its log tells why, under this request id.")
 
 
 class StartError(Exception):

@@ -67,6 +67,8 @@ class Snapshot:
     providers: Mapping[str, Provider]
     provider_backends: Mapping[str, tuple[Backend, ...]]
     upstream_models: Mapping[tuple[str, str], Model]
+    local_upstreams: frozenset[str]
+    """The private `host:port` pairs that an operator allowed to be dialled."""
 
     def serving_models(self) -> list[Model]:
         """Models that a caller may be shown: enabled, with at least one enabled backend."""
@@ -102,6 +104,9 @@ def build_snapshot(registry: Registry) -> Snapshot:
         providers=MappingProxyType({provider.name: provider for provider in registry.providers}),
         provider_backends=MappingProxyType(by_provider),
         upstream_models=MappingProxyType(upstream_models),
+        local_upstreams=frozenset(
+            endpoint.local_upstream for endpoint in registry.endpoints if endpoint.local_upstream is not None
+        ),
     )
 
 

@@ -17,7 +17,8 @@ from gateway.routing.snapshot import Backend
 class BackendState:
     """`fault` is why the last attempt failed, empty after a success. `streak` counts rests without a success.
 
-    After a rest ends, `needs_probe` lets exactly one call go first; the others pass by until it answered.
+    After a rest ends, `needs_probe` lets exactly one call go first, the `probe_holder`; the others pass by until
+    it is answered.
     """
 
     bucket: TokenBucket | None = None
@@ -25,7 +26,7 @@ class BackendState:
     rest_reason: str = ""
     streak: int = 0
     needs_probe: bool = False
-    probing: bool = False
+    probe_holder: str = ""
     in_flight: int = 0
     fault: str = ""
     fault_at_ms: int | None = None
@@ -39,6 +40,10 @@ class BackendState:
             self.rest_reason = reason
         self.needs_probe = True
 
+    @property
+    def probing(self) -> bool:
+        return self.probe_holder != ""
+
     def seconds_left(self, now: float) -> float:
         return max(0.0, self.resting_until - now)
 
@@ -48,6 +53,7 @@ class BackendState:
         self.rest_reason = ""
         self.streak = 0
         self.needs_probe = False
+        self.probe_holder = ""
         self.fault = ""
         self.fault_at_ms = None
 
@@ -59,6 +65,8 @@ class RuntimeState:
     backends: dict[str, BackendState] = field(default_factory=dict)
     api_key_buckets: dict[str, TokenBucket] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
+    usage_refusers: set[str] = field(default_factory=set)
+    """Endpoints that answered 400 to a stream's usage being asked for; they are not asked again."""
 
     def of(self, backend_id: str) -> BackendState:
         state = self.backends.get(backend_id)

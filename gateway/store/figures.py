@@ -82,7 +82,7 @@ async def series(tx: Tx, since: int, until: int, bucket_ms: int) -> tuple[Slice,
 
 
 async def provider_minutes(tx: Tx, since: int, until: int) -> tuple[ProviderMinute, ...]:
-    """Attempts of the calls started in the span; limited are the ones answered 429.
+    """Attempts of the calls started in the span.
 
     The client's own faults and clients that left say nothing about a provider and are not counted.
     """
@@ -91,11 +91,11 @@ async def provider_minutes(tx: Tx, since: int, until: int) -> tuple[ProviderMinu
         SELECT substr(attempts.backend, 1, instr(attempts.backend, '/') - 1) AS provider,
                (calls.started_at + attempts.started_ms - :since) / 60000 AS minute,
                sum(attempts.outcome = 'ok'),
-               sum(attempts.outcome <> 'ok' AND attempts.status IS NOT 429),
-               sum(attempts.outcome <> 'ok' AND attempts.status IS 429)
+               sum(attempts.outcome NOT IN ('ok', 'rate_limited')),
+               sum(attempts.outcome = 'rate_limited')
         FROM calls JOIN attempts ON attempts.call_id = calls.id
         WHERE calls.started_at >= :since AND calls.started_at < :until
-          AND attempts.outcome NOT IN ('client_fault', 'client_left')
+          AND attempts.outcome NOT IN ('client_fault', 'not_served', 'abandoned')
         GROUP BY provider, minute ORDER BY provider, minute
         """,
         {"since": since, "until": until},

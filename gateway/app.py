@@ -1,0 +1,124 @@
+"""The whole program, opened part by part and closed in reverse. The only module that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from random import Random
+
+from starlette.applications import Starlette
+
+from gateway.admin import routes as pages
+from gateway.api import routes as api
+from gateway.clock import Clock, SystemClock
+from gateway.control import snapshots
+from gateway.control.desk import Desk, SnapshotCell
+from gateway.control.instance import open_vault
+from gateway.front import Front, Rooms
+from gateway.ops.demo import demo_server
+from gateway.proxy.attempt import Attempter
+from gateway.proxy.endpoints import Entrance, OpenAiSurface
+from gateway.proxy.forward import Forwarder
+from gateway.proxy.ledger import Ledger, open_ledger, restore_state
+from gateway.proxy.pipeline import Pipeline
+from gateway.proxy.settle import Settler
+from gateway.proxy.upstream import Upstream, open_upstream
+from gateway.routing.candidates import World
+from gateway.routing.state import RuntimeState
+from gateway.settings import Settings
+from gateway.store.database import open_database
+from gateway.store.migrate import migrate
+
+_LAST_WORDS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The running gateway: `asgi` serves it, `desk` operates it, `ledger` writes it down."""
+
+    asgi: Front
+    desk: Desk
+    ledger: Ledger
+    surface: OpenAiSurface
+
+    def begin_stop(self) -> None:
+        """Take no new calls: /readyz turns red and calls are told to come again."""
+        self.surface.is_draining = True
+
+
+@contextlib.asynccontextmanager
+async def open_app(settings: Settings, clock: Clock | None = None, rng: Random | None = None) -> AsyncIterator[App]:
+    """Open everything, in the order in which it is needed. Raises StartError before anything is served.
+
+    At the end: no new calls, those in flight get two seconds for their last words, the ledger is drained,
+    the database is checkpointed and closed.
+    """
+    clock, rng = clock or SystemClock(), rng or Random()  # noqa: S311  # chance for balancing, not for secrets
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    migrate(settings.database)
+    async with contextlib.AsyncExitStack() as opened:
+        db = await opened.enter_async_context(open_database(settings.database))
+        vault = await open_vault(db, settings, clock)
+        demo_origin = await opened.enter_async_context(demo_server())
+        async with db.read() as tx:
+            cell = SnapshotCell(snapshots.build(await snapshots.read_registry(tx, demo_origin)))
+        state = RuntimeState()
+        await restore_state(db, state, clock)
+        ledger = await opened.enter_async_context(open_ledger(db, state, clock))
+        upstream = await opened.enter_async_context(
+            open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
+        )
+        desk = Desk(db, vault, cell, state, clock, settings, demo_origin, upstream.model_names)
+        app = _assemble(desk, ledger, upstream, rng)
+        try:
+            yield app
+        finally:
+            app.begin_stop()
+            await _wait_for_last_words(app.asgi)
+
+
+def permits(cell: SnapshotCell, host: str, port: int) -> bool:
+    """Whether an operator allowed this private address, as of now."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port}" in cell.current.local_upstreams
+
+
+def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> App:
+    settings, clock, cell, state = desk.settings, desk.clock, desk.snapshot, desk.state
+
+    def world() -> World:
+        return World(state, clock.mono(), rng, settings.secrets)
+
+    attempter = Attempter(upstream, clock, state.usage_refusers)
+    forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
+    settler = Settler(ledger.record, clock, lambda: cell.current.version)
+    entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
+    surface = OpenAiSurface(Pipeline(cell, world, forwarder, settler), settler, ledger, entrance, state)
+
+    def readiness() -> list[str]:
+        reasons = []
+        if surface.is_draining:
+            reasons.append("stopping")
+        if ledger.fault:
+            reasons.append(f"the ledger cannot be written: {ledger.fault}")
+        if not any(backend.is_enabled for backend in cell.current.backends.values()):
+            reasons.append("no backend is enabled")
+        return reasons
+
+    rooms = Rooms(
+        openai=surface,
+        api=Starlette(routes=api.routes(desk)),
+        pages=Starlette(routes=pages.routes(desk)),
+        readiness=readiness,
+    )
+    return App(Front(settings, rooms), desk, ledger, surface)
+
+
+async def _wait_for_last_words(front: Front) -> None:
+    """The server may have cancelled requests without waiting for their ends to be written."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LAST_WORDS_SECONDS
+    while front.in_flight and loop.time() < deadline:
+        await asyncio.sleep(0.01)

@@ -1,0 +1,89 @@
+"""JSON bodies taken apart only as far as routing needs: top-level fields by name, their values as raw bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.errors import BadInput
+
+Fields = dict[str, msgspec.Raw]
+"""Top-level fields of a JSON object in the order sent. A value is its untouched bytes."""
+
+_OBJECT = msgspec.json.Decoder(Fields)
+_ANY = msgspec.json.Decoder(Any)
+_STRING = msgspec.json.Decoder(str)
+
+
+def parse_object(body: bytes) -> Fields:
+    """Raises BadInput where `body` is not one JSON object in UTF-8. A doubled key keeps its last value."""
+    try:
+        fields = _OBJECT.decode(body)
+        if not body.isascii():
+            body.decode("utf-8")
+    except msgspec.ValidationError:
+        raise BadInput("The request body must be a JSON object.") from None
+    except RecursionError:
+        raise BadInput("The request body is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise BadInput("The request body is not valid UTF-8.") from None
+    except msgspec.DecodeError as error:
+        raise BadInput(f"The request body is not valid JSON: {_reason(error)}.") from None
+    return fields
+
+
+def encode_object(fields: Fields) -> bytes:
+    """The fields as one JSON object; raw values are copied as they are."""
+    return msgspec.json.encode(fields)
+
+
+def raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+def text_field(fields: Fields, name: str, longest: int = 256) -> str:
+    """A required, non-empty string. Raises BadInput naming the field."""
+    found = fields.get(name)
+    if found is None:
+        raise BadInput(f"The field '{name}' is missing.", param=name, code="missing_required_parameter")
+    try:
+        text = _STRING.decode(found)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadInput(f"The field '{name}' must be a string.", param=name, code="invalid_type") from None
+    if not text or len(text) > longest or not text.isprintable():
+        raise BadInput(f"The field '{name}' must be 1 to {longest} printable characters.", param=name)
+    return text
+
+
+def bool_field(fields: Fields, name: str) -> bool:
+    """An optional boolean; missing and null are False."""
+    value = bytes(fields.get(name, b"null"))
+    if value in (b"true", b"false", b"null"):
+        return value == b"true"
+    raise BadInput(f"The field '{name}' must be true or false.", param=name, code="invalid_type")
+
+
+def integer_field(fields: Fields, name: str, lowest: int, highest: int) -> int | None:
+    """An optional integer within bounds; missing and null are None."""
+    found = fields.get(name)
+    if found is None or bytes(found) == b"null":
+        return None
+    value = decode_any(found)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadInput(f"The field '{name}' must be an integer.", param=name, code="invalid_type")
+    if not lowest <= value <= highest:
+        raise BadInput(f"The field '{name}' must be between {lowest} and {highest}.", param=name)
+    return value
+
+
+def decode_any(value: bytes | msgspec.Raw) -> Any:
+    """The whole value, or None where it is not JSON that can be held."""
+    try:
+        return _ANY.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).removeprefix("JSON is malformed: ").removeprefix("Input data was ")

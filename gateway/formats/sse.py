@@ -1,0 +1,54 @@
+"""Server-sent events as bytes: split at their ends, never re-encoded."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.errors import UpstreamFailed
+
+# An end of line is \r\n, \n or \r, and an event ends with two of them.
+_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+LARGEST_EVENT = 8 * 1024 * 1024
+
+
+class EventSplitter:
+    """Whole events, with their ends, out of chunks split anywhere: joined they are the bytes that came in."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Raises UpstreamFailed where one event exceeds LARGEST_EVENT."""
+        text = self._rest + chunk if self._rest else chunk
+        events = []
+        start = 0
+        # The end may begin up to three bytes before the new chunk; what is older was searched already.
+        search = max(0, len(self._rest) - 3)
+        while found := _END.search(text, search):
+            end = found.end()
+            if end == len(text) and text.endswith(b"\r"):
+                break  # the \n of this \r\n may still be on its way
+            events.append(text[start:end])
+            start = search = end
+        self._rest = text[start:]
+        if len(self._rest) > LARGEST_EVENT:
+            raise UpstreamFailed("The provider sent one event that is too large to relay.")
+        return events
+
+    def rest(self) -> bytes:
+        """What came after the last whole event."""
+        return self._rest
+
+
+def event_payload(event: bytes) -> bytes:
+    """The `data` of one event, its lines joined by \\n; empty for comments."""
+    if event.startswith(b"data: ") and event.count(b"\n") <= 2 and b"\r" not in event:
+        return event[6:].rstrip(b"\n")  # the usual one-line event
+    lines = []
+    for line in event.splitlines():
+        if line.startswith(b"data:"):
+            value = line[5:]
+            lines.append(value[1:] if value.startswith(b" ") else value)
+    return b"\n".join(lines)

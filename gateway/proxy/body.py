@@ -1,0 +1,72 @@
+"""Reading a request's body: bounded in size, in time and for all requests together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gateway.errors import SlowRequest, TooLarge, Unavailable, UnsupportedMedia
+from gateway.proxy.call import Arrival
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+BODY_SECONDS = 30.0
+_SHARES = 2
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole."""
+
+
+class BodyReader:
+    """Holds at most `largest` bytes for one request, and twice that for all that are being read."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._held = 0
+
+    async def read_json(self, arrival: Arrival, receive: Receive) -> bytes:
+        """The body of a JSON request. Raises TooLarge, UnsupportedMedia, SlowRequest, Unavailable or ClientLeft."""
+        _require_plain_json(arrival)
+        declared = arrival.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > self._largest:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read(receive)
+        except TimeoutError:
+            raise SlowRequest(f"The request body did not arrive within {BODY_SECONDS:.0f} s.") from None
+
+    async def _read(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeft
+                part = message.get("body", b"")
+                size += len(part)
+                self._held += len(part)
+                parts.append(part)
+                if size > self._largest:
+                    raise self._too_large()
+                if self._held > self._largest * _SHARES:
+                    raise Unavailable("Too many large requests are being read; try again.", retry_after=1)
+                if not message.get("more_body", False):
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
+        finally:
+            self._held -= size
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The request body is larger than {self._largest} bytes.", retryable=False)
+
+
+def _require_plain_json(arrival: Arrival) -> None:
+    media = (arrival.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        # A web page can send other types to localhost without asking; this one it cannot.
+        raise UnsupportedMedia("Send the body as JSON, with the header 'content-type: application/json'.")
+    if (arrival.header(b"content-encoding") or "identity").lower() != "identity":
+        raise UnsupportedMedia("Send the body without a content-encoding.")

@@ -1,0 +1,60 @@
+"""One call as data: made once from a request, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.formats.openai_chat import ChatRequest
+from gateway.model.calls import Attempt, Skip
+from gateway.model.people import ApiKey
+
+Header = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of a request before its body is read. `received` is monotonic, `started_at` Unix ms."""
+
+    id: str
+    received: float
+    started_at: int
+    path: str
+    headers: tuple[Header, ...] = field(repr=False)
+    client_ip: str
+
+    def header(self, name: bytes) -> str | None:
+        """The value of the first header of this lower-case name."""
+        for found, value in self.headers:
+            if found == name:
+                return value.decode("latin-1")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request from a client, authenticated and understood as far as routing needs."""
+
+    arrival: Arrival
+    api_key: ApiKey
+    request: ChatRequest
+
+    @property
+    def id(self) -> str:
+        return self.arrival.id
+
+
+@dataclass(slots=True)
+class Trail:
+    """What became of a call on its way: filled while it is forwarded, written down at its end.
+
+    `sent_at` is when the first byte went to a provider (monotonic).
+    """
+
+    attempts: list[Attempt] = field(default_factory=list)
+    skips: dict[str, Skip] = field(default_factory=dict)
+    sent_at: float | None = None
+
+    def skip(self, *skips: Skip) -> None:
+        """Keep the first reason of each backend: later ones are often its echo."""
+        for found in skips:
+            self.skips.setdefault(found.backend_id, found)

@@ -1,0 +1,254 @@
+"""From a plan to a reply: try backends in order until one answers. Only this makes a Reply."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.errors import (
+    CredentialsExhausted,
+    DeadlineExceeded,
+    GatewayError,
+    RateLimited,
+    Unavailable,
+    UpstreamFailed,
+)
+from gateway.model.calls import Attempt, Skip
+from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
+from gateway.proxy.call import Call, Trail
+from gateway.routing import health
+from gateway.routing.candidates import Plan, World, plan_candidates, soonest_recovery
+from gateway.routing.health import Claim, Ending, Verdict
+from gateway.routing.resolve import Target
+from gateway.routing.snapshot import Lane
+
+_LEAST_SECONDS = 0.3
+_LIMIT_REASONS = frozenset({"cooling", "probing", "rpm_empty", "rpm_zero"})
+
+
+class Finish(Protocol):
+    """Ends an attempt: concludes the backend's health and writes the attempt down."""
+
+    def __call__(self, ending: Ending, status: int | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that may be relayed, and the open attempt that it came from: `finish` ends it, exactly once."""
+
+    target: Target
+    lane: Lane
+    answer: WholeAnswer | OpenStream
+    finish: Finish = field(repr=False)
+    is_refusal: bool = False
+
+
+class Forwarder:
+    """Tries lanes one after the other. `world` gives what decisions look at, as of now."""
+
+    def __init__(self, attempter: Attempter, world: Callable[[], World], clock: Clock, deadline_seconds: float) -> None:
+        self._attempter = attempter
+        self._world = world
+        self._clock = clock
+        self._deadline_seconds = deadline_seconds
+
+    async def forward(self, call: Call, target: Target, plan: Plan, trail: Trail) -> Reply:
+        """The first backend's reply. Raises a GatewayError that says who limited or failed.
+
+        Where every backend rests and one recovers soon enough, wait for it and plan again.
+        """
+        journey = _Journey(call, target, trail, call.arrival.received + self._deadline_seconds)
+        while True:
+            reply = await self._try_all(journey, plan.lanes)
+            if reply is not None:
+                return reply
+            plan = self._plan_rest(journey)
+            trail.skip(*plan.skips)
+            if plan.lanes:
+                continue
+            wait = self._wait_seconds(journey, plan.skips)
+            if wait is None:
+                if journey.last_refusal is not None:
+                    return journey.last_refusal
+                raise journey.error(plan.skips)
+            await asyncio.sleep(wait)
+            plan = self._plan_rest(journey)
+
+    async def _try_all(self, journey: _Journey, lanes: Sequence[Lane]) -> Reply | None:
+        for lane in lanes:
+            if not journey.allows(lane):
+                continue
+            if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
+                raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
+            claimed = health.claim(lane.backend, journey.next_claim_id(), self._world())
+            if isinstance(claimed, Skip):
+                journey.trail.skip(claimed)
+                continue
+            reply = await self._try_one(journey, lane, claimed)
+            if reply is not None:
+                return reply
+        return None
+
+    async def _try_one(self, journey: _Journey, lane: Lane, claimed: Claim) -> Reply | None:
+        """One attempt, and its end written down unless it is a reply that is still to be relayed."""
+        timing = Timing(self._clock.mono())
+        if journey.trail.sent_at is None:
+            journey.trail.sent_at = timing.started
+        finish = self._finisher(journey, lane, claimed, timing)
+        left: WholeAnswer | OpenStream | Left | None = None
+        try:
+            left = await self._attempter.attempt(journey.call, lane, timing, self._seconds_for(journey, lane))
+        finally:
+            if left is None:
+                finish(Ending(Verdict.ABANDONED, "the client left"), None)
+        if not isinstance(left, Left):
+            health.answered(claimed, self._world())
+            return Reply(journey.target, lane, left, finish)
+        if not left.is_sent:
+            health.not_sent(claimed, self._world().state)
+        finish(left.ending, left.status)
+        return journey.leave(lane, left)
+
+    def _seconds_for(self, journey: _Journey, lane: Lane) -> float:
+        endpoint = lane.backend.endpoint
+        # Without a stream the first byte comes after the last token, so that the whole attempt's bound holds.
+        own = endpoint.first_byte_seconds if journey.call.request.is_stream else endpoint.timeout_seconds
+        return max(0.0, min(own, endpoint.timeout_seconds, journey.deadline - self._clock.mono()))
+
+    def _finisher(self, journey: _Journey, lane: Lane, claimed: Claim, timing: Timing) -> Finish:
+        number = journey.started(lane)
+
+        def finish(ending: Ending, status: int | None) -> None:
+            rest = health.conclude(claimed, ending, self._world(), self._clock.wall_ms())
+            journey.trail.attempts.append(
+                Attempt(
+                    number=number,
+                    backend_id=lane.backend.id,
+                    backend=lane.backend.name,
+                    pool=lane.backend.pool.name,
+                    upstream_model=lane.upstream_name,
+                    started_ms=round((timing.started - journey.call.arrival.received) * 1000),
+                    headers_ms=timing.headers_ms,
+                    first_output_ms=timing.first_output_ms,
+                    total_ms=round((self._clock.mono() - timing.started) * 1000),
+                    outcome=ending.verdict.value,
+                    status=status,
+                    error=ending.reason,
+                    rest_ms=None if rest is None else round(rest * 1000),
+                )
+            )
+
+        return finish
+
+    def _plan_rest(self, journey: _Journey) -> Plan:
+        """What could still be tried for this call now."""
+        return plan_candidates([lane for lane in journey.target.lanes if journey.allows(lane)], self._world())
+
+    def _wait_seconds(self, journey: _Journey, skips: Sequence[Skip]) -> float | None:
+        """Until the first backend recovers, where its pool lets a call wait that long; None otherwise."""
+        waits = {lane.backend.id: lane.backend.pool.wait_seconds for lane in journey.target.lanes}
+        now = self._clock.mono()
+        since = journey.waits_since(now)
+        left = [
+            skip.seconds
+            for skip in skips
+            if skip.seconds is not None
+            and now + skip.seconds - since <= waits[skip.backend_id]
+            and now + skip.seconds < journey.deadline - _LEAST_SECONDS
+        ]
+        return min(left) + 0.001 if left else None
+
+
+@dataclass(slots=True)
+class _Journey:
+    """One call on its way through the backends: what was tried, what may still be."""
+
+    call: Call
+    target: Target
+    trail: Trail
+    deadline: float
+    last_refusal: Reply | None = None
+    tried: set[str] = field(default_factory=set)
+    unserved: set[tuple[str, str]] = field(default_factory=set)
+    per_pool: Counter[str] = field(default_factory=Counter)
+    lefts: list[Left] = field(default_factory=list)
+    providers: list[str] = field(default_factory=list)
+    _waiting_since: float | None = None
+    _count: int = 0
+
+    def allows(self, lane: Lane) -> bool:
+        """Not one that said it cannot serve this, nor one more than the pool's attempts, nor the same again."""
+        backend = lane.backend
+        if backend.id in self.tried or (backend.endpoint.id, lane.upstream_name) in self.unserved:
+            return False
+        return self.per_pool[backend.pool.id] < backend.pool.max_attempts
+
+    def next_claim_id(self) -> str:
+        self._count += 1
+        return f"{self.call.id}.{self._count}"
+
+    def started(self, lane: Lane) -> int:
+        """The number of this attempt, from 1."""
+        self.per_pool[lane.backend.pool.id] += 1
+        self.providers.append(lane.backend.provider.name)
+        return len(self.providers)
+
+    def leave(self, lane: Lane, left: Left) -> Reply | None:
+        """Take note of a failed attempt; the client's own fault is a reply that ends the journey."""
+        self.lefts.append(left)
+        if left.ending.verdict is Verdict.LIMITED:
+            # It may be asked again once it has rested, if this call waits for it.
+            return None
+        self.tried.add(lane.backend.id)
+        if left.answer is not None:
+            # The same endpoint under another key would say the same.
+            self.unserved.add((lane.backend.endpoint.id, lane.upstream_name))
+            refusal = Reply(self.target, lane, left.answer, _already_finished, is_refusal=True)
+            if left.ending.verdict is Verdict.CLIENT_FAULT:
+                return refusal
+            self.last_refusal = refusal
+        return None
+
+    def waits_since(self, now: float) -> float:
+        """When this call began to wait: its patience is for all its waits together."""
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return self._waiting_since
+
+    def error(self, skips: Sequence[Skip]) -> GatewayError:
+        """What to tell the client when nothing answered and nothing will soon."""
+        soonest = soonest_recovery(skips)
+        verdicts = {left.ending.verdict for left in self.lefts}
+        if verdicts <= {Verdict.LIMITED} and soonest is not None and all(s.reason in _LIMIT_REASONS for s in skips):
+            return RateLimited(
+                f"Every backend of '{self.call.request.model}' is at its provider's limit. "
+                f"The first one is free again in {soonest:.1f} s.",
+                retry_after=soonest,
+            )
+        if not self.lefts:
+            reasons = "; ".join(f"{skip.backend}: {skip.sentence}" for skip in skips[:3])
+            return Unavailable(
+                f"No backend of '{self.call.request.model}' can be used now. {reasons}", retry_after=soonest
+            )
+        return self._attempts_failed(verdicts)
+
+    def _attempts_failed(self, verdicts: set[Verdict]) -> GatewayError:
+        last, provider = self.lefts[-1], self.providers[-1]
+        if verdicts == {Verdict.REFUSED}:
+            return CredentialsExhausted(
+                f"Provider {provider} refused the gateway's key; the operator must renew it.", retryable=False
+            )
+        if all(left.is_timeout for left in self.lefts):
+            return DeadlineExceeded(f"Provider {provider} gave {last.ending.reason}.", retryable=True)
+        return UpstreamFailed(
+            f"No backend answered after {len(self.lefts)} tries. Provider {provider}: {last.ending.reason}.",
+            retryable=True,
+        )
+
+
+def _already_finished(ending: Ending, status: int | None) -> None:
+    """A refusal was concluded when it came."""

@@ -1,0 +1,79 @@
+"""Which headers pass: short allow-lists in both directions, and our own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from gateway.errors import GatewayError
+from gateway.routing.buckets import TokenBucket
+
+Header = tuple[bytes, bytes]
+
+_TO_UPSTREAM = frozenset({b"accept", b"openai-beta", b"idempotency-key"})
+_TO_UPSTREAM_PREFIXES = (b"anthropic-", b"x-goog-")
+_NEVER_UPSTREAM = frozenset({b"x-goog-api-key"})
+_FROM_UPSTREAM = ("openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
+_SAFE_VALUE = re.compile(rb"[\t\x20-\x7e]*")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_MEDIA = re.compile(r"(?:application/(?:[\w.+-]+\+)?json|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?")
+
+
+def to_upstream(headers: Iterable[Header], *, is_demo: bool) -> list[Header]:
+    """The client's headers that a provider may see. Named in `Connection` means: for us alone."""
+    headers = list(headers)
+    hop_by_hop = {
+        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
+    }
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in hop_by_hop
+        and name not in _NEVER_UPSTREAM
+        and (name in _TO_UPSTREAM or name.startswith(_TO_UPSTREAM_PREFIXES) or (is_demo and name == b"x-demo-fault"))
+        and _SAFE_VALUE.fullmatch(value)
+    ]
+
+
+def from_upstream(headers: Mapping[str, str]) -> list[Header]:
+    """The provider's headers that a client may see; values with control characters are dropped."""
+    passed = [(name.encode(), headers[name].encode("latin-1", "replace")) for name in _FROM_UPSTREAM if name in headers]
+    if "request-id" in headers or "x-request-id" in headers:
+        found = headers.get("request-id") or headers.get("x-request-id") or ""
+        passed.append((b"x-upstream-request-id", found.encode("latin-1", "replace")))
+    media = headers.get("content-type", "")
+    if not _MEDIA.fullmatch(media.lower()):
+        media = "text/plain; charset=utf-8"
+    passed.append((b"content-type", media.encode("latin-1", "replace")))
+    return [(name, value) for name, value in passed if len(value) <= 1024 and _SAFE_VALUE.fullmatch(value)]
+
+
+def safe_request_id(text: str | None) -> str | None:
+    """A client's own request id, where it is harmless to repeat."""
+    return text if text is not None and _SAFE_ID.fullmatch(text) else None
+
+
+def of_error(error: GatewayError) -> list[Header]:
+    """`retry-after` in whole seconds, rounded up, and whether a retry can help."""
+    found: list[Header] = []
+    retryable = error.retryable
+    if error.retry_after is not None:
+        found.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
+        retryable = True if retryable is None else retryable
+    if retryable is not None:
+        found.append((b"x-should-retry", b"true" if retryable else b"false"))
+    return found
+
+
+def of_limit(bucket: TokenBucket | None, now: float) -> list[Header]:
+    """The API key's own limit, in OpenAI's words; nothing where it has none."""
+    if bucket is None:
+        return []
+    missing = bucket.per_minute - bucket.level
+    seconds = missing * 60 / bucket.per_minute if bucket.per_minute else 0
+    return [
+        (b"x-ratelimit-limit-requests", str(bucket.per_minute).encode()),
+        (b"x-ratelimit-remaining-requests", str(int(bucket.level)).encode()),
+        (b"x-ratelimit-reset-requests", f"{seconds:.3f}s".encode()),
+    ]

@@ -1,0 +1,136 @@
+"""Where calls are written: rows are queued without waiting and written in batches, with the state of backends.
+
+A row leaves the queue only when its transaction is committed, so that a failed or cancelled write loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from itertools import islice
+
+from gateway.clock import Clock
+from gateway.errors import Unavailable
+from gateway.model.calls import CallRecord
+from gateway.routing.state import BackendState, RuntimeState
+from gateway.store import backend_states, calls
+from gateway.store.backend_states import StoredState
+from gateway.store.database import Database
+
+log = logging.getLogger("gateway.ledger")
+
+_BATCH = 500
+_MOST_QUEUED = 20_000
+_BATCH_SECONDS = 0.02
+_RETRY_SECONDS = 0.5
+
+
+class Ledger:
+    """Made by `open_ledger`. `record` never waits; `is_full` means that no further call may be admitted."""
+
+    def __init__(self, db: Database, state: RuntimeState, clock: Clock) -> None:
+        self._db = db
+        self._state = state
+        self._clock = clock
+        self._queue: deque[CallRecord] = deque()
+        self._fault = ""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._queue) >= _MOST_QUEUED
+
+    @property
+    def fault(self) -> str:
+        """Why the last write failed; empty while writing works."""
+        return self._fault
+
+    def record(self, row: CallRecord) -> None:
+        self._queue.append(row)
+
+    async def flush(self) -> None:
+        """Write everything that is queued. Raises Unavailable where the database cannot be written."""
+        while self._queue or self._state.dirty:
+            await self._write_batch()
+
+    async def run(self) -> None:
+        """Write what comes, for ever. A failed write is tried again; the rows wait at the head of the queue."""
+        while True:
+            await asyncio.sleep(_BATCH_SECONDS)
+            if not self._queue and not self._state.dirty:
+                continue
+            try:
+                await self.flush()
+                await self._db.checkpoint_if_large()
+                self._fault = ""
+            except Exception as error:  # noqa: BLE001  # reason: a writer that dies loses every later row
+                if not self._fault:
+                    log.exception("the ledger cannot be written; %d rows wait", len(self._queue))
+                self._fault = str(error) or type(error).__name__
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _write_batch(self) -> None:
+        rows = list(islice(self._queue, _BATCH))
+        changed = set(self._state.dirty)
+        kept = [row for backend_id in changed if (row := self._stored(backend_id)) is not None]
+        gone = sorted(changed - {row.backend_id for row in kept})
+        self._state.dirty -= changed
+        is_written = False
+        try:
+            async with self._db.write() as tx:
+                await calls.insert_many(tx, rows)
+                await backend_states.save_many(tx, kept)
+                await backend_states.delete_many(tx, gone)
+            is_written = True
+        finally:
+            if is_written:
+                for _ in rows:
+                    self._queue.popleft()
+            else:
+                self._state.dirty |= changed
+
+    def _stored(self, backend_id: str) -> StoredState | None:
+        state = self._state.backends.get(backend_id)
+        if state is None or not (state.streak or state.fault or state.seconds_left(self._clock.mono())):
+            return None
+        wall = self._clock.wall_ms()
+        left = state.seconds_left(self._clock.mono())
+        return StoredState(
+            backend_id=backend_id,
+            resting_until=wall + round(left * 1000) if left else None,
+            rest_reason=state.rest_reason,
+            streak=state.streak,
+            fault=state.fault,
+            fault_at=state.fault_at_ms,
+            updated_at=wall,
+        )
+
+
+async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None:
+    """Read back the rests, streaks and faults that were written before a stop or a crash."""
+    async with db.read() as tx:
+        stored = await backend_states.every(tx)
+    now, wall = clock.mono(), clock.wall_ms()
+    for row in stored:
+        found: BackendState = state.of(row.backend_id)
+        found.streak, found.fault, found.fault_at_ms = row.streak, row.fault, row.fault_at
+        if row.resting_until is not None:
+            found.rest(now + (row.resting_until - wall) / 1000, row.rest_reason)
+
+
+@contextlib.asynccontextmanager
+async def open_ledger(db: Database, state: RuntimeState, clock: Clock) -> AsyncIterator[Ledger]:
+    """Writes in the background while open; drained at the end, whatever ended it."""
+    ledger = Ledger(db, state, clock)
+    writing = asyncio.create_task(ledger.run(), name="ledger")
+    try:
+        yield ledger
+    finally:
+        writing.cancel()
+        await asyncio.wait({writing})
+        try:
+            await ledger.flush()
+        except Unavailable as error:
+            log.error("the ledger could not be written at the end (%s); %d rows lost", error, len(ledger._queue))

@@ -1,0 +1,128 @@
+"""A reply on its way to the client: bytes as they come, and the settlement at whatever end they have.
+
+This is a response that cleans up in its own `__call__`: an async generator's `finally` would not run where a
+client leaves before the first byte, and an `await` in it never completes where one leaves later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import DeadlineExceeded, GatewayError, UpstreamFailed
+from gateway.formats import openai_chat
+from gateway.formats.openai_chat import StreamTap, estimate_usage
+from gateway.model.calls import CallStatus, Usage
+from gateway.proxy.attempt import OpenStream, WholeAnswer
+from gateway.proxy.call import Call
+from gateway.proxy.forward import Reply
+from gateway.proxy.settle import CLIENT_LEFT, Outcome
+from gateway.proxy.upstream import Broken
+from gateway.routing.health import Ending, Verdict
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+WRITE_IDLE_SECONDS = 60.0
+_LEFT = Ending(Verdict.ABANDONED, "the client left")
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The response of a call. `settle` is called exactly once, and `finish` of the reply with it."""
+
+    call: Call
+    reply: Reply
+    settle: Callable[[Outcome], None]
+
+    async def send_to(self, send: Send, headers: Sequence[Header], first_byte_at: float) -> None:
+        """Send everything, with our own `headers`. `first_byte_at` is now, in monotonic seconds.
+
+        Cancel this when the client leaves; the provider is told and what came is settled.
+        """
+        if isinstance(self.reply.answer, WholeAnswer):
+            await self._send_whole(send, self.reply.answer, headers, first_byte_at)
+        else:
+            await self._send_stream(send, self.reply.answer, headers, first_byte_at)
+
+    async def _send_whole(
+        self, send: Send, answer: WholeAnswer, headers: Sequence[Header], first_byte_at: float
+    ) -> None:
+        is_delivered = False
+        try:
+            length = (b"content-length", str(len(answer.body)).encode())
+            await _start(send, answer.status, (*answer.headers, length, *headers))
+            await send({"type": "http.response.body", "body": answer.body})
+            is_delivered = True
+        finally:
+            self.reply.finish(Ending(Verdict.OK), answer.status)
+            self.settle(self._whole_outcome(answer, first_byte_at, is_delivered))
+
+    def _whole_outcome(self, answer: WholeAnswer, first_byte_at: float, is_delivered: bool) -> Outcome:
+        if self.reply.is_refusal:
+            message = openai_chat.message_of(answer.body) or f"HTTP {answer.status} from the provider"
+            return Outcome(CallStatus.FAILED, answer.status, "client_fault", message, first_byte_at=first_byte_at)
+        usage = answer.usage or estimate_usage(self.call.request, answer.characters)
+        if not is_delivered:
+            return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", _LEFT.reason, usage, first_byte_at)
+        return Outcome(CallStatus.COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at)
+
+    async def _send_stream(
+        self, send: Send, stream: OpenStream, headers: Sequence[Header], first_byte_at: float
+    ) -> None:
+        ending = _LEFT
+        try:
+            await _start(send, stream.status, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
+            ending, error = await self._pass_events(send, stream)
+            if error is not None:
+                # No fake normal end: an error event, and never [DONE].
+                await _body(send, openai_chat.error_event(error, self.call.id), more=True)
+            await _body(send, b"", more=False)
+        finally:
+            self.reply.finish(ending, stream.status)
+            self.settle(self._stream_outcome(stream.tap, stream.status, ending, first_byte_at))
+            await stream.answer.close()
+
+    async def _pass_events(self, send: Send, stream: OpenStream) -> tuple[Ending, GatewayError | None]:
+        """Relay until the end; how the stream ended, and the error that the client has not been told yet."""
+        provider = self.reply.lane.backend.provider.name
+        try:
+            async for events in stream.events():
+                await _body(send, events, more=True)
+        except TimeoutError:
+            reason = f"silent for {stream.idle_seconds:.0f} s"
+            return Ending(Verdict.FAILED, reason), DeadlineExceeded(f"Provider {provider} fell {reason}.")
+        except (Broken, UpstreamFailed) as broken:
+            return Ending(Verdict.FAILED, f"stream broken off: {broken}"), UpstreamFailed(
+                f"Provider {provider} broke off the answer."
+            )
+        if stream.tap.error:
+            return Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), None
+        if not stream.tap.is_finished:
+            return Ending(Verdict.FAILED, "the stream ended without its end"), UpstreamFailed(
+                f"Provider {provider} broke off the answer."
+            )
+        return Ending(Verdict.OK), None
+
+    def _stream_outcome(self, tap: StreamTap, status: int, ending: Ending, first_byte_at: float) -> Outcome:
+        usage: Usage = tap.usage or estimate_usage(self.call.request, tap.characters)
+        if ending.verdict is Verdict.OK:
+            return Outcome(CallStatus.COMPLETED, status, usage=usage, first_byte_at=first_byte_at)
+        if ending.verdict is Verdict.ABANDONED:
+            return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", ending.reason, usage, first_byte_at)
+        return Outcome(CallStatus.FAILED, status, "stream_broken", ending.reason, usage, first_byte_at)
+
+
+async def _start(send: Send, status: int, headers: Sequence[Header]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+
+async def _body(send: Send, body: bytes, *, more: bool) -> None:
+    """One write. A client that takes nothing for WRITE_IDLE_SECONDS has left."""
+    try:
+        async with asyncio.timeout(WRITE_IDLE_SECONDS):
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+    except TimeoutError:
+        raise asyncio.CancelledError("the client stopped reading") from None

@@ -1,0 +1,125 @@
+"""The end of a call: price it, make its ledger row, hand it over. Nothing here is awaited, so nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.model.calls import CallRecord, CallStatus, Usage
+from gateway.model.people import ApiKey
+from gateway.proxy.call import Arrival, Call, Trail
+from gateway.proxy.forward import Reply
+from gateway.routing.cost import cost_of
+
+access_log = logging.getLogger("gateway.access")
+CLIENT_LEFT = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended. `code` is the HTTP status the client got, or 499 where it left."""
+
+    status: CallStatus
+    code: int
+    error_code: str = ""
+    error: str = ""
+    usage: Usage = Usage()
+    first_byte_at: float | None = None
+
+
+class Settler:
+    """Makes ledger rows out of endings. `record` takes each row without waiting."""
+
+    def __init__(self, record: Callable[[CallRecord], None], clock: Clock, config_version: Callable[[], int]) -> None:
+        self._record = record
+        self._clock = clock
+        self._config_version = config_version
+
+    def settle(self, call: Call, trail: Trail, reply: Reply | None, outcome: Outcome) -> None:
+        """Write down a call that was understood."""
+        self._write(
+            _Known(call.arrival, call.api_key, call.request.model, call.request.is_stream), outcome, trail, reply
+        )
+
+    def refuse(self, arrival: Arrival, api_key: ApiKey | None, error: GatewayError) -> None:
+        """Write down a request that was refused before it became a call."""
+        self._write(_Known(arrival, api_key, model="", is_stream=False), outcome_of(error), Trail(), None)
+
+    def _write(self, known: _Known, outcome: Outcome, trail: Trail, reply: Reply | None) -> None:
+        arrival, now = known.arrival, self._clock.mono()
+        target = reply.target if reply is not None else None
+        price = target.price if target is not None else None
+        backend = reply.lane.backend if reply is not None else None
+        record = CallRecord(
+            id=arrival.id,
+            started_at=arrival.started_at,
+            api_key_id=known.api_key.id if known.api_key else None,
+            api_key_name=known.api_key.name if known.api_key else "",
+            api_format="openai_chat",
+            path=arrival.path,
+            asked_model=known.model,
+            served_model=target.model if target else "",
+            provider_id=backend.provider.id if backend else None,
+            provider=backend.provider.name if backend else "",
+            backend_id=backend.id if backend else None,
+            backend=backend.name if backend else "",
+            pool=backend.pool.name if backend else "",
+            is_stream=known.is_stream,
+            status=outcome.status,
+            code=outcome.code,
+            error_code=outcome.error_code,
+            error=outcome.error[:1000],
+            usage=outcome.usage,
+            price=price,
+            cost_nano=cost_of(outcome.usage, price),
+            total_ms=_ms(now - arrival.received),
+            first_byte_ms=None if outcome.first_byte_at is None else _ms(outcome.first_byte_at - arrival.received),
+            overhead_us=round(((trail.sent_at or now) - arrival.received) * 1_000_000),
+            config_version=target.config_version if target else self._config_version(),
+            client_ip=arrival.client_ip,
+            attempts=tuple(trail.attempts),
+            skips=tuple(trail.skips.values()),
+        )
+        self._record(record)
+        _log(record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    arrival: Arrival
+    api_key: ApiKey | None
+    model: str
+    is_stream: bool
+
+
+def outcome_of(error: GatewayError) -> Outcome:
+    return Outcome(CallStatus.FAILED, error.status, error.code or error.type, error.message)
+
+
+def client_left() -> Outcome:
+    return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", "The client left before an answer came.")
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _log(record: CallRecord) -> None:
+    """One line a call, under the id that the client got; never a body, a query or a key."""
+    if not access_log.isEnabledFor(logging.INFO):
+        return
+    facts = {
+        "id": record.id,
+        "key": record.api_key_name,
+        "model": record.asked_model,
+        "backend": record.backend,
+        "code": record.code,
+        "tries": len(record.attempts),
+        "ms": record.total_ms,
+        "error": record.error_code,
+    }
+    access_log.info("call %s", json.dumps(facts, ensure_ascii=True), extra={"facts": facts})

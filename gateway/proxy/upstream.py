@@ -1,0 +1,240 @@
+"""The lane to the providers: one request out, one answer in. The only module that speaks HTTP to them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+
+from gateway import __version__
+from gateway.errors import UpstreamFailed
+from gateway.formats.body import decode_any
+from gateway.model.origin import origin_of
+from gateway.proxy.guard import GuardedBackend, PermitsLocal
+from gateway.routing.snapshot import Backend
+from gateway.vault import Secret, Vault, provider_key_binding
+
+CONNECT_SECONDS = 10.0
+WRITE_SECONDS = 60.0
+LARGEST_ANSWER = 32 * 1024 * 1024
+_MOST_MODELS = 5000
+
+Header = tuple[bytes, bytes]
+
+_origin_of = functools.lru_cache(4096)(origin_of)
+
+
+class ConnectFailed(Exception):
+    """No connection: nothing was sent, so trying elsewhere is always safe."""
+
+
+class Broken(Exception):
+    """The connection broke, or spoke something else than HTTP, after the request may have left."""
+
+
+class KeyUnusable(Exception):
+    """The provider key cannot be opened, or not for this address. Nothing was sent."""
+
+
+@dataclass(slots=True)
+class UpstreamAnswer:
+    """Status and headers of an answer whose body is still to be read; close it in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    _response: httpx.Response = field(repr=False)
+    _secret: Secret | None = field(repr=False)
+
+    @property
+    def is_event_stream(self) -> bool:
+        return self.headers.get("content-type", "").lower().startswith("text/event-stream")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, undecoded. Raises Broken where it ends too early."""
+        try:
+            async for chunk in self._response.aiter_raw():
+                yield chunk
+        except httpx.HTTPError as error:
+            raise Broken(f"the connection broke: {_words(error)}") from error
+
+    async def read(self) -> bytes:
+        """The whole body. Raises Broken, and UpstreamFailed beyond LARGEST_ANSWER bytes."""
+        parts, size = [], 0
+        async for chunk in self.chunks():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                raise UpstreamFailed("The provider's answer is too large to relay.")
+        return b"".join(parts)
+
+    async def read_error(self) -> bytes:
+        """The whole body of an error, with our key cut out should the provider have quoted it."""
+        body = await self.read()
+        return body.replace(self._secret.reveal().encode(), b"***") if self._secret else body
+
+    async def close(self) -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            await self._response.aclose()
+
+
+class Upstream:
+    """Made by `open_upstream`. Sends to a backend's address with a backend's key, and nowhere else."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, vault: Vault, secrets: Mapping[str, str]) -> None:
+        self._transport = transport
+        self._vault = vault
+        self._secrets = secrets
+
+    async def post(self, backend: Backend, path: str, body: bytes, headers: Sequence[Header]) -> UpstreamAnswer:
+        """Send `body` to the backend's `path`. Raises ConnectFailed, Broken or KeyUnusable."""
+        secret = self._secret_of(backend)
+        request = httpx.Request(
+            "POST",
+            backend.endpoint.base_url.rstrip("/") + path,
+            headers=[*headers, *_own_headers(backend, secret), (b"content-type", b"application/json")],
+            content=body,
+        )
+        return await self._send(request, secret)
+
+    async def model_names(self, backend: Backend) -> list[str]:
+        """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""
+        try:
+            secret = self._secret_of(backend)
+            url = backend.endpoint.base_url.rstrip("/") + "/models"
+            answer = await self._send(httpx.Request("GET", url, headers=_own_headers(backend, secret)), secret)
+        except (ConnectFailed, Broken, KeyUnusable) as error:
+            raise UpstreamFailed(f"{backend.name} cannot be reached: {error}.") from error
+        try:
+            body = await (answer.read() if answer.status == 200 else answer.read_error())
+        except Broken as error:
+            raise UpstreamFailed(f"{backend.name} answered only in part: {error}.") from error
+        finally:
+            await answer.close()
+        return _model_names(backend, answer.status, body)
+
+    def _secret_of(self, backend: Backend) -> Secret | None:
+        key = backend.key
+        if key.env_name is None and key.sealed is None:
+            if key.masked:
+                raise KeyUnusable("its key must be entered again")
+            return None
+        # The check is here, at the one place a key leaves from, so that no caller can skip it.
+        if key.bound_origin != _origin_of(backend.endpoint.base_url):
+            raise KeyUnusable("its address changed, so its key must be entered again")
+        if key.env_name is not None:
+            value = self._secrets.get(key.env_name)
+            if not value:
+                raise KeyUnusable(f"the environment variable {key.env_name} is not set")
+            return Secret(value)
+        assert key.sealed is not None
+        try:
+            return self._vault.unseal(key.sealed, provider_key_binding(key.id, key.bound_origin))
+        except ValueError as error:
+            raise KeyUnusable(f"its key cannot be opened ({error}); enter it again") from None
+
+    async def _send(self, request: httpx.Request, secret: Secret | None) -> UpstreamAnswer:
+        connection = _ConnectionTrace()
+        request.extensions = {
+            "timeout": {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None},
+            "trace": connection.note,
+        }
+        try:
+            response = await self._transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise ConnectFailed(_words(error)) from error
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            if connection.is_new:
+                raise Broken(_words(error)) from error
+            # A kept connection that the provider had just closed: nothing was answered, so once more.
+            response = await self._send_again(request)
+        except httpx.HTTPError as error:
+            raise Broken(_words(error)) from error
+        answer = UpstreamAnswer(response.status_code, _readable(response.headers), response, secret)
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            await answer.close()
+            raise Broken("the provider compressed its answer although asked not to")
+        return answer
+
+    async def _send_again(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise ConnectFailed(_words(error)) from error
+        except httpx.HTTPError as error:
+            raise Broken(_words(error)) from error
+
+
+@dataclass(slots=True)
+class _ConnectionTrace:
+    """Learns from httpcore's trace whether a request opened its connection."""
+
+    is_new: bool = False
+
+    async def note(self, event: str, _details: Mapping[str, Any]) -> None:
+        if event.startswith("connection.connect_"):
+            self.is_new = True
+
+
+@contextlib.asynccontextmanager
+async def open_upstream(
+    vault: Vault, secrets: Mapping[str, str], permits_local: PermitsLocal
+) -> AsyncIterator[Upstream]:
+    """The connections to all providers. No proxy of the environment, no redirects, every address checked."""
+    transport = httpx.AsyncHTTPTransport(
+        trust_env=False,
+        limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=20),
+    )
+    # httpx has no public way to set httpcore's network backend; tests/proxy/test_guard.py pins this.
+    pool: Any = transport._pool
+    guard = GuardedBackend(pool._network_backend, permits_local)
+    pool._network_backend = guard
+    try:
+        async with transport:
+            yield Upstream(transport, vault, secrets)
+    finally:
+        guard.close()
+
+
+def _own_headers(backend: Backend, secret: Secret | None) -> list[Header]:
+    headers = [
+        (b"accept-encoding", b"identity"),
+        (b"user-agent", b"weir-gateway/" + __version__.encode()),
+    ]
+    headers += [(name.lower().encode(), value.encode()) for name, value in backend.endpoint.headers.items()]
+    if secret is not None:
+        headers.append((b"authorization", b"Bearer " + secret.reveal().encode()))
+    return headers
+
+
+def _readable(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _words(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:200]
+
+
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _ModelList(msgspec.Struct):
+    data: list[_Listed]
+
+
+def _model_names(backend: Backend, status: int, body: bytes) -> list[str]:
+    if status != 200:
+        found = decode_any(body)
+        error = found.get("error") if isinstance(found, dict) else None
+        said = error.get("message") if isinstance(error, dict) else None
+        raise UpstreamFailed(f"{backend.name} answered HTTP {status}" + (f": {str(said)[:200]}" if said else "."))
+    try:
+        listed = msgspec.json.decode(body, type=_ModelList).data
+    except (msgspec.DecodeError, RecursionError):
+        raise UpstreamFailed(f"{backend.name} answered something else than a list of models.") from None
+    return sorted({model.id for model in listed[:_MOST_MODELS]})

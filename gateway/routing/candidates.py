@@ -1,0 +1,106 @@
+"""Which backends a call may be sent to, in which order, and why not the others."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from random import Random
+
+from gateway.model.calls import Skip
+from gateway.routing.snapshot import Backend, Lane
+from gateway.routing.state import RuntimeState
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`lanes` to try in order; `skips` with the reason of each backend that was passed over."""
+
+    lanes: tuple[Lane, ...]
+    skips: tuple[Skip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a decision may look at besides configuration: clock and chance are values here."""
+
+    state: RuntimeState
+    now: float
+    rng: Random
+    env_names: Container[str]
+
+
+def plan_candidates(lanes: Sequence[Lane], world: World) -> Plan:
+    """Order by pool tier, provider priority and key priority; among equals by weighted chance."""
+    skips = {lane.backend.id: skip for lane in lanes if (skip := why_not(lane.backend, world)) is not None}
+    open_lanes = [lane for lane in lanes if lane.backend.id not in skips]
+    ordered = [
+        lane for _, equals in groupby(open_lanes, key=_rank) for lane in _weighted_order(list(equals), world.rng)
+    ]
+    return Plan(tuple(ordered), tuple(skips.values()))
+
+
+def why_not(backend: Backend, world: World) -> Skip | None:
+    """The first reason not to send to this backend now, or None."""
+    return _configured_away(backend, world.env_names) or _resting(backend, world) or _empty(backend, world)
+
+
+def soonest_recovery(skips: Iterable[Skip]) -> float | None:
+    """Seconds until the first skipped backend can be tried again; None where none will by itself."""
+    return min((skip.seconds for skip in skips if skip.seconds is not None), default=None)
+
+
+def skip(backend: Backend, reason: str, sentence: str, seconds: float | None = None) -> Skip:
+    return Skip(backend.id, backend.name, backend.pool.name, reason, sentence, seconds)
+
+
+def _configured_away(backend: Backend, env_names: Container[str]) -> Skip | None:
+    key = backend.key
+    if not backend.is_enabled:
+        return skip(backend, "inactive", "It is disabled.")
+    if key.weight == 0:
+        return skip(backend, "weight_zero", "Its weight is 0.")
+    if key.env_name is not None and key.env_name not in env_names:
+        return skip(backend, "env_missing", f"The environment variable {key.env_name} is not set.")
+    if key.masked and key.env_name is None and key.bound_origin is None:
+        return skip(backend, "key_unbound", "The address changed; its key must be entered again.")
+    if key.rpm_limit == 0:
+        return skip(backend, "rpm_zero", "Its requests per minute are set to 0.")
+    return None
+
+
+def _resting(backend: Backend, world: World) -> Skip | None:
+    state = world.state.of(backend.id)
+    left = state.seconds_left(world.now)
+    if left > 0:
+        return skip(backend, "cooling", f"It rests for {left:.1f} s more: {state.rest_reason}.", left)
+    if state.probing:
+        return skip(backend, "probing", "Its rest is over and one call is trying it first.", PROBE_PATIENCE)
+    return None
+
+
+PROBE_PATIENCE = 1.0
+"""Seconds after which a call that found a backend being probed looks again."""
+
+
+def _empty(backend: Backend, world: World) -> Skip | None:
+    bucket = world.state.bucket(backend, world.now)
+    if bucket is None:
+        return None
+    seconds = bucket.seconds_until_one(world.now)
+    if seconds == 0.0:
+        return None
+    limit = f"{bucket.per_minute} requests per minute"
+    return skip(backend, "rpm_empty", f"Its {limit} are used up for {seconds:.1f} s.", seconds)
+
+
+def _rank(lane: Lane) -> tuple[int, str, int, int]:
+    backend = lane.backend
+    return (backend.pool.tier, backend.pool.id, backend.provider.priority, backend.key.priority)
+
+
+def _weighted_order(equals: list[Lane], rng: Random) -> list[Lane]:
+    """Shuffle so that a heavier backend tends to come first (Efraimidis and Spirakis' keys)."""
+    if len(equals) < 2:
+        return equals
+    return sorted(equals, key=lambda lane: rng.random() ** (1 / lane.backend.key.weight), reverse=True)

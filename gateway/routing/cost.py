@@ -1,0 +1,30 @@
+"""What a call costs, in nano-dollars."""
+
+from __future__ import annotations
+
+from gateway.model.calls import Usage, UsageSource
+from gateway.model.registry import Price
+from gateway.money import token_cost
+
+
+def cost_lines(usage: Usage, price: Price) -> list[tuple[str, int, int, int]]:
+    """Each component as (name, tokens, price per million, cost), the fee per request last with one "token"."""
+    parts = (
+        ("input", usage.input, price.input),
+        ("cache read", usage.cache_read, price.cache_read),
+        ("cache creation", usage.cache_creation, price.cache_creation),
+        ("output", usage.output, price.output),
+    )
+    lines = [(name, tokens, each, token_cost(tokens, each)) for name, tokens, each in parts if tokens]
+    if price.per_request:
+        lines.append(("request", 1, price.per_request, price.per_request))
+    return lines
+
+
+def cost_of(usage: Usage, price: Price | None) -> int | None:
+    """The sum of the components; 0 where nothing was used, None where what was used has no price."""
+    if usage.source is UsageSource.NONE:
+        return 0
+    if price is None:
+        return None
+    return sum(cost for _, _, _, cost in cost_lines(usage, price))
