@@ -1,0 +1,138 @@
+// What the pages gain from scripts. Everything works without: see the templates.
+(() => {
+  "use strict";
+  const all = (selector, root = document) => root.querySelectorAll(selector);
+
+  // Copy buttons. The clipboard is missing on plain http away from localhost: then the text is selected instead.
+  const copy = async (button) => {
+    const source = button.parentElement.querySelector("code, pre");
+    const text = source.textContent.trim();
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(source);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      if (!document.execCommand("copy")) return toast("The text is selected: copy it with Ctrl or ⌘ and C.");
+    }
+    button.classList.add("is-copied");
+    say("Copied");
+    setTimeout(() => button.classList.remove("is-copied"), 1600);
+  };
+
+  const say = (words) => {
+    const voice = document.getElementById("voice");
+    if (voice) voice.textContent = words;
+  };
+
+  const toast = (words, kind = "warn") => {
+    const box = document.createElement("div");
+    box.className = `notice notice-${kind}`;
+    box.setAttribute("role", kind === "bad" ? "alert" : "status");
+    box.textContent = words;
+    document.getElementById("toasts")?.append(box);
+    setTimeout(() => box.remove(), 6000);
+  };
+
+  // Times come as UTC and are shown in the reader's zone.
+  const sameDay = (a, b) => a.toDateString() === b.toDateString();
+  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  const localise = (root) => {
+    for (const element of all("time[datetime]", root)) {
+      const at = new Date(element.dateTime);
+      if (isNaN(at)) continue;
+      const time = at.toLocaleTimeString([], clock);
+      const day = at.toLocaleDateString([], { day: "numeric", month: "short" });
+      const short = element.dataset.show === "minute" ? time.slice(0, 5) : time;
+      const words = element.dataset.show === "day" ? at.toLocaleDateString([], { dateStyle: "medium" })
+        : sameDay(at, new Date()) || element.dataset.show === "minute" ? short : `${day}, ${short}`;
+      if (element.textContent !== words) element.textContent = words;
+      element.title = at.toLocaleString([], { dateStyle: "full", timeStyle: "long" });
+    }
+  };
+
+  // Countdowns: data-left is the number of seconds at the moment the server wrote it.
+  const started = new WeakMap();
+  const remaining = (seconds) => seconds < 90 ? `${seconds} s`
+    : seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3600)} h`;
+  const tick = () => {
+    for (const element of all("[data-left]")) {
+      const known = started.get(element);
+      if (known?.left !== element.dataset.left) started.set(element, { left: element.dataset.left, at: Date.now() });
+      const seconds = Math.ceil(element.dataset.left - (Date.now() - started.get(element).at) / 1000);
+      element.textContent = seconds > 0 ? remaining(seconds) : "now";
+    }
+  };
+
+  const refresh = (root) => { localise(root); tick(); };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) return copy(button);
+    const closer = event.target.closest("[data-close]");
+    if (closer?.closest("dialog")) { event.preventDefault(); closer.closest("dialog").close(); }
+    const theme = event.target.closest("[data-theme-choice]");
+    if (theme) {
+      document.documentElement.dataset.theme = theme.value;
+      for (const other of all("[data-theme-choice]")) other.setAttribute("aria-pressed", other === theme);
+    }
+    const pause = event.target.closest("[data-pause]");
+    if (pause) pause.setAttribute("aria-pressed", pause.getAttribute("aria-pressed") !== "true");
+  });
+
+  // Hidden tabs and paused pages do not poll. A poll must not take away what the reader is using.
+  const paused = () => document.hidden || document.querySelector("[data-pause][aria-pressed='true'], dialog[open]");
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.detail.ctx.sourceEvent?.type === "every" && paused()) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    refresh(document);
+    const dialog = event.detail.ctx.target?.closest?.("dialog");
+    if (dialog && !dialog.open) dialog.showModal();
+  });
+
+  document.addEventListener("htmx:confirm", (event) => {
+    const dialog = document.getElementById("dialog");
+    if (!dialog) return;
+    event.preventDefault();
+    const { ctx, issueRequest, dropRequest } = event.detail;
+    const words = document.createElement("p");
+    words.textContent = ctx.confirm;
+    const row = document.createElement("form");
+    row.method = "dialog";
+    row.className = "row row-end";
+    for (const [value, label, look] of [["no", "Cancel", "button"], ["yes", "Continue", "button button-main"]]) {
+      const button = document.createElement("button");
+      Object.assign(button, { value, textContent: label, className: look });
+      row.append(button);
+    }
+    dialog.replaceChildren(words, row);
+    dialog.returnValue = "no";
+    dialog.addEventListener("close", () => (dialog.returnValue === "yes" ? issueRequest() : dropRequest()), { once: true });
+    dialog.showModal();
+  });
+
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail.ctx?.sourceEvent?.type === "every") return say("The page could not be refreshed.");
+    toast("The gateway did not answer. Check that it is running, then try again.", "bad");
+  });
+
+  // Keys: / to search, g then a letter to go somewhere.
+  let pending = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+    if (event.key === "/") {
+      const field = document.querySelector("input[type=search]");
+      if (field) { event.preventDefault(); field.focus(); field.select(); }
+    } else if (pending) {
+      document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.click();
+    }
+    pending = event.key === "g";
+    if (pending) setTimeout(() => { pending = false; }, 1200);
+  });
+
+  setInterval(tick, 1000);
+  refresh(document);
+})();
