@@ -1,0 +1,93 @@
+"""What an operator can do to API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.control.desk import Desk
+from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.lookup import require
+from gateway.ids import new_id
+from gateway.model.people import Actor, ApiKey
+from gateway.store import api_keys, calls
+from gateway.vault import new_token
+
+PREFIX = "sk-gw-"
+_SHOWN_PREFIX = 10
+_SHOWN_TAIL = 4
+
+FIELDS: Table = (
+    Field("name", Kind.TEXT, "Who or what uses it.", required=True, least=1, most=100),
+    Field(
+        "allowed_models",
+        Kind.MODEL_CODES,
+        "Models it may use; null is every one, an empty list none.",
+        nullable=True,
+    ),
+    Field(
+        "rpm_limit",
+        Kind.INT,
+        "Requests per minute; null unlimited, 0 refuses.",
+        nullable=True,
+        least=0,
+        most=1_000_000,
+    ),
+    Field("is_active", Kind.BOOL, "Whether it is accepted.", default=True),
+    Field("expires_at", Kind.TIME, "When it ends: Unix milliseconds or ISO 8601; null is never.", nullable=True),
+)
+
+
+async def listing(desk: Desk) -> tuple[ApiKey, ...]:
+    """Newest first."""
+    async with desk.db.read() as tx:
+        return await api_keys.every(tx)
+
+
+async def last_uses(desk: Desk) -> dict[str, int]:
+    """Unix milliseconds of the last call by key id; keys that were never used are left out."""
+    async with desk.db.read() as tx:
+        return await calls.last_uses(tx)
+
+
+async def get(desk: Desk, key_id: str) -> ApiKey:
+    """Raises NotFound."""
+    async with desk.db.read() as tx:
+        return require(await api_keys.get(tx, key_id), "API key")
+
+
+async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> tuple[str, ApiKey]:
+    """The key in plain text, this once, and its row."""
+    values = read(FIELDS, raw, partial=False, text=text)
+    plain = new_token(PREFIX)
+    async with desk.change(actor) as change:
+        key = ApiKey(
+            id=new_id(),
+            key_hash=desk.vault.hash_token(plain),
+            prefix=plain[:_SHOWN_PREFIX],
+            tail=plain[-_SHOWN_TAIL:],
+            created_at=change.at,
+            updated_at=change.at,
+            **values,
+        )
+        await api_keys.insert(change.tx, key)
+        change.note("create", "api_key", key.id, None, key)
+    return plain, key
+
+
+async def update(desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object], *, text: bool = False) -> ApiKey:
+    values = read(FIELDS, raw, partial=True, text=text)
+    async with desk.change(actor) as change:
+        before = require(await api_keys.get(change.tx, key_id), "API key")
+        after = replace(before, **values, updated_at=change.at)
+        await api_keys.update(change.tx, after)
+        change.note("update", "api_key", after.id, before, after)
+        return after
+
+
+async def delete(desk: Desk, actor: Actor, key_id: str) -> None:
+    """Refused from the next call on; its calls stay in the ledger. Raises NotFound."""
+    async with desk.change(actor) as change:
+        key = require(await api_keys.get(change.tx, key_id), "API key")
+        await api_keys.delete(change.tx, key.id)
+        change.note("delete", "api_key", key.id, key, None)

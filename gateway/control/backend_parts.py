@@ -1,0 +1,116 @@
+"""The parts of a backend's form: what joins a provider that is there, and which models it serves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Container, Iterator, Mapping
+
+from gateway.control import endpoints as endpoint_control
+from gateway.control import mappings as mapping_control
+from gateway.control import models as model_control
+from gateway.control.desk import Change, Desk
+from gateway.control.fields import Values, read
+from gateway.control.presets import PRESETS
+from gateway.errors import InvalidFields
+from gateway.model.people import Actor
+from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Provider, ProviderKey
+from gateway.store import endpoints, mappings, models
+
+Served = tuple[tuple[Model, ...], tuple[ModelMapping, ...], list[str]]
+
+
+async def joined(
+    change: Change, provider: Provider, values: Values, raw: Mapping[str, object]
+) -> tuple[Endpoint, list[str]]:
+    """The endpoint that a further key of a known provider is for, and notes on what the form could not change.
+
+    Raises InvalidFields where the form means another address than the provider's.
+    """
+    found = await endpoints.of_provider(change.tx, provider.id)
+    endpoint = next((row for row in found if row.api_format == values["api_format"]), None)
+    if endpoint is None:
+        raise InvalidFields({"api_format": f"provider {provider.name} has no endpoint for it"})
+    if values["base_url"] not in ("", endpoint.base_url):
+        raise InvalidFields(
+            {"name": f"is taken by a provider at {endpoint.base_url}; choose another name, or give that base_url"}
+        )
+    kept = {
+        "timeout_seconds": endpoint.timeout_seconds,
+        "priority": provider.priority,
+        "metadata": provider.metadata,
+    }
+    changed = [name for name, there in kept.items() if raw.get(name) and values[name] != there]
+    return endpoint, [f"{name} stays as it is for provider {provider.name}; change it there" for name in changed]
+
+
+async def new_endpoint(change: Change, actor: Actor, provider: Provider, values: Values) -> Endpoint:
+    wanted = {"provider_id": provider.id, "base_url": values["base_url"]}
+    whole = {
+        **read(endpoint_control.FIELDS, wanted, partial=False, text=False),
+        **only(values, dict.fromkeys(("api_format", "timeout_seconds", "local_upstream"))),
+    }
+    del whole["api_key"]
+    return await endpoint_control.add(change, actor, whole)
+
+
+async def serve(change: Change, provider: Provider, wanted: Mapping[str, str]) -> Served:
+    """Have the provider serve each public name under its own one; models that are missing are made, enabled."""
+    there = {row.model_id: row for row in await mappings.of_provider(change.tx, provider.id)}
+    found: list[Model] = []
+    mapped: list[ModelMapping] = []
+    notes: list[str] = []
+    for code, upstream_name in wanted.items():
+        model = await models.by_code(change.tx, code)
+        if model is None:
+            model = await model_control.add(change, model_control.new_values(code))
+        elif model.status is not ModelStatus.ENABLED:
+            notes.append(f"Model {code} is {model.status} and serves only once it is ENABLED.")
+        mapping = there.get(model.id)
+        if mapping is not None and mapping.upstream_name != upstream_name:
+            notes.append(f"{provider.name} is asked for {code} as {upstream_name} now, with each of its keys.")
+        found.append(model)
+        mapped.append(await _map(change, provider, model, upstream_name, mapping))
+    return tuple(found), tuple(mapped), notes
+
+
+async def stop_serving(change: Change, provider: Provider, kept: Container[str]) -> None:
+    """Take away the provider's mappings of all models but those with an id in `kept`."""
+    for mapping in await mappings.of_provider(change.tx, provider.id):
+        if mapping.model_id not in kept:
+            await mapping_control.remove(change, mapping)
+
+
+def credential_notes(desk: Desk, key: ProviderKey, preset: str) -> list[str]:
+    """What an operator should know of the key: a variable that is not set, a key that is missing."""
+    if key.env_name is not None and key.env_name not in desk.settings.secrets:
+        return [f"{key.env_name} is not set in the gateway's environment; set it and restart."]
+    if key.bound_origin is None:
+        return ["The address changed: enter the key again."]
+    if not key.masked and PRESETS[preset].needs_key:
+        return [f"{PRESETS[preset].label} asks for a key; this backend has none."]
+    return []
+
+
+def only(values: Values, names: Mapping[str, str | None]) -> Values:
+    """Those of `values` that are named, under their new name where one is given."""
+    return {new or name: values[name] for name, new in names.items() if name in values}
+
+
+@contextlib.contextmanager
+def renamed_faults(names: Mapping[str, str]) -> Iterator[None]:
+    """Faults of a noun's field under the name that the composite form has for it."""
+    try:
+        yield
+    except InvalidFields as error:
+        raise InvalidFields({names.get(name, name): fault for name, fault in error.fields.items()}) from None
+
+
+async def _map(
+    change: Change, provider: Provider, model: Model, upstream_name: str, there: ModelMapping | None
+) -> ModelMapping:
+    if there is None:
+        wanted: Values = {"provider_id": provider.id, "upstream_name": upstream_name, "is_active": True}
+        return await mapping_control.add(change, wanted, model)
+    if there.upstream_name == upstream_name and there.is_active:
+        return there
+    return await mapping_control.revise(change, there, {"upstream_name": upstream_name, "is_active": True})

@@ -1,0 +1,188 @@
+"""What may be written to each noun: one table per noun drives the JSON API, the HTML forms and OpenAPI.
+
+Only the fields of a table can be set; anything else that is sent is named as a fault (SEC-05).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from gateway.control import form_text, kinds
+from gateway.errors import InvalidFields
+
+Values = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """What a field holds. After each the Python type that `read` gives."""
+
+    TEXT = "text"  # str, one line
+    SLUG = "slug"  # str, lower case, fit for an address
+    LABEL = "label"  # str, without a slash
+    MODEL_CODE = "model_code"  # str, lower case, without spaces
+    INT = "int"  # int
+    NUMBER = "number"  # float
+    BOOL = "bool"  # bool
+    CHOICE = "choice"  # str
+    URL = "url"  # str
+    DOLLARS = "dollars"  # int, nano-dollars
+    TIME = "time"  # int, Unix milliseconds
+    SECRET = "secret"  # str; write-only  # noqa: S105  # a kind, not a secret
+    STRINGS = "strings"  # tuple[str, ...]
+    MODEL_CODES = "model_codes"  # tuple[str, ...]
+    MODELS = "models"  # dict of public name to upstream name
+    HEADERS = "headers"  # dict[str, str]
+    OBJECT = "object"  # dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`default` is what a left-out field becomes; `least` and `most` bound a number, `most` a text's length.
+
+    `fixed` fields are set at creation only. `about` is one line for people.
+    """
+
+    name: str
+    kind: Kind
+    about: str
+    required: bool = False
+    nullable: bool = False
+    fixed: bool = False
+    default: object = None
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+Table = Sequence[Field]
+
+
+def read(table: Table, raw: Mapping[str, object], *, partial: bool, text: bool) -> Values:
+    """The values of `raw` by field name, checked; raises InvalidFields with every fault at once.
+
+    Whole (`partial=False`): left-out fields get their default, required ones are a fault. Partial: only what was
+    sent. `text=False` takes JSON types as they are; `text=True` takes strings from a form, where an empty one
+    means null or the default, and an empty checkbox false (a form sends a hidden empty value before the box).
+    """
+    faults = _unknown(table, raw)
+    values: Values = {}
+    for field in table:
+        given = raw.get(field.name, _ABSENT)
+        if text and isinstance(given, str):
+            given = _from_form(field, given, partial, faults)
+        if given is not _ABSENT and partial and field.fixed:
+            faults[field.name] = "cannot be changed"
+        elif given is not _ABSENT:
+            _take(field, given, values, faults)
+        elif not partial and field.required:
+            faults[field.name] = "is required"
+        elif not partial:
+            values[field.name] = field.default
+    if faults:
+        raise InvalidFields(faults)
+    return values
+
+
+class _Absent:
+    """Told apart from null, which is a value."""
+
+
+_ABSENT = _Absent()
+
+
+def _unknown(table: Table, raw: Mapping[str, object]) -> dict[str, str]:
+    names = [field.name for field in table]
+    faults = {}
+    for name in raw:
+        if name not in names:
+            near = difflib.get_close_matches(name[:100], names, n=1)
+            faults[name[:100]] = f"is not a field here; did you mean {near[0]}?" if near else "is not a field here"
+    return faults
+
+
+def _from_form(field: Field, given: str, partial: bool, faults: dict[str, str]) -> object:
+    """What a form's string says, in JSON's types; `_ABSENT` where it says nothing."""
+    stripped = given.strip()
+    if stripped:
+        try:
+            return _FORM_READERS.get(field.kind, str)(stripped)
+        except ValueError as error:
+            faults[field.name] = str(error)
+            return _ABSENT
+    if field.kind is Kind.BOOL:
+        return False
+    if field.kind is Kind.SECRET and partial:
+        return _ABSENT
+    if field.nullable:
+        return None
+    if partial and not field.required:
+        return field.default
+    return _ABSENT if not partial else ""
+
+
+def _take(field: Field, given: object, values: Values, faults: dict[str, str]) -> None:
+    if given is None:
+        if field.nullable:
+            values[field.name] = None
+        else:
+            faults[field.name] = "must not be null"
+        return
+    try:
+        values[field.name] = _read_one(field, given)
+    except ValueError as error:
+        faults[field.name] = str(error)
+
+
+def _read_one(field: Field, given: object) -> object:
+    bounded = _BOUNDED_READERS.get(field.kind)
+    if bounded is not None:
+        return bounded(given, field.least, field.most)
+    if field.kind is Kind.CHOICE:
+        return kinds.choice(given, field.choices)
+    return _READERS[field.kind](given)
+
+
+_BOUNDED_READERS: Mapping[Kind, Callable[[object, float | None, float | None], object]] = MappingProxyType(
+    {
+        Kind.INT: kinds.integer,
+        Kind.NUMBER: kinds.number,
+        Kind.TEXT: kinds.line,
+    }
+)
+
+_READERS: Mapping[Kind, Callable[[object], object]] = MappingProxyType(
+    {
+        Kind.SLUG: kinds.slug,
+        Kind.LABEL: kinds.label,
+        Kind.MODEL_CODE: kinds.model_code,
+        Kind.BOOL: kinds.boolean,
+        Kind.URL: kinds.url,
+        Kind.DOLLARS: kinds.dollars,
+        Kind.TIME: kinds.time,
+        Kind.SECRET: kinds.secret,
+        Kind.STRINGS: kinds.strings,
+        Kind.MODEL_CODES: kinds.model_codes,
+        Kind.MODELS: kinds.models,
+        Kind.HEADERS: kinds.headers,
+        Kind.OBJECT: kinds.json_object,
+    }
+)
+
+_FORM_READERS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
+    {
+        Kind.INT: form_text.integer,
+        Kind.NUMBER: form_text.number,
+        Kind.BOOL: form_text.checkbox,
+        Kind.TIME: form_text.moment,
+        Kind.STRINGS: form_text.items,
+        Kind.MODEL_CODES: form_text.items,
+        Kind.MODELS: form_text.pairs,
+        Kind.HEADERS: form_text.headers,
+        Kind.OBJECT: form_text.json_object,
+    }
+)

@@ -1,0 +1,65 @@
+"""A form's strings in JSON's types. Strings come stripped and not empty; ValueError says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})")
+
+
+def integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+def number(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("must be a number")
+    return float(text)
+
+
+def moment(text: str) -> object:
+    """A long number is Unix milliseconds; the rest is a date or time."""
+    return int(text) if re.fullmatch(r"[0-9]{10,15}", text) else text
+
+
+def checkbox(text: str) -> bool:
+    return text.lower() not in ("off", "false", "0", "no")
+
+
+def items(text: str) -> list[str]:
+    """One per line, or separated by commas."""
+    return [item.strip() for item in re.split(r"[\n,]", text) if item.strip()]
+
+
+def pairs(text: str) -> dict[str, str]:
+    """`name` or `public = upstream`, one per line or separated by commas."""
+    found: dict[str, str] = {}
+    for item in items(text):
+        public, equals, upstream = item.partition("=")
+        if public.strip() in found:
+            raise ValueError(f"must name {public.strip()} once")
+        found[public.strip()] = (upstream if equals else public).strip()
+    return found
+
+
+def headers(text: str) -> dict[str, str]:
+    """`Name: value`, one per line."""
+    found: dict[str, str] = {}
+    for item in text.splitlines():
+        if item.strip():
+            name, colon, value = item.partition(":")
+            if not colon:
+                raise ValueError("must be one Name: value per line")
+            found[name.strip()] = value.strip()
+    return found
+
+
+def json_object(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("must be a JSON object") from None

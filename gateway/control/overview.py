@@ -1,0 +1,214 @@
+"""What the overview page shows, and the arithmetic for it. Pure: the rows come from control/requests.py."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gateway.control.pool_stats import BackendStatus, PoolStats
+from gateway.store.calls import CallRow
+from gateway.store.figures import FIRST_BYTE_BOUNDS_MS, ProviderMinute, Slice, Totals
+
+_SHOWN_MODELS = 4
+STRIP_MINUTES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range that the page offers, and the width of one point of its chart."""
+
+    code: str
+    label: str
+    length_ms: int
+    bucket_ms: int
+
+
+_MINUTE = 60_000
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+SPANS: Mapping[str, Span] = MappingProxyType(
+    {
+        "1h": Span("1h", "Last hour", _HOUR, 2 * _MINUTE),
+        "24h": Span("24h", "Last 24 hours", _DAY, 30 * _MINUTE),
+        "7d": Span("7d", "Last 7 days", 7 * _DAY, 4 * _HOUR),
+        "30d": Span("30d", "Last 30 days", 30 * _DAY, 12 * _HOUR),
+    }
+)
+DEFAULT_SPAN = "24h"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Requests of one model per bucket. `other` sums the models that have no line of their own."""
+
+    model: str
+    requests: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Everything in one bucket of time, for the small charts. `at` is its start in Unix milliseconds."""
+
+    at: int
+    requests: int
+    errors: int
+    tokens: int
+    cost_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstByte:
+    """Calls by time to first byte, in the buckets of FIRST_BYTE_BOUNDS_MS; percentiles in ms, None without calls."""
+
+    counts: tuple[int, ...]
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Attempts in one minute."""
+
+    ok: int
+    failed: int
+    limited: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStrip:
+    """The last hour of a provider, oldest minute first. `up` is ok / all, None where nothing was tried."""
+
+    provider: str
+    cells: tuple[Cell, ...]
+    up: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something an operator should look at. `kind`: cooling, refused, unbound, env_missing or unpriced.
+
+    `subject` is the backend's or model's name, `subject_id` the backend's id or the model's code.
+    """
+
+    kind: str
+    subject: str
+    subject_id: str
+    sentence: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`before` is the period of the same length just before. Times are Unix milliseconds."""
+
+    span: Span
+    since: int
+    until: int
+    totals: Totals
+    before: Totals
+    lines: tuple[Line, ...]
+    buckets: tuple[Bucket, ...]
+    first_byte: FirstByte
+    first_byte_before: FirstByte
+    providers: tuple[ProviderStrip, ...]
+    recent: tuple[CallRow, ...]
+    pools: tuple[PoolStats, ...]
+    attention: tuple[Attention, ...]
+
+
+def bucket_count(span: Span) -> int:
+    return span.length_ms // span.bucket_ms
+
+
+def lines(slices: Sequence[Slice], length: int) -> tuple[Line, ...]:
+    """One line for each of the models with most requests, then `other` where there are more."""
+    sums: dict[str, int] = {}
+    for item in slices:
+        sums[item.model] = sums.get(item.model, 0) + item.requests
+    ranked = sorted((model for model in sums if model), key=lambda model: (-sums[model], model))
+    own = ranked[:_SHOWN_MODELS]
+    points = {model: [0] * length for model in (*own, "other")}
+    for item in slices:
+        name = item.model if item.model in own else "other"
+        points[name][min(item.bucket, length - 1)] += item.requests
+    return tuple(Line(model, tuple(found)) for model, found in points.items() if model in own or any(found))
+
+
+def buckets(slices: Sequence[Slice], since: int, span: Span) -> tuple[Bucket, ...]:
+    length = bucket_count(span)
+    found = [Bucket(since + number * span.bucket_ms, 0, 0, 0, 0) for number in range(length)]
+    for item in slices:
+        number = min(item.bucket, length - 1)
+        there = found[number]
+        found[number] = Bucket(
+            there.at,
+            there.requests + item.requests,
+            there.errors + item.errors,
+            there.tokens + item.tokens,
+            there.cost_nano + item.cost_nano,
+        )
+    return tuple(found)
+
+
+def first_byte(counts: Sequence[int]) -> FirstByte:
+    return FirstByte(tuple(counts), percentile(counts, 0.5), percentile(counts, 0.95), percentile(counts, 0.99))
+
+
+def percentile(counts: Sequence[int], share: float) -> float | None:
+    """Milliseconds below which `share` of the calls lie, interpolated inside its bucket on a logarithmic scale."""
+    total = sum(counts)
+    if total == 0:
+        return None
+    wanted = share * total
+    edges = (1, *FIRST_BYTE_BOUNDS_MS, FIRST_BYTE_BOUNDS_MS[-1] * 2)
+    passed = 0
+    for count, (low, high) in zip(counts, itertools.pairwise(edges), strict=True):
+        if count and passed + count >= wanted:
+            inside = (wanted - passed) / count
+            return float(low * (high / low) ** inside)
+        passed += count
+    return float(edges[-1])
+
+
+def strips(minutes: Sequence[ProviderMinute], names: Sequence[str]) -> tuple[ProviderStrip, ...]:
+    """A strip for each of `names`, and for providers that are gone but were tried."""
+    cells = {name: [Cell(0, 0, 0)] * STRIP_MINUTES for name in names}
+    for item in minutes:
+        of_provider = cells.setdefault(item.provider, [Cell(0, 0, 0)] * STRIP_MINUTES)
+        number = min(item.minute, STRIP_MINUTES - 1)
+        there = of_provider[number]
+        of_provider[number] = Cell(there.ok + item.ok, there.failed + item.failed, there.limited + item.limited)
+    return tuple(ProviderStrip(name, tuple(found), _up(found)) for name, found in cells.items())
+
+
+def attention(pools: Sequence[PoolStats], slices: Sequence[Slice]) -> tuple[Attention, ...]:
+    """Backends that rest or cannot be used, then models that were used without a price."""
+    found = []
+    for backend in (backend for pool in pools for backend in pool.backends):
+        kind = _KINDS.get(backend.status)
+        if backend.status is BackendStatus.COOLING and "refused the key" in backend.reason:
+            kind = "refused"
+        if kind is not None:
+            seconds = backend.seconds_left if backend.status is BackendStatus.COOLING else None
+            found.append(Attention(kind, backend.name, backend.id, backend.reason, seconds))
+    unpriced = sorted({item.model for item in slices if item.unpriced and item.model})
+    sentence = "It was used and has no price; its cost is not counted."
+    return (*found, *(Attention("unpriced", model, model, sentence) for model in unpriced))
+
+
+_KINDS: Mapping[BackendStatus, str] = MappingProxyType(
+    {
+        BackendStatus.COOLING: "cooling",
+        BackendStatus.UNBOUND: "unbound",
+        BackendStatus.ENV_MISSING: "env_missing",
+    }
+)
+
+
+def _up(cells: Sequence[Cell]) -> float | None:
+    tried = sum(cell.ok + cell.failed + cell.limited for cell in cells)
+    return sum(cell.ok for cell in cells) / tried if tried else None

@@ -1,0 +1,131 @@
+"""Providers that are known by name: where they are, and what their credentials are usually called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gateway.model.registry import DEMO_PRESET, ApiFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """`base_url` is the OpenAI-compatible surface, empty where only the operator can know it.
+
+    `env_names` usually hold the key and `base_url_env_names` another base URL; the first that is set counts.
+    `website` is where keys are made. `ports` are the loopback ports of a local server.
+    """
+
+    code: str
+    label: str
+    base_url: str
+    website: str
+    env_names: tuple[str, ...] = ()
+    base_url_env_names: tuple[str, ...] = ()
+    api_format: ApiFormat = ApiFormat.OPENAI_CHAT
+    needs_key: bool = True
+    is_local: bool = False
+    ports: tuple[int, ...] = ()
+
+
+_ALL = (
+    Preset(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "https://platform.openai.com/api-keys",
+        ("OPENAI_API_KEY",),
+        ("OPENAI_BASE_URL",),
+    ),
+    Preset(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        "https://console.anthropic.com/settings/keys",
+        ("ANTHROPIC_API_KEY",),
+        ("ANTHROPIC_BASE_URL",),
+    ),
+    Preset(
+        "gemini",
+        "Google Gemini",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "https://aistudio.google.com/apikey",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        ("GEMINI_BASE_URL",),
+    ),
+    Preset(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        "https://openrouter.ai/settings/keys",
+        ("OPENROUTER_API_KEY",),
+        ("OPENROUTER_BASE_URL",),
+    ),
+    Preset(
+        "groq",
+        "Groq",
+        "https://api.groq.com/openai/v1",
+        "https://console.groq.com/keys",
+        ("GROQ_API_KEY",),
+        ("GROQ_BASE_URL",),
+    ),
+    Preset(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com/v1",
+        "https://platform.deepseek.com/api_keys",
+        ("DEEPSEEK_API_KEY",),
+        ("DEEPSEEK_BASE_URL",),
+    ),
+    Preset(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        "https://console.mistral.ai/api-keys",
+        ("MISTRAL_API_KEY",),
+        ("MISTRAL_BASE_URL",),
+    ),
+    Preset(
+        "xai",
+        "xAI",
+        "https://api.x.ai/v1",
+        "https://console.x.ai",
+        ("XAI_API_KEY",),
+        ("XAI_BASE_URL",),
+    ),
+    Preset(
+        "ollama",
+        "Ollama",
+        "http://127.0.0.1:11434/v1",
+        "https://ollama.com",
+        needs_key=False,
+        is_local=True,
+        ports=(11434,),
+    ),
+    Preset(
+        "lm_studio",
+        "LM Studio",
+        "http://127.0.0.1:1234/v1",
+        "https://lmstudio.ai",
+        needs_key=False,
+        is_local=True,
+        ports=(1234,),
+    ),
+    Preset(
+        "vllm",
+        "vLLM or llama.cpp",
+        "http://127.0.0.1:8000/v1",
+        "https://docs.vllm.ai",
+        needs_key=False,
+        is_local=True,
+        ports=(8000, 8081),
+    ),
+    Preset("custom", "Custom", "", "", needs_key=False),
+    Preset(DEMO_PRESET, "Demo", "builtin:demo", "", needs_key=False),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.code: preset for preset in _ALL})
+
+OFFERED: tuple[Preset, ...] = tuple(preset for preset in _ALL if preset.code != DEMO_PRESET)
+"""Those that people choose from; the demo is made by the program itself."""

@@ -1,0 +1,78 @@
+"""What an operator can do to providers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.control.desk import Change, Desk
+from gateway.control.fields import Field, Kind, Table, Values, read
+from gateway.control.lookup import require, require_free_name
+from gateway.control.presets import PRESETS
+from gateway.ids import new_id
+from gateway.model.people import Actor
+from gateway.model.registry import Provider
+from gateway.store import providers
+
+FIELDS: Table = (
+    Field("name", Kind.SLUG, "Unique short name, as in `name/model`.", required=True),
+    Field("display_name", Kind.TEXT, "Name for people.", default=""),
+    Field("preset", Kind.CHOICE, "Which known provider it is.", default="custom", choices=tuple(PRESETS)),
+    Field("priority", Kind.INT, "Lower goes first among providers of a pool.", default=50, least=0, most=1000),
+    Field("is_active", Kind.BOOL, "Whether calls may be sent to it.", default=True),
+    Field("metadata", Kind.OBJECT, "Anything you want to keep with it.", default={}),
+)
+
+
+async def listing(desk: Desk) -> tuple[Provider, ...]:
+    """By priority, then name."""
+    async with desk.db.read() as tx:
+        return await providers.every(tx)
+
+
+async def get(desk: Desk, provider_id: str) -> Provider:
+    """Raises NotFound."""
+    async with desk.db.read() as tx:
+        return require(await providers.get(tx, provider_id), "provider")
+
+
+async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> Provider:
+    values = read(FIELDS, raw, partial=False, text=text)
+    async with desk.change(actor) as change:
+        return await add(change, values)
+
+
+async def update(
+    desk: Desk, actor: Actor, provider_id: str, raw: Mapping[str, object], *, text: bool = False
+) -> Provider:
+    values = read(FIELDS, raw, partial=True, text=text)
+    async with desk.change(actor) as change:
+        before = require(await providers.get(change.tx, provider_id), "provider")
+        return await revise(change, before, values)
+
+
+async def delete(desk: Desk, actor: Actor, provider_id: str) -> None:
+    """With its endpoints, keys and mappings; models stay. Raises NotFound."""
+    async with desk.change(actor) as change:
+        await remove(change, require(await providers.get(change.tx, provider_id), "provider"))
+
+
+async def add(change: Change, values: Values) -> Provider:
+    provider = Provider(id=new_id(), **values, created_at=change.at, updated_at=change.at)
+    require_free_name(await providers.every(change.tx), provider.name, provider.id)
+    await providers.insert(change.tx, provider)
+    change.note("create", "provider", provider.id, None, provider)
+    return provider
+
+
+async def revise(change: Change, before: Provider, values: Values) -> Provider:
+    after = replace(before, **values, updated_at=change.at)
+    require_free_name(await providers.every(change.tx), after.name, after.id)
+    await providers.update(change.tx, after)
+    change.note("update", "provider", after.id, before, after)
+    return after
+
+
+async def remove(change: Change, provider: Provider) -> None:
+    await providers.delete(change.tx, provider.id)
+    change.note("delete", "provider", provider.id, provider, None)

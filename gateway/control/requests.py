@@ -1,0 +1,101 @@
+"""The ledger as operators read it: a page of calls, one call, and the overview's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.control import overview as figures_of
+from gateway.control import pools
+from gateway.control.desk import Desk
+from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.lookup import require
+from gateway.control.overview import DEFAULT_SPAN, SPANS, Overview
+from gateway.errors import InvalidFields
+from gateway.model.calls import CallRecord, CallStatus
+from gateway.store import calls, figures
+from gateway.store.calls import CallFilter, CallRow
+
+MOST_PER_PAGE = 500
+_RECENT = 10
+
+FILTERS: Table = (
+    Field("api_key", Kind.TEXT, "The API key, by id or name.", nullable=True),
+    Field("model", Kind.TEXT, "The asked or served model.", nullable=True),
+    Field("provider", Kind.TEXT, "The provider, by id or name.", nullable=True),
+    Field("backend", Kind.TEXT, "The backend, by id or name.", nullable=True),
+    Field("status", Kind.CHOICE, "How it ended.", nullable=True, choices=tuple(CallStatus)),
+    Field("code", Kind.INT, "The HTTP status.", nullable=True, least=100, most=599),
+    Field("code_class", Kind.INT, "The first digit of the HTTP status.", nullable=True, least=1, most=5),
+    Field("since", Kind.TIME, "Started then or later: Unix milliseconds or ISO 8601.", nullable=True),
+    Field("until", Kind.TIME, "Started before: Unix milliseconds or ISO 8601.", nullable=True),
+    Field("text", Kind.TEXT, "Anything inside the error.", nullable=True, most=200),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`total` is counted no further than store.calls.COUNT_CAP. `next_before` asks for the page after, if any."""
+
+    items: tuple[CallRow, ...]
+    total: int
+    next_before: str | None
+
+
+def parse_filter(raw: Mapping[str, object]) -> CallFilter:
+    """A query string's values as a filter; raises InvalidFields."""
+    values = read(FILTERS, raw, partial=False, text=True)
+    status = values.pop("status")
+    return CallFilter(**values, status=None if status is None else CallStatus(status))
+
+
+async def listing(desk: Desk, wanted: CallFilter, before: str | None, limit: int) -> Page:
+    """Newest first, those older than the call `before`; at most MOST_PER_PAGE."""
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    async with desk.db.read() as tx:
+        found = await calls.page(tx, wanted, before, limit + 1)
+        total = await calls.count(tx, wanted)
+    shown = found[:limit]
+    return Page(shown, total, shown[-1].id if len(found) > limit else None)
+
+
+async def get(desk: Desk, call_id: str) -> CallRecord:
+    """With its attempts and skips. Raises NotFound."""
+    async with desk.db.read() as tx:
+        return require(await calls.get(tx, call_id), "request")
+
+
+async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
+    """Everything that the overview page shows, as of now. Raises InvalidFields for an unknown range."""
+    span = SPANS.get(span_code)
+    if span is None:
+        raise InvalidFields({"range": f"must be one of {', '.join(SPANS)}"})
+    # The millisecond that is running belongs to the picture too.
+    until = desk.clock.wall_ms() + 1
+    since, earlier = until - span.length_ms, until - 2 * span.length_ms
+    hour_ago = until - figures_of.STRIP_MINUTES * 60_000
+    async with desk.db.read() as tx:
+        totals = await figures.totals(tx, since, until)
+        before = await figures.totals(tx, earlier, since)
+        slices = await figures.series(tx, since, until, span.bucket_ms)
+        histogram = await figures.first_byte_histogram(tx, since, until)
+        histogram_before = await figures.first_byte_histogram(tx, earlier, since)
+        minutes = await figures.provider_minutes(tx, hour_ago, until)
+        recent = await calls.page(tx, CallFilter(), None, _RECENT)
+    pool_stats = tuple(pools.stats(desk))
+    providers = [provider.name for provider in desk.snapshot().registry.providers]
+    return Overview(
+        span=span,
+        since=since,
+        until=until,
+        totals=totals,
+        before=before,
+        lines=figures_of.lines(slices, figures_of.bucket_count(span)),
+        buckets=figures_of.buckets(slices, since, span),
+        first_byte=figures_of.first_byte(histogram),
+        first_byte_before=figures_of.first_byte(histogram_before),
+        providers=figures_of.strips(minutes, providers),
+        recent=recent,
+        pools=pool_stats,
+        attention=figures_of.attention(pool_stats, slices),
+    )
