@@ -9,7 +9,8 @@ from gateway.control.desk import Desk
 from gateway.control.sessions import Client
 from gateway.errors import Conflict, Forbidden, Gone, InvalidFields
 from gateway.ids import new_id
-from gateway.model.people import Session, User
+from gateway.model.people import Actor, Session, User
+from gateway.store import sessions as store_sessions
 from gateway.store import setup_links, users
 from gateway.vault import new_token
 
@@ -78,6 +79,26 @@ async def make_administrator(desk: Desk, username: str, password: str) -> bool:
         client = Client("", "")
         await trail.note(tx, sessions.actor(user, client), "set_up", ("user", user.id), user.created_at)
     return True
+
+
+async def reset_password(desk: Desk, username: str, password: str) -> bool:
+    """From the command line: a new password for `username`, whose sessions end; True where it is a new administrator.
+
+    Raises InvalidFields naming `username` or `password`.
+    """
+    if await make_administrator(desk, username, password):
+        return True
+    async with desk.db.read() as tx:
+        user = await users.by_username(tx, username)
+    if user is None:
+        raise InvalidFields({"username": "is nobody here"})
+    password_hash = await passwords.hash_new(password)
+    async with desk.db.write() as tx:
+        await users.set_password(tx, user.id, password_hash)
+        await store_sessions.delete_of_user(tx, user.id)
+        who = Actor("cli", "password", "password reset")
+        await trail.note(tx, who, "reset_password", ("user", user.id), desk.clock.wall_ms())
+    return False
 
 
 def require_name_and_password(username: str, password: str) -> None:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.control.first_start import Detected
 from gateway.control.presets import OFFERED, Preset
 from gateway.settings import Settings
 
 PROBE_SECONDS = 0.3
 _LONGEST_ANSWER = 1024 * 1024
 _MOST_MODELS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Detected:
-    """A provider that could be added. `env_name` refers to its key; `models` are what a local server offers."""
-
-    preset: str
-    name: str
-    label: str
-    base_url: str
-    env_name: str | None
-    models: tuple[str, ...]
 
 
 async def detect(settings: Settings) -> list[Detected]:
