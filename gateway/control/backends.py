@@ -10,9 +10,9 @@ from gateway.control import endpoints as endpoint_control
 from gateway.control import provider_keys as key_control
 from gateway.control import providers as provider_control
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, read
+from gateway.control.fields import Field, Kind, Table, Values, read, with_choices
 from gateway.control.lookup import require
-from gateway.control.presets import PRESETS
+from gateway.control.presets import OFFERED, PRESETS, codes_for
 from gateway.errors import InvalidFields, NotFound
 from gateway.model.people import Actor
 from gateway.model.registry import ApiFormat, Endpoint, Model, ModelMapping, Provider, ProviderKey
@@ -27,7 +27,7 @@ FIELDS: Table = (
         Kind.CHOICE,
         "A known provider, which fills in the base URL.",
         default="custom",
-        choices=tuple(PRESETS),
+        choices=tuple(preset.code for preset in OFFERED),
     ),
     Field("base_url", Kind.URL, "As in https://api.example.com/v1; the preset's where left out.", default=""),
     Field(
@@ -79,7 +79,8 @@ class BackendMade:
 
 async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> BackendMade:
     """All of it in one transaction, or none. Raises InvalidFields."""
-    values = _with_preset(read(FIELDS, raw, partial=False, text=text))
+    table = with_choices(FIELDS, "preset", codes_for(actor))
+    values = _with_preset(read(table, raw, partial=False, text=text))
     async with desk.change(actor) as change:
         existing = [row for row in await providers.every(change.tx) if row.name == values["name"]]
         if existing:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -86,6 +86,11 @@ def read(table: Table, raw: Mapping[str, object], *, partial: bool, text: bool) 
     if faults:
         raise InvalidFields(faults)
     return values
+
+
+def with_choices(table: Table, name: str, choices: tuple[str, ...]) -> Table:
+    """The table with other choices for one field."""
+    return [replace(field, choices=choices) if field.name == name else field for field in table]
 
 
 class _Absent:

@@ -11,6 +11,8 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
+
 from gateway import money
 from gateway.model.origin import parse_base_url
 from gateway.model.registry import BUILTIN_PATHS
@@ -24,6 +26,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,2000}")
 _MOST_ITEMS = 2000
 _MOST_OBJECT_BYTES = 16_384
+_DEEPEST_OBJECT = 20
 _LAST_YEAR_MS = 253_402_300_800_000
 
 NEVER_SENT_HEADERS = frozenset(
@@ -187,13 +190,24 @@ def headers(given: object) -> dict[str, str]:
 def json_object(given: object) -> dict[str, object]:
     if not isinstance(given, dict):
         raise ValueError("must be an object")
+    _require_shallow(given, _DEEPEST_OBJECT)
     try:
-        size = len(json.dumps(given, allow_nan=False).encode())
-    except (ValueError, RecursionError):
-        raise ValueError("must be plain JSON") from None
+        # Both ways in which it will be written: to a column, and to the audit log and answers.
+        size = len(json.dumps(given, allow_nan=False, ensure_ascii=False).encode())
+        msgspec.json.encode(given)
+    except (ValueError, OverflowError):
+        raise ValueError("must be plain JSON with whole numbers below 2^63") from None
     if size > _MOST_OBJECT_BYTES:
         raise ValueError(f"must be at most {_MOST_OBJECT_BYTES} bytes of JSON")
     return given
+
+
+def _require_shallow(value: object, left: int) -> None:
+    if left == 0:
+        raise ValueError(f"must be at most {_DEEPEST_OBJECT} levels deep")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _require_shallow(inner, left - 1)
 
 
 def _string(given: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from gateway.model.people import Actor
 from gateway.model.registry import DEMO_PRESET, ApiFormat
 
 
@@ -129,3 +130,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({preset.code: preset for preset
 
 OFFERED: tuple[Preset, ...] = tuple(preset for preset in _ALL if preset.code != DEMO_PRESET)
 """Those that people choose from; the demo is made by the program itself."""
+
+
+def codes_for(actor: Actor) -> tuple[str, ...]:
+    return tuple(preset.code for preset in (_ALL if actor.kind == "system" else OFFERED))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, read
+from gateway.control.fields import Field, Kind, Table, Values, read, with_choices
 from gateway.control.lookup import require, require_free_name
-from gateway.control.presets import PRESETS
+from gateway.control.presets import OFFERED, codes_for
 from gateway.ids import new_id
 from gateway.model.people import Actor
 from gateway.model.registry import Provider
@@ -17,7 +17,13 @@ from gateway.store import providers
 FIELDS: Table = (
     Field("name", Kind.SLUG, "Unique short name, as in `name/model`.", required=True),
     Field("display_name", Kind.TEXT, "Name for people.", default=""),
-    Field("preset", Kind.CHOICE, "Which known provider it is.", default="custom", choices=tuple(PRESETS)),
+    Field(
+        "preset",
+        Kind.CHOICE,
+        "Which known provider it is.",
+        default="custom",
+        choices=tuple(preset.code for preset in OFFERED),
+    ),
     Field("priority", Kind.INT, "Lower goes first among providers of a pool.", default=50, least=0, most=1000),
     Field("is_active", Kind.BOOL, "Whether calls may be sent to it.", default=True),
     Field("metadata", Kind.OBJECT, "Anything you want to keep with it.", default={}),
@@ -37,7 +43,7 @@ async def get(desk: Desk, provider_id: str) -> Provider:
 
 
 async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> Provider:
-    values = read(FIELDS, raw, partial=False, text=text)
+    values = read(with_choices(FIELDS, "preset", codes_for(actor)), raw, partial=False, text=text)
     async with desk.change(actor) as change:
         return await add(change, values)
 
