@@ -63,7 +63,7 @@ def _for_people(made: Made) -> str:
             f"  Directory         {made.data_dir}",
             f"  API key           {made.api_key}   (shown once)",
             f"  Management token  {made.management_token}   (shown once)",
-            f"  Admin             {made.admin_url}   (after you started the gateway; a set-up link has one use, 15 min)",
+            f"  Admin             {made.admin_url}   (once it is served; a set-up link is good for 15 min)",
             "",
         ]
     )

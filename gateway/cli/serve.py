@@ -88,9 +88,7 @@ def require_password_beyond_loopback(settings: Settings) -> None:
         return
     mend = shlex.join([sys.executable, "-m", "gateway", "password", "reset", "--data-dir", str(settings.data_dir)])
     raise ConfigurationFault(
-        [
-            f"--host {settings.host}: others could reach this, and it has no admin password yet. Set one with:\n    {mend}"
-        ]
+        [f"--host {settings.host}: others could reach it, and it has no admin password. Set one with:\n    {mend}"]
     )
 
 
