@@ -13,7 +13,7 @@ from gateway.formats.body import decode_any
 from gateway.formats.openai_chat import StreamTap
 from gateway.formats.sse import EventSplitter
 from gateway.model.calls import Usage
-from gateway.model.registry import DEMO_PRESET
+from gateway.model.registry import DEMO_PRESET, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call
 from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
@@ -39,12 +39,16 @@ class WholeAnswer:
 
 @dataclass(slots=True)
 class OpenStream:
-    """A stream under way: what was held back of it, and where the rest comes from."""
+    """A stream under way: what was held back of it, and where the rest comes from.
+
+    It may be silent for `idle_seconds`, and last until `ends_at` (the event loop's time).
+    """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     answer: UpstreamAnswer
     idle_seconds: float
+    ends_at: float
     hides_usage: bool
     source: AsyncIterator[bytes]
     tap: StreamTap = field(default_factory=StreamTap)
@@ -82,7 +86,7 @@ class OpenStream:
 
     async def _next_events(self) -> list[bytes] | None:
         """What one read brought, maybe nothing whole; None at the end."""
-        async with asyncio.timeout(self.idle_seconds):
+        async with asyncio.timeout_at(min(self.ends_at, asyncio.get_running_loop().time() + self.idle_seconds)):
             chunk = await anext(self.source, None)
         if chunk is None:
             return None
@@ -162,7 +166,7 @@ class Attempter:
             if not 200 <= answer.status < 300:
                 opened = await self._refusal(answer)
             elif answer.is_event_stream:
-                opened = await self._first_output(answer, backend.endpoint.idle_seconds, injects_usage)
+                opened = await _first_output(answer, backend.endpoint, injects_usage)
             else:
                 opened = await _whole(answer)
             timing.first_output_ms = self._since(timing)
@@ -179,23 +183,6 @@ class Attempter:
             refusal = WholeAnswer(answer.status, tuple(passing.from_upstream(answer.headers)), body, None, 0)
         return Left(ending, answer.status, refusal)
 
-    async def _first_output(self, answer: UpstreamAnswer, idle_seconds: float, hides_usage: bool) -> OpenStream | Left:
-        """Hold back the start frames (role, ping) until something real comes: until then another may answer."""
-        stream = OpenStream(
-            status=answer.status,
-            headers=tuple(passing.from_upstream(answer.headers)),
-            answer=answer,
-            idle_seconds=idle_seconds,
-            hides_usage=hides_usage,
-            source=answer.chunks(),
-        )
-        while not stream.tap.has_output and stream.may_hold_more:
-            if not await stream.hold_next():
-                return Left(Ending(Verdict.FAILED, "the stream ended before any output"), answer.status)
-            if stream.tap.error and not stream.tap.has_output:
-                return Left(Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), answer.status)
-        return stream
-
     def _since(self, timing: Timing) -> int:
         return round((self._clock.mono() - timing.started) * 1000)
 
@@ -207,3 +194,22 @@ async def _whole(answer: UpstreamAnswer) -> WholeAnswer | Left:
         return Left(Ending(Verdict.FAILED, facts.fault), answer.status)
     passed = tuple(passing.from_upstream(answer.headers))
     return WholeAnswer(answer.status, passed, body, facts.usage, facts.characters)
+
+
+async def _first_output(answer: UpstreamAnswer, endpoint: Endpoint, hides_usage: bool) -> OpenStream | Left:
+    """Hold back the start frames (role, ping) until something real comes: until then another may answer."""
+    stream = OpenStream(
+        status=answer.status,
+        headers=tuple(passing.from_upstream(answer.headers)),
+        answer=answer,
+        idle_seconds=endpoint.idle_seconds,
+        ends_at=asyncio.get_running_loop().time() + endpoint.timeout_seconds,
+        hides_usage=hides_usage,
+        source=answer.chunks(),
+    )
+    while not stream.tap.has_output and stream.may_hold_more:
+        if not await stream.hold_next():
+            return Left(Ending(Verdict.FAILED, "the stream ended before any output"), answer.status)
+        if stream.tap.error and not stream.tap.has_output:
+            return Left(Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), answer.status)
+    return stream

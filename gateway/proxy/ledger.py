@@ -37,6 +37,7 @@ class Ledger:
         self._clock = clock
         self._queue: deque[CallRecord] = deque()
         self._fault = ""
+        self._turn = asyncio.Lock()
 
     @property
     def is_full(self) -> bool:
@@ -52,8 +53,9 @@ class Ledger:
 
     async def flush(self) -> None:
         """Write everything that is queued. Raises Unavailable where the database cannot be written."""
-        while self._queue or self._state.dirty:
-            await self._write_batch()
+        async with self._turn:
+            while self._queue or self._state.dirty:
+                await self._write_batch()
 
     async def run(self) -> None:
         """Write what comes, for ever. A failed write is tried again; the rows wait at the head of the queue."""

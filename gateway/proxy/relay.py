@@ -92,8 +92,8 @@ class Relay:
             async for events in stream.events():
                 await _body(send, events, more=True)
         except TimeoutError:
-            reason = f"silent for {stream.idle_seconds:.0f} s"
-            return Ending(Verdict.FAILED, reason), DeadlineExceeded(f"Provider {provider} fell {reason}.")
+            reason = f"fell silent for {stream.idle_seconds:.0f} s or ran out of time"
+            return Ending(Verdict.FAILED, reason), DeadlineExceeded(f"Provider {provider} {reason}.")
         except (Broken, UpstreamFailed) as broken:
             return Ending(Verdict.FAILED, f"stream broken off: {broken}"), UpstreamFailed(
                 f"Provider {provider} broke off the answer."

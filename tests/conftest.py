@@ -1,0 +1,39 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.harness import RunningGateway, running_gateway
+from tests.provider import Provider, Scene, scripted_provider
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
+    """The whole gateway over a real socket, with its demo backends and one API key."""
+    async with running_gateway(tmp_path) as running:
+        yield running
+
+
+MakeProvider = Callable[..., Awaitable[Provider]]
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[MakeProvider]:
+    """`await provider(scene, …)`: a scripted provider that plays these in turn, the last one for ever."""
+    async with contextlib.AsyncExitStack() as opened:
+
+        async def make(*scenes: Scene) -> Provider:
+            made = await opened.enter_async_context(scripted_provider(scenes[-1] if scenes else None))
+            return made.then(*scenes[:-1])
+
+        yield make

@@ -1,0 +1,198 @@
+"""Buckets and cooldowns: what is skipped, for how long, and what survives."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.control import api_keys
+from tests.conftest import MakeProvider
+from tests.harness import OPERATOR, RunningGateway, running_gateway
+from tests.provider import Exchange, Scene, answer, limited, refused, scripted_provider
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_empty_bucket_is_skipped_with_its_reason_and_nothing_is_sent(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    small, other = await provider(), await provider()
+    await gateway.backend(small, rpm_limit=2)
+    await gateway.backend(other, pool="fallback")
+
+    for _ in range(3):
+        assert (await gateway.call()).status_code == 200
+
+    assert (len(small.heard), len(other.heard)) == (2, 1)
+    skip = (await gateway.row()).skips[0]
+    assert (skip.reason, skip.pool) == ("rpm_empty", "primary")
+    assert skip.seconds is not None
+    assert 28 < skip.seconds <= 30
+
+
+async def test_a_limit_of_zero_refuses_every_call(gateway: RunningGateway, provider: MakeProvider) -> None:
+    closed = await provider()
+    await gateway.backend(closed, rpm_limit=0)
+
+    got = await gateway.call()
+
+    assert got.status_code in (429, 503)
+    assert not closed.heard
+
+
+async def test_when_every_bucket_is_empty_the_client_is_told_when_to_come_back(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    await gateway.backend(await provider(), rpm_limit=1)
+    await gateway.call()
+
+    got = await gateway.call()
+
+    assert (got.status_code, got.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert got.headers["retry-after"] == "60"
+    assert got.headers["x-should-retry"] == "true"
+
+
+async def test_a_call_waits_for_a_recovery_that_is_near(gateway: RunningGateway, provider: MakeProvider) -> None:
+    busy = await provider(limited("0.4"), answer())
+    await gateway.backend(busy)
+    began = time.monotonic()
+
+    got = await gateway.call()
+
+    assert got.status_code == 200
+    assert 0.4 <= time.monotonic() - began < 2
+    assert [attempt.outcome for attempt in (await gateway.row()).attempts] == ["rate_limited", "ok"]
+
+
+async def limited_until_a_date(exchange: Exchange) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=100)
+    await limited(format_datetime(moment, usegmt=True))(exchange)
+
+
+@pytest.mark.parametrize(
+    ("scene", "least", "most"),
+    [
+        (limited(120), 119, 120),
+        (limited("90.5"), 89, 90.5),
+        (limited_until_a_date, 97, 101),
+        (limited(None, retry_after_ms="45500"), 44, 45.5),
+        (limited(None, x_ratelimit_remaining_requests="0", x_ratelimit_reset_requests="6m0s"), 359, 360),
+        (limited(None, anthropic_ratelimit_tokens_remaining="0", anthropic_ratelimit_tokens_reset="200"), 199, 200),
+        (limited(None, error={"details": [{"retryDelay": "52s"}]}), 51, 52),
+        (limited(None, error={"code": "insufficient_quota"}), 3599, 3600),
+        (limited(20, error={"code": "insufficient_quota"}), 3599, 3600),
+        (limited(None), 3.9, 6.1),
+        (limited("rubbish"), 3.9, 6.1),
+        (limited("-5"), 3.9, 6.1),
+        (refused(401), 59, 60),
+    ],
+)
+async def test_the_rest_is_as_long_as_the_server_says_else_the_pools_base(
+    gateway: RunningGateway, provider: MakeProvider, scene: Scene, least: float, most: float
+) -> None:
+    made = await gateway.backend(await provider(scene))
+    await gateway.backend(await provider(), pool="fallback")
+
+    await gateway.call()
+
+    left = gateway.desk.state.of(made.backend_id).seconds_left(gateway.desk.clock.mono())
+    assert least <= left <= most
+
+
+async def test_retry_after_is_exact_when_everything_rests(gateway: RunningGateway, provider: MakeProvider) -> None:
+    await gateway.backend(await provider(limited(300)))
+    await gateway.backend(await provider(limited(42)), pool="fallback")
+
+    first, second = await gateway.call(), await gateway.call()
+
+    for got in (first, second):
+        assert got.status_code == 429
+        assert got.headers["retry-after"] in ("41", "42")
+    assert not (await gateway.row()).attempts
+
+
+async def test_rests_grow_with_each_limit_in_a_row_and_a_success_ends_the_row(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    busy = await provider(limited(), limited(), limited(), answer())
+    made = await gateway.backend(busy)
+    await gateway.backend(await provider(), pool="fallback")
+    state = gateway.desk.state.of(made.backend_id)
+    rests = []
+    for _ in range(4):
+        await gateway.call()
+        rests.append(state.seconds_left(gateway.desk.clock.mono()))
+        state.resting_until = gateway.desk.clock.mono()
+
+    assert [4 <= rests[0] <= 6, 8 <= rests[1] <= 12, 16 <= rests[2] <= 24] == [True] * 3
+    assert (rests[3], state.streak, state.needs_probe) == (0, 0, False)
+
+
+async def test_rests_and_streaks_survive_a_restart(tmp_path: Path) -> None:
+    async with scripted_provider(limited(200)) as busy:
+        async with running_gateway(tmp_path) as first:
+            made = await first.backend(busy)
+            await first.call()
+            await first.rows()
+        async with running_gateway(tmp_path) as second:
+            state = second.desk.state.of(made.backend_id)
+            left = state.seconds_left(second.desk.clock.mono())
+            async with second.desk.db.read() as tx:
+                async with tx.execute("SELECT count(*) FROM attempts WHERE outcome = 'rate_limited'") as rows:
+                    assert await rows.fetchone() == (1,)
+
+    assert 190 < left <= 200
+    assert (state.streak, state.needs_probe) == (1, True)
+    assert len(busy.heard) == 1
+
+
+async def test_one_call_goes_first_when_a_rest_is_over(gateway: RunningGateway, provider: MakeProvider) -> None:
+    gate = asyncio.Event()
+
+    async def held(exchange: Exchange) -> None:
+        await gate.wait()
+        await answer()(exchange)
+
+    busy, other = await provider(limited(60), held, answer()), await provider()
+    made = await gateway.backend(busy)
+    await gateway.backend(other, pool="fallback")
+    await gateway.call()
+    gateway.desk.state.of(made.backend_id).resting_until = 0.0
+
+    probe = asyncio.create_task(gateway.call())
+    while len(busy.heard) < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.gather(*(gateway.call() for _ in range(10)))
+    heard_while_probing = len(busy.heard)
+    gate.set()
+    await probe
+    await gateway.call()
+
+    assert heard_while_probing == 2
+    assert len(busy.heard) == 3
+    assert "probing" in {skip.reason for row in await gateway.rows() for skip in row.skips}
+
+
+async def test_an_api_keys_own_limit_refuses_with_its_name_and_headers(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    backend = await provider()
+    await gateway.backend(backend)
+    secret, _ = await api_keys.create(gateway.desk, OPERATOR, {"name": "small", "rpm_limit": 1})
+    headers = {"authorization": f"Bearer {secret}"}
+
+    first = await gateway.call(headers=headers)
+    second = await gateway.call(headers=headers)
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert first.headers["x-ratelimit-limit-requests"] == "1"
+    assert first.headers["x-ratelimit-remaining-requests"] == "0"
+    assert "This API key's limit" in second.json()["error"]["message"]
+    assert 58 <= int(second.headers["retry-after"]) <= 60
+    assert len(backend.heard) == 1
