@@ -12,7 +12,7 @@ from gateway.control import providers as provider_control
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read, with_choices
 from gateway.control.lookup import require
-from gateway.control.presets import OFFERED, PRESETS, codes_for
+from gateway.control.presets import PRESETS, codes_for
 from gateway.errors import InvalidFields, NotFound
 from gateway.model.people import Actor
 from gateway.model.registry import ApiFormat, Endpoint, Model, ModelMapping, Provider, ProviderKey
@@ -27,7 +27,7 @@ FIELDS: Table = (
         Kind.CHOICE,
         "A known provider, which fills in the base URL.",
         default="custom",
-        choices=tuple(preset.code for preset in OFFERED),
+        choices=tuple(PRESETS),
     ),
     Field("base_url", Kind.URL, "As in https://api.example.com/v1; the preset's where left out.", default=""),
     Field(

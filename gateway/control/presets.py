@@ -131,6 +131,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({preset.code: preset for preset
 OFFERED: tuple[Preset, ...] = tuple(preset for preset in _ALL if preset.code != DEMO_PRESET)
 """Those that people choose from; the demo is made by the program itself."""
 
+OFFERED_CODES: tuple[str, ...] = tuple(preset.code for preset in OFFERED)
+
 
 def codes_for(actor: Actor) -> tuple[str, ...]:
-    return tuple(preset.code for preset in (_ALL if actor.kind == "system" else OFFERED))
+    """The presets that `actor` may choose."""
+    return tuple(PRESETS) if actor.kind == "system" else OFFERED_CODES

@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read, with_choices
 from gateway.control.lookup import require, require_free_name
-from gateway.control.presets import OFFERED, codes_for
+from gateway.control.presets import PRESETS, codes_for
 from gateway.ids import new_id
 from gateway.model.people import Actor
 from gateway.model.registry import Provider
@@ -22,7 +22,7 @@ FIELDS: Table = (
         Kind.CHOICE,
         "Which known provider it is.",
         default="custom",
-        choices=tuple(preset.code for preset in OFFERED),
+        choices=tuple(PRESETS),
     ),
     Field("priority", Kind.INT, "Lower goes first among providers of a pool.", default=50, least=0, most=1000),
     Field("is_active", Kind.BOOL, "Whether calls may be sent to it.", default=True),
@@ -51,7 +51,7 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 async def update(
     desk: Desk, actor: Actor, provider_id: str, raw: Mapping[str, object], *, text: bool = False
 ) -> Provider:
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(with_choices(FIELDS, "preset", codes_for(actor)), raw, partial=True, text=text)
     async with desk.change(actor) as change:
         before = require(await providers.get(change.tx, provider_id), "provider")
         return await revise(change, before, values)

@@ -1,0 +1,76 @@
+"""`/api/admin/api-keys`. The key itself is in the answer that creates it, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.api.collection import Collection, operations
+from gateway.control import api_keys
+from gateway.control.desk import Desk
+from gateway.model.people import Actor, ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyShown:
+    """An API key without the key. `allowed_models` null is every model, an empty list none."""
+
+    id: str
+    name: str
+    prefix: str
+    tail: str
+    allowed_models: tuple[str, ...] | None
+    rpm_limit: int | None
+    is_active: bool
+    expires_at: int | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyMade(ApiKeyShown):
+    """A new API key; `key` is shown this once."""
+
+    key: str
+
+
+def api_key_shown(desk: Desk, row: ApiKey) -> ApiKeyShown:
+    return ApiKeyShown(**_of_api_key(row))
+
+
+async def _create(desk: Desk, actor: Actor, raw: Mapping[str, object]) -> ApiKeyMade:
+    plain, row = await api_keys.create(desk, actor, raw)
+    return ApiKeyMade(**_of_api_key(row), key=plain)
+
+
+def _of_api_key(row: ApiKey) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "prefix": row.prefix,
+        "tail": row.tail,
+        "allowed_models": row.allowed_models,
+        "rpm_limit": row.rpm_limit,
+        "is_active": row.is_active,
+        "expires_at": row.expires_at,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+OPERATIONS = operations(
+    Collection(
+        noun="API key",
+        path="/api-keys",
+        table=api_keys.FIELDS,
+        answer=ApiKeyShown,
+        listing=api_keys.listing,
+        get=api_keys.get,
+        create=_create,
+        update=api_keys.update,
+        delete=api_keys.delete,
+        shown=api_key_shown,
+        made=ApiKeyMade,
+    )
+)

@@ -1,0 +1,68 @@
+"""What the JSON API is made of: operations in a list, from which routes and OpenAPI are both derived."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gateway.control.desk import Desk
+from gateway.control.fields import Table
+from gateway.model.people import Actor
+
+PREFIX = "/api/admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One authenticated request. `path` and `query` hold strings, `body` the JSON object that was sent."""
+
+    desk: Desk
+    actor: Actor
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, object] = field(repr=False)
+
+
+Handler = Callable[[Visit], Awaitable[object]]
+"""Gives a dataclass (or None with 204), which is sent as JSON."""
+
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
+
+
+def policy(name: str) -> Callable[[AnyHandler], AnyHandler]:
+    """Who may call it: `token`, the bearer of a management token. A handler without a policy is never served."""
+
+    def declare(handler: AnyHandler) -> AnyHandler:
+        setattr(handler, "policy", name)  # noqa: B010  # a function has no such attribute to a type checker
+        return handler
+
+    return declare
+
+
+def policy_of(handler: Handler) -> str:
+    """Raises LookupError where none was declared: the program then does not start."""
+    declared = getattr(handler, "policy", None)
+    if declared != "token":
+        raise LookupError(f"{handler!r} declares no policy")
+    return str(declared)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`request` are the body's fields (a `partial` body may leave any out), `query` those of the query string.
+
+    `answer` is the type of what the handler gives, or of each item where it gives a list; None with status 204.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Handler
+    answer: Any
+    status: int = 200
+    request: Table | None = None
+    partial: bool = False
+    query: Table = ()
+    is_list: bool = False

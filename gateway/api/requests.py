@@ -1,0 +1,171 @@
+"""`/api/admin/requests`: the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.api.collection import Items
+from gateway.api.operations import PREFIX, Operation, Visit, policy
+from gateway.control import requests
+from gateway.control.fields import Field, Kind, read
+from gateway.model.calls import Attempt, CallRecord, Skip, Usage
+from gateway.model.registry import Price
+from gateway.money import exact_dollars
+from gateway.store.calls import CallRow
+
+_PAGING = (
+    Field("before", Kind.TEXT, "Only requests older than the one with this id.", nullable=True),
+    Field("limit", Kind.INT, "At most so many.", default=100, least=1, most=requests.MOST_PER_PAGE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceShown:
+    """The prices that a call was charged at."""
+
+    input: str
+    output: str
+    cache_read: str
+    cache_creation: str
+    per_request: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallShown:
+    """A request in a list. `cost` is in dollars, null where a used model has no price; `cost_nano` in 1e-9 dollars."""
+
+    id: str
+    started_at: int
+    api_key_id: str | None
+    api_key_name: str
+    api_format: str
+    path: str
+    asked_model: str
+    served_model: str
+    provider_id: str | None
+    provider: str
+    backend_id: str | None
+    backend: str
+    pool: str
+    is_stream: bool
+    status: str
+    code: int
+    error_code: str
+    error: str
+    usage: Usage
+    cost_nano: int | None
+    cost: str | None
+    total_ms: int
+    first_byte_ms: int | None
+    attempt_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetail(CallShown):
+    """One request with its attempts, and the backends that were passed over and why."""
+
+    price: PriceShown | None
+    overhead_us: int
+    config_version: int
+    client_ip: str
+    attempts: tuple[Attempt, ...]
+    skips: tuple[Skip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestItems(Items):
+    """`next_before` as `before` gives the page after; null at the end."""
+
+    next_before: str | None
+
+
+@policy("token")
+async def _list(visit: Visit) -> object:
+    names = [field.name for field in _PAGING]
+    paging = read(_PAGING, {name: visit.query[name] for name in names if name in visit.query}, partial=False, text=True)
+    wanted = requests.parse_filter({name: value for name, value in visit.query.items() if name not in names})
+    page = await requests.listing(visit.desk, wanted, paging["before"], paging["limit"])
+    return RequestItems(tuple(call_shown(row) for row in page.items), page.total, page.next_before)
+
+
+@policy("token")
+async def _get(visit: Visit) -> object:
+    return call_detail(await requests.get(visit.desk, visit.path["id"]))
+
+
+def call_shown(row: CallRow) -> CallShown:
+    return CallShown(**_of_call(row), attempt_count=row.attempt_count)
+
+
+def call_detail(row: CallRecord) -> CallDetail:
+    return CallDetail(
+        **_of_call(row),
+        attempt_count=len(row.attempts),
+        price=None if row.price is None else _price_shown(row.price),
+        overhead_us=row.overhead_us,
+        config_version=row.config_version,
+        client_ip=row.client_ip,
+        attempts=row.attempts,
+        skips=row.skips,
+    )
+
+
+def _price_shown(price: Price) -> PriceShown:
+    return PriceShown(
+        input=exact_dollars(price.input),
+        output=exact_dollars(price.output),
+        cache_read=exact_dollars(price.cache_read),
+        cache_creation=exact_dollars(price.cache_creation),
+        per_request=exact_dollars(price.per_request),
+    )
+
+
+def _of_call(row: CallRow | CallRecord) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "started_at": row.started_at,
+        "api_key_id": row.api_key_id,
+        "api_key_name": row.api_key_name,
+        "api_format": row.api_format,
+        "path": row.path,
+        "asked_model": row.asked_model,
+        "served_model": row.served_model,
+        "provider_id": row.provider_id,
+        "provider": row.provider,
+        "backend_id": row.backend_id,
+        "backend": row.backend,
+        "pool": row.pool,
+        "is_stream": row.is_stream,
+        "status": row.status.value,
+        "code": row.code,
+        "error_code": row.error_code,
+        "error": row.error,
+        "usage": row.usage,
+        "cost_nano": row.cost_nano,
+        "cost": None if row.cost_nano is None else exact_dollars(row.cost_nano),
+        "total_ms": row.total_ms,
+        "first_byte_ms": row.first_byte_ms,
+    }
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/requests",
+        name="list_requests",
+        summary="Requests, newest first. `total` is counted up to 100000.",
+        handler=_list,
+        answer=CallShown,
+        is_list=True,
+        query=(*requests.FILTERS, *_PAGING),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/requests/{{id}}",
+        name="get_request",
+        summary="One request with its attempts and the backends that were skipped.",
+        handler=_get,
+        answer=CallDetail,
+    ),
+)

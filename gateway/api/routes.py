@@ -1,0 +1,38 @@
+"""All of `/api/admin/`."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from gateway.api import (
+    api_keys,
+    backends,
+    endpoints,
+    mappings,
+    models,
+    openapi,
+    pools,
+    provider_keys,
+    providers,
+    requests,
+)
+from gateway.api.operations import PREFIX, Operation
+from gateway.api.resource import Resource
+from gateway.control.desk import Desk
+
+_NOUNS = (backends, providers, endpoints, provider_keys, pools, models, mappings, api_keys, requests)
+
+
+def all_operations() -> tuple[Operation, ...]:
+    """In the order in which paths are matched."""
+    found = tuple(operation for noun in _NOUNS for operation in noun.OPERATIONS)
+    return (*found, openapi.operation(found))
+
+
+def routes(desk: Desk) -> list[Route]:
+    """One route per path. The last one answers for every path that is not there."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in all_operations():
+        by_path.setdefault(operation.path, []).append(operation)
+    found = [Route(path, Resource(desk, operations)) for path, operations in by_path.items()]
+    return [*found, Route(f"{PREFIX}/{{path:path}}", Resource(desk, ()))]
