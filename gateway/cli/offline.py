@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from gateway.clock import SystemClock
+from gateway.clock import Clock, SystemClock
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.instance import open_vault
 from gateway.control.snapshots import build, read_registry
@@ -20,10 +20,10 @@ _NO_ORIGIN = "http://127.0.0.1"
 
 
 @contextlib.asynccontextmanager
-async def offline_desk(settings: Settings) -> AsyncIterator[Desk]:
+async def offline_desk(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Desk]:
     """Make or step up the database and open it; whoever calls this holds the data directory's lock."""
     migrate(settings.database)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     async with open_database(settings.database) as db:
         vault = await open_vault(db, settings, clock)
         async with db.read() as tx:
