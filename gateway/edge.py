@@ -142,13 +142,21 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self._is_refused = True
         self._disarm()
-        if self._is_answering():
+        if self._is_answering() and not self._silence():
             self.transport.abort()
             return
         self.transport.write(_answer(status))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(self.LINGER_SECONDS, self.transport.close)
+
+    def _silence(self) -> bool:
+        """Take the word from a request whose framing turned out bad; False where its answer has begun."""
+        if self.cycle.response_started:
+            return False
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return True
 
 
 def edge_protocol(trusted_proxies: Iterable[str]) -> type[EdgeProtocol]:

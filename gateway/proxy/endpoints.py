@@ -201,8 +201,9 @@ async def _send_error(send: Send, arrival: Arrival, error: GatewayError, more: S
     headers = [*_id_headers(arrival), *passing.of_error(error), *more]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", b"POST" if arrival.path == "/v1/chat/completions" else b"GET"))
-    if error.status in (408, 413):
-        headers.append((b"connection", b"close"))  # the rest of the body is not read
+    if error.status == 408:
+        # Not at 413: closing with a body on its way resets the connection, and the client never reads why.
+        headers.append((b"connection", b"close"))
     await _send_json(send, error.status, body, headers)
 
 
