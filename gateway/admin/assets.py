@@ -9,6 +9,7 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,8 +49,11 @@ class Assets:
         """Raises KeyError for a name that is not there, so that a misspelt one fails in the first test."""
         return f"{self._root}/static/{name}?v={self._files[name].digest}"
 
-    async def serve(self, request: Request) -> Response:
-        name = request.path_params["name"]
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._answer(Request(scope))(scope, receive, send)
+
+    def _answer(self, request: Request) -> Response:
+        name = str(request.path_params["name"])
         asset = self._files.get(name)
         headers = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
         if asset is None:

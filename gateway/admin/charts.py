@@ -146,20 +146,6 @@ def histogram(counts: Sequence[int], bounds: Sequence[float]) -> Histogram | Non
     return Histogram(bars, _marks(counts, first, width), ticks)
 
 
-def percentile(counts: Sequence[int], bounds: Sequence[float], share: float) -> float | None:
-    """About the value that `share` of the counted are below; None where nothing was counted.
-
-    Buckets double in width, so the value inside one is interpolated along the logarithm.
-    """
-    place = _place(counts, share)
-    if place is None:
-        return None
-    index, fraction = place
-    low = bounds[index - 1] if index else bounds[0] / 2
-    high = bounds[index] if index < len(bounds) else bounds[-1] * 2
-    return float(low * (high / low) ** fraction)
-
-
 def nice_step(least: float) -> int:
     """The smallest of 1, 2, 5, 10, 20, 25, 50, 100, … that is not below `least`."""
     power = 1
@@ -208,9 +194,7 @@ def _bucket_words(index: int, bounds: Sequence[float]) -> str:
     return f"{duration(bounds[index - 1])} to {duration(bounds[index])}"
 
 
-def _columns(
-    series: Sequence[Series], labels: Sequence[str], totals: Sequence[float], unit: str
-) -> tuple[Column, ...]:
+def _columns(series: Sequence[Series], labels: Sequence[str], totals: Sequence[float], unit: str) -> tuple[Column, ...]:
     width = AREA_WIDTH / max(1, len(labels) - 1)
     columns = []
     for index, label in enumerate(labels):

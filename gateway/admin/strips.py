@@ -4,41 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from gateway.admin.wording import duration
+from gateway.control.overview import Cell
 from gateway.model.calls import Attempt, CallRecord
 
-MINUTES = 60
-CELL = 12
+PITCH = 12
 SCALE = 1000
 
+VERDICTS: Mapping[str, str] = MappingProxyType(
+    {
+        "ok": "Answered",
+        "rate_limited": "Limited",
+        "credentials_refused": "Refused our key",
+        "failed": "Failed",
+        "client_fault": "Blamed the request",
+        "not_served": "Cannot serve it",
+        "abandoned": "The client left",
+    }
+)
+_WARNINGS = frozenset({"rate_limited", "abandoned", "client_fault", "not_served"})
+
 
 @dataclass(frozen=True, slots=True)
-class Minute:
-    """What became of the attempts of one minute."""
+class Box:
+    """One minute of a strip: its CSS class and what it says when pointed at."""
 
-    ok: int = 0
-    limited: int = 0
-    failed: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.ok + self.limited + self.failed
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
     x: int
     state: str
     title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """`success` is the share of attempts that were answered, None where there were none."""
-
-    cells: tuple[Cell, ...]
-    success: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +48,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One attempt of a waterfall. `verdict` is good, warn or bad."""
+    """One attempt of a waterfall. `look` is good, warn or bad, `verdict` the same in words."""
 
     attempt: Attempt
     parts: tuple[Part, ...]
+    look: str
     verdict: str
 
 
@@ -68,15 +64,10 @@ class Waterfall:
     ticks: tuple[str, ...]
 
 
-def strip(minutes: Mapping[int, Minute]) -> Strip:
-    """Sixty minutes, 0 the oldest. Minutes that are not named had no attempts."""
-    cells = tuple(
-        Cell(index * CELL, _state(minutes.get(index, Minute())), _words(index, minutes.get(index, Minute())))
-        for index in range(MINUTES)
-    )
-    total = sum(minute.total for minute in minutes.values())
-    ok = sum(minute.ok for minute in minutes.values())
-    return Strip(cells, ok / total if total else None)
+def strip(cells: Sequence[Cell]) -> tuple[Box, ...]:
+    """One box for each minute, the oldest first."""
+    last = len(cells) - 1
+    return tuple(Box(index * PITCH, _state(cell), _words(last - index, cell)) for index, cell in enumerate(cells))
 
 
 def meter(shares: Sequence[tuple[str, str, int]]) -> tuple[Part, ...]:
@@ -96,16 +87,18 @@ def waterfall(call: CallRecord) -> Waterfall:
     """Each attempt from left to right in time: connecting, waiting for output, then how it ended."""
     ends = [attempt.started_ms + attempt.total_ms for attempt in call.attempts]
     total = max([call.total_ms, *ends, 1])
-    lanes = tuple(Lane(one, _phases(one, total), verdict(one)) for one in call.attempts)
+    lanes = tuple(Lane(one, _phases(one, total), look(one), verdict(one)) for one in call.attempts)
     return Waterfall(lanes, tuple(duration(total * step / 4) for step in range(5)))
 
 
-def verdict(attempt: Attempt) -> str:
+def look(attempt: Attempt) -> str:
     if attempt.outcome == "ok":
         return "good"
-    if attempt.status == 429 or attempt.outcome == "client_left":
-        return "warn"
-    return "bad"
+    return "warn" if attempt.outcome in _WARNINGS else "bad"
+
+
+def verdict(attempt: Attempt) -> str:
+    return VERDICTS.get(attempt.outcome, attempt.outcome.replace("_", " ").capitalize())
 
 
 def _phases(attempt: Attempt, total: float) -> tuple[Part, ...]:
@@ -134,22 +127,22 @@ def _phases(attempt: Attempt, total: float) -> tuple[Part, ...]:
 
 
 def _ending(attempt: Attempt) -> str:
-    if attempt.outcome == "client_left":
+    if attempt.outcome == "abandoned":
         return "phase-cancelled"
-    return "phase-limited" if attempt.status == 429 else "phase-failed"
+    return "phase-limited" if attempt.outcome in _WARNINGS else "phase-failed"
 
 
-def _state(minute: Minute) -> str:
-    if not minute.total:
+def _state(cell: Cell) -> str:
+    total = cell.ok + cell.limited + cell.failed
+    if not total:
         return "none"
-    if minute.failed * 2 >= minute.total:
+    if cell.failed * 2 >= total:
         return "failed"
-    return "limited" if minute.failed or minute.limited else "ok"
+    return "limited" if cell.failed or cell.limited else "ok"
 
 
-def _words(index: int, minute: Minute) -> str:
-    ago = MINUTES - 1 - index
+def _words(ago: int, cell: Cell) -> str:
     when = "this minute" if ago == 0 else f"{ago} min ago"
-    if not minute.total:
+    if not cell.ok + cell.limited + cell.failed:
         return f"{when}: no calls"
-    return f"{when}: {minute.ok} answered, {minute.limited} limited, {minute.failed} failed"
+    return f"{when}: {cell.ok} answered, {cell.limited} limited, {cell.failed} failed"

@@ -1,0 +1,156 @@
+"""One backend: changing its address, key, models and limits, renaming its provider, deleting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from starlette.responses import Response
+
+from gateway.admin import passwords
+from gateway.admin.providers import backend_id, kept_values
+from gateway.admin.site import Site, signed_in
+from gateway.admin.visits import FormView, Visit
+from gateway.control import backends, endpoints, providers
+from gateway.errors import InvalidFields
+from gateway.routing.snapshot import Backend
+
+_FIELDS = frozenset(
+    {
+        *("label", "base_url", "api_key", "models", "pool", "rpm_limit", "priority", "weight", "timeout_seconds"),
+        "local_upstream",
+    }
+)
+_PROVIDER_FIELDS = frozenset({"name", "display_name"})
+_ENDPOINT_FIELDS = frozenset({"first_byte_seconds", "idle_seconds"})
+_SHOWN = _FIELDS | _PROVIDER_FIELDS | _ENDPOINT_FIELDS | {passwords.FIELD}
+
+
+@signed_in("providers")
+async def show(site: Site, visit: Visit) -> Response:
+    backend = await _stored(site, visit)
+    return _page(site, visit, backend, FormView(_values(site, backend), shown=_SHOWN))
+
+
+@signed_in("providers")
+async def save(site: Site, visit: Visit) -> Response:
+    """One form of three: the backend's, its provider's or its endpoint's, told apart by their fields."""
+    backend = await _stored(site, visit)
+    try:
+        await _save(site, visit, backend)
+    except InvalidFields as error:
+        values = {**_values(site, backend), **kept_values(visit)}
+        return _page(site, visit, backend, FormView(values, error.fields, _SHOWN), 422)
+    return site.go("/admin/providers", "provider_saved")
+
+
+@signed_in("providers")
+async def ask_delete(site: Site, visit: Visit) -> Response:
+    return _delete_page(site, visit, {})
+
+
+@signed_in("providers")
+async def delete(site: Site, visit: Visit) -> Response:
+    backend = backends.find(site.desk, backend_id(visit))
+    if visit.form.get("typed", "").strip() != backend.name:
+        return _delete_page(site, visit, {"typed": f"must be {backend.name}"})
+    await backends.delete(site.desk, visit.actor, backend.id)
+    return site.go("/admin/providers", "backend_deleted")
+
+
+async def _save(site: Site, visit: Visit, backend: Backend) -> None:
+    part = visit.form.get("part", "backend")
+    if part == "provider":
+        await providers.update(site.desk, visit.actor, backend.provider.id, _given(visit, _PROVIDER_FIELDS), text=True)
+    elif part == "endpoint":
+        await endpoints.update(site.desk, visit.actor, backend.endpoint.id, _given(visit, _ENDPOINT_FIELDS), text=True)
+    else:
+        given = _given(visit, _FIELDS)
+        if _moves_a_secret(given, backend):
+            await passwords.require_recent(site, visit)
+        await backends.update(site.desk, visit.actor, backend.id, given, text=True)
+
+
+async def _stored(site: Site, visit: Visit) -> Backend:
+    """With the base URL as it was entered: in force, the demo's is where it listens this time."""
+    backend = backends.find(site.desk, backend_id(visit))
+    return replace(backend, endpoint=await endpoints.get(site.desk, backend.endpoint.id))
+
+
+def _given(visit: Visit, names: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, value in visit.form.items() if name in names}
+
+
+def _moves_a_secret(given: Mapping[str, str], backend: Backend) -> bool:
+    """Whether the form sets where a key goes, or which one: then the password must be fresh."""
+    was_local = backend.endpoint.local_upstream is not None
+    return (
+        given.get("base_url", backend.endpoint.base_url).strip() != backend.endpoint.base_url
+        or bool(given.get("api_key", "").strip())
+        or bool(given.get("local_upstream", "on" if was_local else "")) != was_local
+    )
+
+
+def _values(site: Site, backend: Backend) -> dict[str, str]:
+    """The backend as the form shows it; the secret is never in it."""
+    key, endpoint, provider = backend.key, backend.endpoint, backend.provider
+    return {
+        "label": key.name,
+        "base_url": endpoint.base_url,
+        "models": "\n".join(_model_lines(site, backend)),
+        "pool": backend.pool.name,
+        "rpm_limit": "" if key.rpm_limit is None else str(key.rpm_limit),
+        "priority": str(provider.priority),
+        "weight": str(key.weight),
+        "timeout_seconds": f"{endpoint.timeout_seconds:g}",
+        "local_upstream": "on" if endpoint.local_upstream else "",
+        "first_byte_seconds": f"{endpoint.first_byte_seconds:g}",
+        "idle_seconds": f"{endpoint.idle_seconds:g}",
+        "name": provider.name,
+        "display_name": provider.display_name,
+    }
+
+
+def _model_lines(site: Site, backend: Backend) -> list[str]:
+    registry = site.desk.snapshot().registry
+    codes = {model.id: model.code for model in registry.models}
+    return sorted(
+        code if mapping.upstream_name == code else f"{code} = {mapping.upstream_name}"
+        for mapping in registry.mappings
+        if mapping.provider_id == backend.provider.id and (code := codes[mapping.model_id])
+    )
+
+
+def _page(site: Site, visit: Visit, backend: Backend, form: FormView, status: int = 200) -> Response:
+    pools = sorted(site.desk.snapshot().registry.pools, key=lambda pool: (pool.tier, pool.name))
+    every = site.desk.snapshot().provider_backends.get(backend.provider.id, ())
+    return site.page(
+        visit,
+        "providers/edit.html",
+        status,
+        backend=backend,
+        siblings=[one for one in every if one.id != backend.id],
+        shown_secret=f"env:{backend.key.env_name}" if backend.key.env_name else backend.key.masked,
+        needs_entry=bool(backend.key.masked and backend.key.bound_origin is None),
+        pool_names=[(pool.name, pool.name) for pool in pools],
+        asks_password=not passwords.is_recent(site, visit),
+        form=form,
+    )
+
+
+def _delete_page(site: Site, visit: Visit, faults: Mapping[str, str]) -> Response:
+    backend = backends.find(site.desk, backend_id(visit))
+    is_last = len(site.desk.snapshot().provider_backends.get(backend.provider.id, ())) == 1
+    what = "the provider with its address and key" if is_last else "this key; the provider keeps its others"
+    return site.page(
+        visit,
+        "confirm.html",
+        422 if faults else 200,
+        title=f"Delete {backend.name}?",
+        words=f"This deletes {what}. Its requests stay in the list. It cannot be taken back; disabling can.",
+        action=f"/admin/backends/{backend.id}/delete",
+        back="/admin/providers",
+        button="Delete",
+        typed=backend.name,
+        form=FormView({}, faults, frozenset({"typed"})),
+    )

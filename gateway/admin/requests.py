@@ -1,0 +1,146 @@
+"""The ledger in the browser: the filtered list of requests, and one request with its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from gateway.admin import strips
+from gateway.admin.site import Site, signed_in
+from gateway.admin.visits import FormView, Visit
+from gateway.admin.wording import exact
+from gateway.control import requests
+from gateway.control.overview import SPANS
+from gateway.errors import InvalidFields
+from gateway.model.calls import CallRecord, CallStatus
+from gateway.money import exact_dollars, token_cost
+
+PER_PAGE = 50
+FILTERS = ("text", "key", "model", "provider", "status", "range", "code")
+_COUNTED_TO = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """One component: how much of it, at which price, and what that came to, all in words."""
+
+    name: str
+    amount: str
+    price: str
+    cost: str
+
+
+@signed_in("requests")
+async def show_list(site: Site, visit: Visit) -> Response:
+    query = visit.request.query_params
+    values = {name: query[name].strip()[:200] for name in FILTERS if query.get(name, "").strip()}
+    before = query.get("before", "")[:64] or None
+    form, page = await _found(site, values, before)
+    older = {**values, "before": page.next_before} if page and page.next_before else None
+    return site.page(
+        visit,
+        "requests/list.html",
+        422 if form.faults else 200,
+        form=form,
+        rows=page.items if page else (),
+        total_words=_total_words(page.total) if page else "",
+        filtered=bool(values),
+        older=f"{site.root}/admin/requests?{urlencode(older)}" if older else None,
+        newest=f"{site.root}/admin/requests?{urlencode(values)}" if before else None,
+        **_choices(site, values),
+    )
+
+
+@signed_in("requests")
+async def show(site: Site, visit: Visit) -> Response:
+    call = await requests.get(site.desk, str(visit.request.path_params["id"]))
+    return site.page(
+        visit,
+        "requests/one.html",
+        call=call,
+        waterfall=strips.waterfall(call),
+        overhead=f"{call.overhead_us / 1000:.1f} ms",
+        formula=cost_lines(call),
+        tokens=call.usage.input + call.usage.output + call.usage.cache_read + call.usage.cache_creation,
+    )
+
+
+def cost_lines(call: CallRecord) -> list[CostLine]:
+    """The cost component by component; what is neither used nor priced is left out."""
+    usage, price = call.usage, call.price
+    parts = (
+        ("Input", usage.input, price.input if price else None),
+        ("Read from cache", usage.cache_read, price.cache_read if price else None),
+        ("Written to cache", usage.cache_creation, price.cache_creation if price else None),
+        ("Output", usage.output, price.output if price else None),
+    )
+    lines = [
+        CostLine(name, exact(tokens), "–" if each is None else f"${exact_dollars(each)}", _cost(tokens, each))
+        for name, tokens, each in parts
+        if tokens or name in ("Input", "Output")
+    ]
+    if usage.reasoning:
+        lines.append(CostLine("of which reasoning", exact(usage.reasoning), "", ""))
+    if price and price.per_request:
+        lines.append(CostLine("Per request", "1", "", f"${exact_dollars(price.per_request)}"))
+    return lines
+
+
+def _cost(tokens: int, price: int | None) -> str:
+    return "–" if price is None else f"${exact_dollars(token_cost(tokens, price))}"
+
+
+async def _found(site: Site, values: Mapping[str, str], before: str | None) -> tuple[FormView, requests.Page | None]:
+    """The form and the page it asks for; with faults instead of a page where the filter means nothing."""
+    try:
+        wanted = requests.parse_filter(_raw_filter(values, site.desk.clock.wall_ms()))
+    except InvalidFields as error:
+        renamed = {"api_key": "key", "code_class": "code", "since": "range"}
+        return FormView(values, {renamed.get(name, name): fault for name, fault in error.fields.items()}), None
+    return FormView(values), await requests.listing(site.desk, wanted, before, PER_PAGE)
+
+
+def _raw_filter(values: Mapping[str, str], now: int) -> dict[str, object]:
+    """The page's fields in the terms of control/requests.py."""
+    raw: dict[str, object] = {name: values[name] for name in ("text", "model", "provider", "status") if name in values}
+    if "key" in values:
+        raw["api_key"] = values["key"]
+    if "range" in values:
+        span = SPANS.get(values["range"])
+        if span is None:
+            raise InvalidFields({"range": f"must be one of {', '.join(SPANS)}"})
+        raw["since"] = now - span.length_ms
+    code = values.get("code", "").lower()
+    if code.endswith("xx"):
+        raw["code_class"] = code[:-2]
+    elif code:
+        raw["code"] = code
+    return raw
+
+
+def _choices(site: Site, values: Mapping[str, str]) -> dict[str, object]:
+    """What each filter offers: what there is now, and what was asked for even if it is gone."""
+    registry = site.desk.snapshot().registry
+    return {
+        "keys": _with_chosen([(key.id, key.name) for key in registry.api_keys], values.get("key")),
+        "models": _with_chosen([(model.code, model.code) for model in registry.models], values.get("model")),
+        "providers": _with_chosen([(one.name, one.name) for one in registry.providers], values.get("provider")),
+        "outcomes": [(status.value, status.value.capitalize()) for status in CallStatus],
+        "spans": [(span.code, span.label) for span in SPANS.values()],
+    }
+
+
+def _with_chosen(options: list[tuple[str, str]], chosen: str | None) -> list[tuple[str, str]]:
+    found = sorted(options, key=lambda option: option[1].lower())
+    if chosen and all(chosen != value for value, _ in found):
+        found.append((chosen, chosen))
+    return found
+
+
+def _total_words(total: int) -> str:
+    if total >= _COUNTED_TO:
+        return f"more than {exact(_COUNTED_TO)} requests"
+    return f"{exact(total)} {'request' if total == 1 else 'requests'}"

@@ -1,0 +1,72 @@
+"""Every address of the admin site, and the page behind it."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.admin import backends, keys, login, overview, providers, requests, setup
+from gateway.admin.assets import load_assets
+from gateway.admin.pages import Pages
+from gateway.admin.site import Door, Endpoint, Site, public
+from gateway.admin.visits import Visit
+from gateway.control.desk import Desk
+from gateway.errors import NotFound
+
+_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+@public
+async def nothing(site: Site, visit: Visit) -> Response:
+    raise NotFound("The address may be misspelt, or what it named was deleted.")
+
+
+PAGES: tuple[tuple[str, str, Door], ...] = (
+    ("GET", "/admin", overview.show),
+    ("GET", "/admin/login", login.ask),
+    ("POST", "/admin/login", login.sign_in),
+    ("POST", "/admin/logout", login.sign_out),
+    ("POST", "/admin/theme", login.choose_theme),
+    ("GET", "/admin/setup/provider", setup.ask_provider),
+    ("POST", "/admin/setup/provider", setup.add_provider),
+    ("GET", "/admin/setup/first-call", setup.first_call),
+    ("POST", "/admin/setup/first-call", setup.make_key),
+    ("GET", "/admin/setup/first-call/waiting", setup.waiting),
+    ("GET", "/admin/setup/{token}", setup.ask_password),
+    ("POST", "/admin/setup/{token}", setup.set_password),
+    ("GET", "/admin/providers", providers.show_list),
+    ("GET", "/admin/providers/new", providers.show_new),
+    ("POST", "/admin/providers/new", providers.create),
+    ("GET", "/admin/backends/{id}", backends.show),
+    ("POST", "/admin/backends/{id}", backends.save),
+    ("POST", "/admin/backends/{id}/enable", providers.enable),
+    ("POST", "/admin/backends/{id}/disable", providers.disable),
+    ("POST", "/admin/backends/{id}/clear", providers.clear),
+    ("POST", "/admin/backends/{id}/test", providers.test),
+    ("GET", "/admin/backends/{id}/delete", backends.ask_delete),
+    ("POST", "/admin/backends/{id}/delete", backends.delete),
+    ("GET", "/admin/keys", keys.show_list),
+    ("GET", "/admin/keys/new", keys.show_new),
+    ("POST", "/admin/keys/new", keys.create),
+    ("GET", "/admin/keys/{id}", keys.show),
+    ("POST", "/admin/keys/{id}", keys.save),
+    ("POST", "/admin/keys/{id}/enable", keys.enable),
+    ("POST", "/admin/keys/{id}/disable", keys.disable),
+    ("GET", "/admin/keys/{id}/delete", keys.ask_delete),
+    ("POST", "/admin/keys/{id}/delete", keys.delete),
+    ("GET", "/admin/requests", requests.show_list),
+    ("GET", "/admin/requests/{id}", requests.show),
+)
+
+
+def routes(desk: Desk) -> list[Route]:
+    """All of them; what matches none gets a page that says so. Templates and assets are read here, once."""
+    root = desk.settings.root_path
+    assets = load_assets(root)
+    site = Site(desk, Pages(assets, root), root)
+    pages = [Route(path, Endpoint(site, door), methods=[method]) for method, path, door in PAGES]
+    return [
+        Route("/static/{name:path}", assets, methods=["GET"]),
+        *pages,
+        Route("/admin/{rest:path}", Endpoint(site, nothing), methods=_EVERY_METHOD),
+    ]

@@ -1,0 +1,182 @@
+"""What every page works with, and the one way in: who may see it, what a form must prove, how errors look."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.admin.pages import Pages, protect
+from gateway.admin.visits import (
+    FLASH_COOKIE,
+    Visit,
+    cookie_name,
+    keep_cookie,
+    keep_flash,
+    read_form,
+    require_same_site,
+)
+from gateway.control import sessions
+from gateway.control.desk import Desk
+from gateway.control.sessions import Client
+from gateway.errors import Forbidden, GatewayError, NotAuthenticated
+from gateway.vault import new_token, same
+
+SESSION = "gw"
+GUEST = "gw-guest"
+
+_TITLES: Mapping[int, str] = MappingProxyType(
+    {
+        401: "Sign in first",
+        403: "This was refused",
+        404: "There is nothing here",
+        405: "This cannot be done here",
+        409: "This cannot be done now",
+        410: "This is gone",
+        413: "This is too large",
+        429: "Too many tries",
+        502: "The provider did not answer",
+        503: "Not possible right now",
+    }
+)
+_DASHBOARD = (("/admin", "Back to the overview"),)
+_DOOR = (("/admin/login", "Sign in"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`root` is the path under which a reverse proxy shows all of this."""
+
+    desk: Desk
+    pages: Pages
+    root: str
+
+    def page(self, visit: Visit, template: str, status: int = 200, **values: object) -> Response:
+        """The template, which always gets `visit`."""
+        response = self.pages.html(template, {"visit": visit, **values}, status)
+        if visit.flash and visit.user:
+            response.delete_cookie(FLASH_COOKIE, path="/", httponly=True, samesite="strict")
+        return response
+
+    def go(self, path: str, flash: str = "") -> Response:
+        """On to a page of ours after a change."""
+        response = RedirectResponse(self.root + path, 303)
+        if flash:
+            keep_flash(response, flash)
+        return response
+
+    def failure(self, visit: Visit, error: GatewayError) -> Response:
+        """An error as a page, or as a toast where a script asked."""
+        title = _TITLES.get(error.status, "Something went wrong")
+        headers = {} if error.retry_after is None else {"Retry-After": str(max(1, -int(-error.retry_after // 1)))}
+        values = {
+            "title": title,
+            "message": error.message,
+            "status": error.status,
+            "ways": _DASHBOARD if visit.user else _DOOR,
+        }
+        template = "toast.html" if visit.is_script else "error.html"
+        response = self.page(visit, template, error.status, **values)
+        response.headers.update(headers)
+        return response
+
+
+Handler = Callable[[Site, Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A page's function with who may come in: `public`, or `session` for signed-in administrators."""
+
+    policy: str
+    handler: Handler
+    place: str = ""
+
+
+def public(handler: Handler) -> Door:
+    return Door("public", handler)
+
+
+def signed_in(place: str) -> Callable[[Handler], Door]:
+    """`place` is the menu item that the page belongs to."""
+
+    def guard(handler: Handler) -> Door:
+        return Door("session", handler, place)
+
+    return guard
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A door in a wall: an ASGI app for one route."""
+
+    site: Site
+    door: Door
+
+    @property
+    def policy(self) -> str:
+        return self.door.policy
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        visit = self._guest(request)
+        try:
+            visit = await self._recognised(visit)
+            if self.door.policy == "session" and visit.user is None:
+                response = self._sign_in_first(visit)
+            else:
+                response = await self.door.handler(self.site, await self._admitted(visit))
+        except GatewayError as error:
+            response = self.site.failure(visit, error)
+        if visit.user is None and cookie_name(request, GUEST) not in request.cookies:
+            keep_cookie(response, visit, GUEST, visit.guest_token)
+        return protect(response, visit.scheme)
+
+    def _guest(self, request: Request) -> Visit:
+        """Somebody unknown. Their forms are tied to a random cookie of their own."""
+        token = request.cookies.get(cookie_name(request, GUEST), "") or new_token("")
+        vault = self.site.desk.vault
+        return Visit(
+            request=request,
+            client=Client(request.client.host if request.client else "", request.headers.get("user-agent", "")),
+            csrf=vault.csrf_token(vault.hash_token(f"guest:{token}")),
+            guest_token=token,
+            place=self.door.place,
+            root=self.site.root,
+        )
+
+    async def _recognised(self, visit: Visit) -> Visit:
+        token = visit.request.cookies.get(cookie_name(visit.request, SESSION), "")
+        found = await sessions.recognise(self.site.desk, token) if token else None
+        if found is None:
+            return visit
+        user, session = found
+        return replace(visit, user=user, session=session, csrf=self.site.desk.vault.csrf_token(session.token_hash))
+
+    async def _admitted(self, visit: Visit) -> Visit:
+        """The visit with its form. Raises Forbidden where the user may not, or the form is not one of ours."""
+        if self.door.policy == "session" and visit.signed_in[0].role != "admin":
+            raise Forbidden("These pages are for administrators.")
+        if not visit.is_change:
+            return visit
+        require_same_site(visit.request)
+        form = await read_form(visit.request)
+        if not same(form.get("csrf", ""), visit.csrf):
+            raise Forbidden("This form is too old, or was made for another sign-in. Go back, reload, and try again.")
+        return replace(visit, form=form)
+
+    def _sign_in_first(self, visit: Visit) -> Response:
+        if visit.is_change:
+            raise NotAuthenticated("Your session is over, so nothing was changed. Sign in, then try again.")
+        address = f"{self.site.root}/admin/login?next={quote(visit.address, safe='')}"
+        if visit.is_script:
+            return Response(None, 401, {"HX-Redirect": address})
+        return RedirectResponse(address, 303)

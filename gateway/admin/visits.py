@@ -1,0 +1,205 @@
+"""One request of a browser, understood: who it is, what they sent, and what their cookies say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.control import sessions
+from gateway.control.sessions import Client
+from gateway.errors import BadInput, Forbidden, NotAuthenticated, TooLarge
+from gateway.model.people import Actor, Session, User
+
+MOST_FORM_BYTES = 1024 * 1024
+MOST_FORM_FIELDS = 200
+FORM_TYPE = "application/x-www-form-urlencoded"
+THEME_COOKIE = "gw_theme"
+FLASH_COOKIE = "gw_flash"
+_YEAR = 365 * 24 * 3600
+_LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
+_NEXT = re.compile(
+    r"/admin(/(overview|requests|providers|backends|keys|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A sentence shown once, on the page after a change. `kind` is a colour: good or warn."""
+
+    words: str
+    kind: str = "good"
+
+
+FLASHES: Mapping[str, Flash] = MappingProxyType(
+    {
+        "provider_added": Flash("The provider was added. Test it, then call one of its models."),
+        "provider_saved": Flash("Saved. Calls from now on use it."),
+        "backend_enabled": Flash("Enabled: calls may be sent to it again."),
+        "backend_disabled": Flash("Disabled: calls already running end as usual.", "warn"),
+        "backend_cleared": Flash("Its rest and its faults are forgotten. The next call may go to it."),
+        "backend_deleted": Flash("Deleted. Its requests stay in the list.", "warn"),
+        "key_saved": Flash("Saved. The key keeps its secret."),
+        "key_enabled": Flash("Enabled: the key works again."),
+        "key_disabled": Flash("Disabled: calls with this key are refused from now on.", "warn"),
+        "key_deleted": Flash("Deleted. Calls with this key are refused; its requests stay in the list.", "warn"),
+        "signed_out": Flash("You are signed out."),
+    }
+)
+"""Only these are ever shown: the cookie holds a name of this table, never words."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """`csrf` goes into every form. `form` holds the fields that were posted, the last one of each name.
+
+    `user` and `session` are None for a guest, whose forms hang on `guest_token` instead of a session.
+    """
+
+    request: Request
+    client: Client
+    csrf: str
+    guest_token: str
+    form: Mapping[str, str] = NOTHING
+    user: User | None = None
+    session: Session | None = None
+    place: str = ""
+    root: str = ""
+
+    @property
+    def signed_in(self) -> tuple[User, Session]:
+        if self.user is None or self.session is None:
+            raise NotAuthenticated("Sign in first.", code="signed_out")
+        return self.user, self.session
+
+    @property
+    def actor(self) -> Actor:
+        return sessions.actor(self.signed_in[0], self.client)
+
+    @property
+    def theme(self) -> str:
+        chosen = self.request.cookies.get(THEME_COOKIE, "")
+        return chosen if chosen in sessions.THEMES else "auto"
+
+    @property
+    def flash(self) -> Flash | None:
+        return FLASHES.get(self.request.cookies.get(FLASH_COOKIE, ""))
+
+    @property
+    def scheme(self) -> str:
+        return str(self.request.scope["scheme"])
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host as the browser reached us; the front has checked the host."""
+        return f"{self.scheme}://{self.request.headers.get('host', 'localhost')}"
+
+    @property
+    def address(self) -> str:
+        """Path and query below the root path."""
+        query = self.request.scope["query_string"].decode("latin-1")
+        return str(self.request.scope["path"]) + (f"?{query}" if query else "")
+
+    @property
+    def is_script(self) -> bool:
+        """Whether htmx asks, which swaps what it gets into the page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    @property
+    def is_change(self) -> bool:
+        return self.request.method not in ("GET", "HEAD")
+
+    @property
+    def can_keep_cookies(self) -> bool:
+        return self.scheme == "https" or is_loopback(self.request)
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """A form as the page shows it: what is in its fields, and what is wrong with them."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()
+
+    @property
+    def hidden_faults(self) -> list[tuple[str, str]]:
+        """Faults of fields that the page has no place for."""
+        return [(name, fault) for name, fault in self.faults.items() if name not in self.shown and name != "form"]
+
+
+def is_loopback(request: Request) -> bool:
+    return _LOOPBACK.fullmatch(request.headers.get("host", "")) is not None
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """`__Host-` cookies need Secure, which plain http on this machine cannot have.
+
+    Plain http from elsewhere gets them all the same: a browser drops them, rather than send them in the clear.
+    """
+    is_plain = request.scope["scheme"] != "https" and is_loopback(request)
+    return f"{name}_session" if is_plain else f"__Host-{name}"
+
+
+def keep_cookie(response: Response, visit: Visit, name: str, value: str) -> None:
+    """For this browser session, out of reach of scripts and other sites."""
+    full = cookie_name(visit.request, name)
+    response.set_cookie(full, value, path="/", secure=full.startswith("__Host-"), httponly=True, samesite="strict")
+
+
+def drop_cookie(response: Response, visit: Visit, name: str) -> None:
+    full = cookie_name(visit.request, name)
+    response.delete_cookie(full, path="/", secure=full.startswith("__Host-"), httponly=True, samesite="strict")
+
+
+def keep_flash(response: Response, code: str) -> None:
+    if code not in FLASHES:
+        raise ValueError(code)
+    response.set_cookie(FLASH_COOKIE, code, max_age=15, path="/", httponly=True, samesite="strict")
+
+
+def keep_theme(response: Response, theme: str) -> None:
+    response.set_cookie(THEME_COOKIE, theme, max_age=_YEAR, path="/", httponly=True, samesite="lax")
+
+
+def safe_next(wanted: str) -> str:
+    """A page of ours to go to after signing in; the overview for anything else."""
+    return wanted if _NEXT.fullmatch(wanted) else "/admin"
+
+
+def require_same_site(request: Request) -> None:
+    """Raises Forbidden where the browser says that another site made it send this.
+
+    Under `Referrer-Policy: no-referrer` browsers send `Origin: null` with our own forms, so that says nothing.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("Another site sent this form, so it was refused. Go to the page here and try again.")
+    origin = request.headers.get("origin", "null")
+    if origin != "null" and origin.partition("://")[2] != request.headers.get("host", ""):
+        raise Forbidden("Another site sent this form, so it was refused. Go to the page here and try again.")
+
+
+async def read_form(request: Request) -> Mapping[str, str]:
+    """The posted fields. Raises Forbidden for anything but a form: other types can be sent across sites."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
+        raise Forbidden("This page takes forms only.")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_FORM_BYTES:
+            raise TooLarge("This form is too large.")
+    try:
+        pairs = parse_qsl(
+            body.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS, errors="replace"
+        )
+    except ValueError:
+        raise BadInput("This form has too many fields.") from None
+    return dict(pairs)
