@@ -54,8 +54,6 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
 )
 """Only these are ever shown: the cookie holds a name of this table, never words."""
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -68,7 +66,7 @@ class Visit:
     client: Client
     csrf: str
     guest_token: str
-    form: Mapping[str, str] = NOTHING
+    form: Mapping[str, str] = field(default_factory=dict)
     user: User | None = None
     session: Session | None = None
     place: str = ""
