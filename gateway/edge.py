@@ -152,7 +152,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _silence(self) -> bool:
         """Take the word from a request whose framing turned out bad; False where its answer has begun."""
-        if self.cycle.response_started:
+        if self.cycle.response_started or self.pipeline:
             return False
         self.cycle.disconnected = True
         self.cycle.message_event.set()
