@@ -127,8 +127,8 @@ async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tu
         return tuple(_call_row(row) for row in await rows.fetchall())
 
 
-async def count(tx: Tx, wanted: CallFilter) -> int:
-    """How many calls there are, counted no further than COUNT_CAP."""
+async def count(tx: Tx, wanted: CallFilter, cap: int = COUNT_CAP) -> int:
+    """How many calls there are, counted no further than `cap`."""
     async with tx.execute(
         """
         SELECT count(*) FROM (
@@ -145,7 +145,7 @@ async def count(tx: Tx, wanted: CallFilter) -> int:
             AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
           LIMIT :cap)
         """,
-        {**_conditions(wanted), "cap": COUNT_CAP},
+        {**_conditions(wanted), "cap": cap},
     ) as rows:
         row = await rows.fetchone()
     assert row is not None

@@ -1,0 +1,148 @@
+"""The ledger's rows, and how they are found."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from gateway.model.calls import CallStatus, Usage
+from gateway.store import api_keys, calls
+from gateway.store.calls import CallFilter
+from gateway.store.database import Database
+from tests.store.rows import API_KEY, ATTEMPT, CALL, call, failed
+
+pytestmark = pytest.mark.anyio
+
+
+async def found(db: Database, wanted: CallFilter, before: str | None = None, limit: int = 100) -> list[int]:
+    """The numbers of the calls that match, in the order in which they come."""
+    async with db.read() as tx:
+        rows = await calls.page(tx, wanted, before, limit)
+        assert await calls.count(tx, wanted) >= len(rows)
+    return [row.started_at for row in rows]
+
+
+async def store(db: Database, *records: Any) -> None:
+    async with db.write() as tx:
+        await calls.insert_many(tx, records)
+
+
+async def test_a_call_comes_back_with_its_attempts_and_skips(db: Database) -> None:
+    await store(db, CALL)
+    async with db.read() as tx:
+        assert await calls.get(tx, CALL.id) == CALL
+        assert await calls.get(tx, "req_other") is None
+
+
+async def test_a_call_that_was_refused_before_anything_was_known_can_be_stored(db: Database) -> None:
+    refused = call(
+        1,
+        api_key_id=None,
+        api_key_name="",
+        provider_id=None,
+        backend_id=None,
+        usage=Usage(),
+        price=None,
+        cost_nano=None,
+        first_byte_ms=None,
+        attempts=(),
+        skips=(),
+        status=CallStatus.FAILED,
+        code=401,
+    )
+    await store(db, refused)
+    async with db.read() as tx:
+        assert await calls.get(tx, refused.id) == refused
+
+
+async def test_writing_the_same_batch_twice_leaves_one_row(db: Database) -> None:
+    await store(db, CALL, call(5))
+    await store(db, CALL, call(5, error="changed"))
+    async with db.read() as tx:
+        assert await calls.count(tx, CallFilter()) == 2
+        assert await calls.get(tx, CALL.id) == CALL
+
+
+async def test_pages_go_from_the_newest_back_without_gaps_or_repeats(db: Database) -> None:
+    await store(db, *(call(number) for number in range(1, 8)))
+
+    first = await found(db, CallFilter(), limit=3)
+    second = await found(db, CallFilter(), before=call(first[-1]).id, limit=3)
+    third = await found(db, CallFilter(), before=call(second[-1]).id, limit=3)
+
+    assert (first, second, third) == ([7, 6, 5], [4, 3, 2], [1])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        (CallFilter(api_key="ak2"), [2]),
+        (CallFilter(api_key="server"), [2]),
+        (CallFilter(model="gpt"), [6, 5, 4, 2, 1]),
+        (CallFilter(model="fast"), [6, 5, 4, 3, 2, 1]),
+        (CallFilter(provider="groq"), [4]),
+        (CallFilter(provider="prov2"), [4]),
+        (CallFilter(backend="groq/free"), [4]),
+        (CallFilter(backend="end2:key2"), [4]),
+        (CallFilter(status=CallStatus.FAILED), [6, 5]),
+        (CallFilter(code=429), [6]),
+        (CallFilter(code_class=4), [6]),
+        (CallFilter(code_class=2), [4, 3, 2, 1]),
+        (CallFilter(since=3), [6, 5, 4, 3]),
+        (CallFilter(until=3), [2, 1]),
+        (CallFilter(text="limit"), [6]),
+        (CallFilter(text="LIMIT", status=CallStatus.FAILED, since=6, until=7, model="gpt"), [6]),
+        (CallFilter(text="limit", code=500), []),
+    ],
+)
+async def test_each_filter_finds_its_calls(db: Database, wanted: CallFilter, numbers: list[int]) -> None:
+    await store(
+        db,
+        call(1),
+        call(2, api_key_id="ak2", api_key_name="server"),
+        call(3, served_model="other"),
+        call(4, provider_id="prov2", provider="groq", backend_id="end2:key2", backend="groq/free"),
+        failed(5, 500),
+        failed(6, 429, error="rate limit reached"),
+    )
+    assert await found(db, wanted) == numbers
+
+
+@pytest.mark.parametrize("text", ["50%", "a_b", "c\\d", "%", "_", "\\", "' OR 1=1 --", '"'])
+async def test_text_stands_for_itself_in_a_search(db: Database, text: str) -> None:
+    await store(db, failed(1, error=f"it said {text} then"), failed(2, error="50 axb cd"))
+
+    assert await found(db, CallFilter(text=text)) == [1]
+
+
+async def test_a_hostile_search_text_is_quick(db: Database) -> None:
+    await store(db, *(failed(number, error="a" * 200) for number in range(1, 2001)))
+    started = time.perf_counter()
+
+    assert await found(db, CallFilter(text="%_" * 100)) == []
+
+    assert time.perf_counter() - started < 1.0
+
+
+async def test_the_list_counts_the_attempts(db: Database) -> None:
+    await store(db, call(1, attempts=()), call(2, attempts=(ATTEMPT,)))
+    async with db.read() as tx:
+        assert [row.attempt_count for row in await calls.page(tx, CallFilter(), None, 9)] == [1, 0]
+
+
+async def test_counting_stops_at_its_cap(db: Database) -> None:
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(number, attempts=(), skips=()) for number in range(1, 21)])
+    async with db.read() as tx:
+        assert await calls.count(tx, CallFilter()) == 20
+        assert await calls.count(tx, CallFilter(), cap=7) == 7
+
+
+async def test_the_last_use_of_a_key_is_its_newest_call(db: Database) -> None:
+    await store(db, call(10), call(30), call(20), call(40, api_key_id=None))
+    async with db.write() as tx:
+        await api_keys.insert(tx, API_KEY)
+    async with db.read() as tx:
+        assert await calls.last_uses(tx) == {"ak1": 30}
