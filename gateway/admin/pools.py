@@ -24,6 +24,8 @@ _LOOKS: Mapping[BackendStatus, tuple[str, str]] = MappingProxyType(
     }
 )
 
+_EXPLAINED = frozenset({BackendStatus.COOLING, BackendStatus.ERROR, BackendStatus.ENV_MISSING, BackendStatus.UNBOUND})
+
 
 @dataclass(frozen=True, slots=True)
 class PoolCard:
@@ -41,12 +43,16 @@ class PoolCard:
 
 @dataclass(frozen=True, slots=True)
 class BackendRow:
-    """A backend as a row. `seconds` of its rest, None without one; `secret` its masked or env: form."""
+    """A backend as a row. `seconds` of its rest, None without one; `secret` its masked or env: form.
+
+    `reason` is why it is not well, empty where the state says enough.
+    """
 
     stats: BackendStats
     look: str
     state: str
     seconds: float | None
+    reason: str
     secret: str
     initials: str
     shade: int
@@ -57,9 +63,9 @@ def pool_cards(pools: Sequence[PoolStats]) -> list[PoolCard]:
     return [_card(pool) for pool in pools]
 
 
-def backend_rows(pools: Sequence[PoolStats]) -> list[BackendRow]:
-    """Every backend in the order in which they are tried."""
-    return [_row(backend) for pool in pools for backend in pool.backends]
+def backend_groups(pools: Sequence[PoolStats]) -> list[tuple[str, list[BackendRow]]]:
+    """Every backend under its pool, in the order in which they are tried; empty pools are left out."""
+    return [(pool.name, [_row(backend) for backend in pool.backends]) for pool in pools if pool.backends]
 
 
 def initials(name: str) -> str:
@@ -93,6 +99,7 @@ def _row(stats: BackendStats) -> BackendRow:
         look=look,
         state=state,
         seconds=stats.seconds_left if cooling else None,
+        reason=stats.reason if stats.status in _EXPLAINED else "",
         secret=f"env:{stats.env_name}" if stats.env_name else stats.masked,
         initials=initials(stats.provider),
         shade=shade(stats.provider),

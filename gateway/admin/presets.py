@@ -86,7 +86,7 @@ def _key_help(preset: Preset | None, variable: str) -> str:
 
 
 def _card(preset: Preset) -> PresetCard:
-    host = urlsplit(preset.base_url).netloc if preset.base_url else "any OpenAI-compatible server"
+    host = urlsplit(preset.base_url).netloc if preset.base_url else "any compatible server"
     return PresetCard(
         code=preset.code,
         label=preset.label,

@@ -77,7 +77,7 @@ class Site:
         values = {
             "title": title,
             "message": error.message,
-            "status": error.status,
+            "code": error.status,
             "ways": _DASHBOARD if visit.user else _DOOR,
         }
         template = "toast.html" if visit.is_script else "error.html"
