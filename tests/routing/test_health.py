@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.model.calls import Skip
+from gateway.routing.health import Claim, Ending, Verdict, answered, backoff, claim, conclude, not_sent
+from gateway.routing.rate_limits import Limited, LimitClass
+from gateway.routing.state import RuntimeState
+from tests.routing.build import PRIMARY, backend, world
+
+UNKNOWN = Ending(Verdict.LIMITED, "HTTP 429", Limited(LimitClass.UNKNOWN, None))
+
+
+def limited(seconds: float) -> Ending:
+    return Ending(Verdict.LIMITED, "HTTP 429", Limited(LimitClass.REQUESTS, seconds))
+
+
+def claimed(found: Claim | Skip) -> Claim:
+    assert isinstance(found, Claim)
+    return found
+
+
+@given(st.integers(1, 2000), st.integers())
+def test_back_off_doubles_within_its_jitter_and_never_exceeds_the_cap(consecutive: int, seed: int) -> None:
+    seconds = backoff(PRIMARY, consecutive, Random(seed))
+    plain = min(5.0 * 2.0 ** min(consecutive - 1, 50), 300.0)
+    assert plain * 0.8 <= seconds <= min(plain * 1.2, 300.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 500)), max_size=20))
+def test_a_deadline_never_moves_earlier(steps: list[tuple[float, float]]) -> None:
+    state, now, latest = RuntimeState(), 0.0, 0.0
+    for wait, seconds in steps:
+        now += wait
+        state.of("b").rest(now + seconds, "test")
+        assert state.of("b").resting_until >= latest
+        latest = state.of("b").resting_until
+
+
+@pytest.mark.parametrize("verdict", [Verdict.CLIENT_FAULT, Verdict.NOT_SERVED, Verdict.ABANDONED])
+def test_a_client_fault_and_a_client_that_left_never_change_health(verdict: Verdict) -> None:
+    one, state = backend(), RuntimeState()
+    state.of(one.id).fault = "an older failure"
+    found = claimed(claim(one, "c1", world(state=state)))
+
+    conclude(found, Ending(verdict, "x"), world(state=state), 0)
+
+    after = state.of(one.id)
+    assert (after.fault, after.failures, after.successes, after.streak, after.in_flight) == (
+        "an older failure",
+        0,
+        0,
+        0,
+        0,
+    )
+
+
+def test_a_failure_that_is_no_limit_gives_no_rest_but_is_remembered() -> None:
+    one, state = backend(), RuntimeState()
+    found = claimed(claim(one, "c1", world(state=state)))
+    assert conclude(found, Ending(Verdict.FAILED, "HTTP 500"), world(state=state), 5) is None
+    assert (state.of(one.id).fault, state.of(one.id).fault_at_ms, state.dirty) == ("HTTP 500", 5, {one.id})
+
+
+def test_an_answer_from_before_a_limit_does_not_end_the_rest() -> None:
+    one, state = backend(), RuntimeState()
+    slow = claimed(claim(one, "slow", world(1000.0, state)))
+    quick = claimed(claim(one, "quick", world(1000.0, state)))
+    conclude(quick, limited(30), world(1001.0, state), 0)
+
+    answered(slow, world(1002.0, state))
+    conclude(slow, Ending(Verdict.OK), world(1003.0, state), 0)
+
+    assert state.of(one.id).seconds_left(1003.0) == 28.0
+    assert state.of(one.id).streak == 1
+
+
+def test_what_was_not_sent_gives_its_token_back() -> None:
+    one, state = backend(rpm_limit=1), RuntimeState()
+    found = claimed(claim(one, "c1", world(state=state)))
+    not_sent(found, state)
+    conclude(found, Ending(Verdict.FAILED, "could not connect"), world(state=state), 0)
+    assert isinstance(claim(one, "c2", world(state=state)), Claim)
+
+
+def test_a_key_that_was_refused_rests_longer_each_time() -> None:
+    one, state = backend(), RuntimeState()
+    now, rests = 0.0, []
+    for number in range(10):
+        found = claimed(claim(one, str(number), world(now, state)))
+        rests.append(conclude(found, Ending(Verdict.REFUSED, "HTTP 401"), world(now, state), 0))
+        now = state.of(one.id).resting_until
+    assert rests[:3] == [60.0, 120.0, 240.0]
+    assert rests[-1] == 3600.0
+
+
+class Probing(RuleBasedStateMachine):
+    """Calls come and end in any order; after a rest at most one of them is at the backend until it answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backend = backend()
+        self.state = RuntimeState()
+        self.now = 0.0
+        self.open: list[Claim] = []
+        self.probes: set[str] = set()
+        self.count = 0
+
+    @rule(seconds=st.floats(0, 40))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def a_call_comes(self) -> None:
+        self.count += 1
+        was_probe = self.state.of(self.backend.id).needs_probe
+        found = claim(self.backend, str(self.count), world(self.now, self.state))
+        if isinstance(found, Claim):
+            self.open.append(found)
+            if was_probe:
+                self.probes.add(found.id)
+
+    @precondition(lambda self: bool(self.open))
+    @rule(
+        index=st.integers(0, 50),
+        ending=st.sampled_from(
+            [Ending(Verdict.OK), UNKNOWN, Ending(Verdict.ABANDONED), limited(10), Ending(Verdict.FAILED, "x")]
+        ),
+    )
+    def a_call_ends(self, index: int, ending: Ending) -> None:
+        found = self.open.pop(index % len(self.open))
+        conclude(found, ending, world(self.now, self.state), 0)
+        self.probes.discard(found.id)
+
+    @invariant()
+    def at_most_one_probe(self) -> None:
+        assert len(self.probes) <= 1
+        assert self.state.of(self.backend.id).in_flight == len(self.open)
+
+    @invariant()
+    def a_rest_leaves_a_streak(self) -> None:
+        state = self.state.of(self.backend.id)
+        if state.seconds_left(self.now) > 0:
+            assert state.streak > 0
+            assert state.needs_probe
+
+
+TestProbing = Probing.TestCase

@@ -1,0 +1,127 @@
+"""The database file: one writer, readers that cannot write, transactions that end whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import Unavailable
+from gateway.store.database import Database, open_database
+from gateway.store.migrate import migrate
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    migrate(tmp_path / "gateway.db")
+    async with open_database(tmp_path / "gateway.db") as opened:
+        yield opened
+
+
+INSERT = "INSERT INTO login_failures (subject, failures, blocked_until, updated_at) VALUES (:s, 1, 0, 0)"
+
+
+async def subjects(db: Database) -> list[str]:
+    async with db.read() as tx, tx.execute("SELECT subject FROM login_failures ORDER BY subject") as rows:
+        return [row[0] for row in await rows.fetchall()]
+
+
+async def test_a_transaction_is_all_or_nothing(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.write() as tx:
+            await tx.execute(INSERT, {"s": "a"})
+            raise ZeroDivisionError
+    async with db.write() as tx:
+        await tx.execute(INSERT, {"s": "b"})
+    assert await subjects(db) == ["b"]
+
+
+async def test_a_cancelled_transaction_is_rolled_back_and_the_next_one_is_clean(db: Database) -> None:
+    begun = asyncio.Event()
+
+    async def slow() -> None:
+        async with db.write() as tx:
+            await tx.execute(INSERT, {"s": "a"})
+            begun.set()
+            await asyncio.sleep(10)
+
+    task = asyncio.create_task(slow())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    async with db.write() as tx:
+        await tx.execute(INSERT, {"s": "b"})
+    assert await subjects(db) == ["b"]
+
+
+async def test_readers_cannot_write(db: Database) -> None:
+    with pytest.raises((Unavailable, sqlite3.OperationalError)):
+        async with db.read() as tx:
+            await tx.execute(INSERT, {"s": "a"})
+    assert await subjects(db) == []
+
+
+async def test_writers_take_turns(db: Database) -> None:
+    async def write(number: int) -> None:
+        async with db.write() as tx:
+            await tx.execute(INSERT, {"s": f"{number:03}"})
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(write(number) for number in range(50)))
+    assert len(await subjects(db)) == 50
+
+
+async def test_more_readers_than_connections_wait_their_turn(db: Database) -> None:
+    assert await asyncio.gather(*(subjects(db) for _ in range(20))) == [[]] * 20
+
+
+async def test_a_foreign_lock_is_a_503_and_not_a_crash(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    migrate(path)
+    async with open_database(path) as db:
+        await db._writer.execute("PRAGMA busy_timeout = 50")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable) as caught:
+            async with db.write() as tx:
+                await tx.execute(INSERT, {"s": "a"})
+        other.execute("ROLLBACK")
+        other.close()
+        async with db.write() as tx:
+            await tx.execute(INSERT, {"s": "b"})
+        assert await subjects(db) == ["b"]
+    assert caught.value.code == "storage_unavailable"
+
+
+async def test_the_write_ahead_log_is_empty_after_closing(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    migrate(path)
+    async with open_database(path) as db:
+        async with db.write() as tx:
+            await tx.execute(INSERT, {"s": "a"})
+    wal = path.with_name("gateway.db-wal")
+    assert not wal.exists() or wal.stat().st_size == 0
+
+
+async def test_the_files_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    migrate(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_the_audit_log_can_only_grow(db: Database) -> None:
+    async with db.write() as tx:
+        await tx.execute(
+            "INSERT INTO audit (at, actor_kind, actor_id, actor_name, ip, action, object_kind, object_id, config_version)"
+            " VALUES (1, 'user', 'u', 'u', '', 'create', 'provider', 'p', 1)"
+        )
+    for statement in ("UPDATE audit SET at = 2", "DELETE FROM audit"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            async with db.write() as tx:
+                await tx.execute(statement)
