@@ -55,7 +55,7 @@ class Front:
             await self._enter(dict(scope), receive, opening)
         except GatewayError as error:
             await _send_error(opening, error)
-        except Exception:
+        except Exception:  # reason: the last place where a fault of ours can become an answer
             log.exception("%s failed", scope["method"])
             if opening.is_open:
                 raise  # an answer has begun: the server cuts the connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
@@ -43,12 +44,16 @@ _KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType(
 def operation(others: Sequence[Operation]) -> Operation:
     """The operation that serves the document about the others and itself."""
 
+    @functools.cache
+    def document() -> _Schema:
+        # Made when it is first asked for: it would cost every start a good part of its second.
+        return describe((*others, own))
+
     @policy("token")
     async def serve(visit: Visit) -> object:
-        return document
+        return document()
 
     own = Operation("GET", f"{PREFIX}/openapi.json", "get_openapi", "This document.", serve, dict[str, Any])
-    document = describe((*others, own))
     return own
 
 
@@ -181,7 +186,7 @@ def _components(operations: Sequence[Operation]) -> _Schema:
 def _any(kind: type) -> _Schema:
     """`object` is any JSON; nothing else is without a schema."""
     assert kind is object
-    return {}
+    return {"description": "Any JSON value."}
 
 
 _ERROR: _Schema = {

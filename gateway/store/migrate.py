@@ -71,7 +71,7 @@ def _run(connection: sqlite3.Connection, script: str) -> None:
     """Run a script as one transaction: a kill in the middle leaves the old schema."""
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nCOMMIT;")
-    except BaseException:
+    except BaseException:  # reason: whatever ends a step, the old schema stays
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
