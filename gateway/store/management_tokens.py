@@ -53,9 +53,7 @@ async def insert(tx: Tx, token: ManagementToken) -> None:
 
 
 async def touch(tx: Tx, token_id: str, at: int) -> None:
-    await tx.execute(
-        "UPDATE management_tokens SET last_used_at = :at WHERE id = :id", {"id": token_id, "at": at}
-    )
+    await tx.execute("UPDATE management_tokens SET last_used_at = :at WHERE id = :id", {"id": token_id, "at": at})
 
 
 async def disable(tx: Tx, token_id: str) -> bool:
