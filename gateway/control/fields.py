@@ -73,16 +73,17 @@ def read(table: Table, raw: Mapping[str, object], *, partial: bool, text: bool) 
     values: Values = {}
     for field in table:
         given = raw.get(field.name, _ABSENT)
-        if text and isinstance(given, str):
-            given = _from_form(field, given, partial, faults)
         if given is not _ABSENT and partial and field.fixed:
             faults[field.name] = "cannot be changed"
+            continue
+        if text and isinstance(given, str):
+            given = _from_form(field, given, partial, faults)
+        if given is _ABSENT and not partial:
+            _leave_out(field, values, faults)
+        elif given is _DEFAULT:
+            values[field.name] = field.default
         elif given is not _ABSENT:
             _take(field, given, values, faults)
-        elif not partial and field.required:
-            faults[field.name] = "is required"
-        elif not partial:
-            values[field.name] = field.default
     if faults:
         raise InvalidFields(faults)
     return values
@@ -98,6 +99,7 @@ class _Absent:
 
 
 _ABSENT = _Absent()
+_DEFAULT = _Absent()
 
 
 def _unknown(table: Table, raw: Mapping[str, object]) -> dict[str, str]:
@@ -111,7 +113,7 @@ def _unknown(table: Table, raw: Mapping[str, object]) -> dict[str, str]:
 
 
 def _from_form(field: Field, given: str, partial: bool, faults: dict[str, str]) -> object:
-    """What a form's string says, in JSON's types; `_ABSENT` where it says nothing."""
+    """What a form's string says, in JSON's types; `_ABSENT` or `_DEFAULT` where it says nothing."""
     stripped = given.strip()
     if stripped:
         try:
@@ -125,9 +127,16 @@ def _from_form(field: Field, given: str, partial: bool, faults: dict[str, str]) 
         return _ABSENT
     if field.nullable:
         return None
-    if partial and not field.required:
-        return field.default
-    return _ABSENT if not partial else ""
+    if partial:
+        return "" if field.required else _DEFAULT
+    return _ABSENT
+
+
+def _leave_out(field: Field, values: Values, faults: dict[str, str]) -> None:
+    if field.required:
+        faults.setdefault(field.name, "is required")
+    else:
+        values[field.name] = field.default
 
 
 def _take(field: Field, given: object, values: Values, faults: dict[str, str]) -> None:

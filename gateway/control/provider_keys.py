@@ -122,6 +122,7 @@ async def add(desk: Desk, change: Change, values: Values) -> ProviderKey:
 
 async def revise(desk: Desk, change: Change, before: ProviderKey, values: Values) -> ProviderKey:
     plain = {name: values[name] for name in ("name", "priority", "weight", "rpm_limit", "is_active") if name in values}
+    plain["name"] = plain.get("name") or before.name
     after = replace(before, **plain, updated_at=change.at)
     if after.name != before.name:
         require_free_name(await provider_keys.of_provider(change.tx, before.provider_id), after.name, after.id)
