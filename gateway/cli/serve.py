@@ -157,8 +157,15 @@ async def _run(settings: Settings, listener: socket.socket) -> None:
         server = _Server(config)
         stop.reaches(app, server)
         if not stop.is_asked:
-            print(banner.json(lines) if settings.log_format == "json" else banner.text(lines), flush=True)
+            announce(lines, settings.log_format)
             await server.serve(sockets=[listener])
+
+
+def announce(lines: banner.Banner, log_format: str) -> None:
+    """Text for people; where standard output is for JSON lines, it gets one of those, and people read the other."""
+    if log_format == "json":
+        print(banner.json(lines), flush=True)
+    print(banner.text(lines), file=sys.stderr if log_format == "json" else sys.stdout, flush=True)
 
 
 async def prepare(desk: Desk) -> banner.Banner:

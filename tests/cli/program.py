@@ -10,11 +10,12 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,7 +52,14 @@ class Program:
     process: subprocess.Popen[str]
     ready: dict[str, Any]
     started_after: float
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
+    _errors: IO[str]
+
+    @property
+    def banner(self) -> str:
+        """What people read, on standard error."""
+        self._errors.seek(0)
+        return self._errors.read()
 
     @property
     def url(self) -> str:
@@ -89,31 +97,34 @@ class Program:
 def serving(data_dir: Path, *words: str, **environ: str) -> Iterator[Program]:
     """`serve` on a free port, ready; killed at the end if it still runs."""
     began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "--port", "0", "--data-dir", str(data_dir), "--log-format", "json", *words],
-        env=environment(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        lines: list[str] = []
-        while not (lines and '"event":"ready"' in lines[-1]):
-            lines.append(_line(process, began))
-        yield Program(process, json.loads(lines[-1]), time.monotonic() - began, lines)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+    command = [sys.executable, "-m", "gateway", "--port", "0", "--data-dir", str(data_dir), "--log-format", "json"]
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [*command, *words],
+            env=environment(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            lines: list[str] = []
+            while not (lines and '"event":"ready"' in lines[-1]):
+                lines.append(_line(process, began, errors))
+            yield Program(process, json.loads(lines[-1]), time.monotonic() - began, lines, errors)
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
-def _line(process: subprocess.Popen[str], began: float) -> str:
+def _line(process: subprocess.Popen[str], began: float, errors: IO[str]) -> str:
     assert process.stdout is not None
     left = began + START_SECONDS - time.monotonic()
     readable, _, _ = select.select([process.stdout], [], [], max(0, left))
     line = process.stdout.readline() if readable else ""
-    assert line, f"the program said nothing more; exit code {process.poll()}"
+    if not line:
+        errors.seek(0)
+        raise AssertionError(f"the program said nothing more; exit code {process.poll()}; {errors.read()}")
     return line
