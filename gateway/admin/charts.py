@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gateway.admin.wording import count, duration
 
 AREA_WIDTH, AREA_HEIGHT, AREA_STEPS = 600, 168, 4
-HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, HISTOGRAM_TOP = 340, 172, 30
+HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, HISTOGRAM_TOP = 340, 196, 30
 _LETTER = 5.6  # the mean width of a letter at the histogram's font size
 
 
