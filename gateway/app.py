@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -52,8 +51,8 @@ class App:
 async def open_app(settings: Settings, clock: Clock | None = None, rng: Random | None = None) -> AsyncIterator[App]:
     """Open everything, in the order in which it is needed. Raises StartError before anything is served.
 
-    At the end: no new calls, those in flight get two seconds for their last words, the ledger is drained,
-    the database is checkpointed and closed.
+    At the end: no new calls, those still in flight are ended and get two seconds to be written down, the ledger
+    is drained, the database is checkpointed and closed.
     """
     clock, rng = clock or SystemClock(), rng or Random()  # noqa: S311  # chance for balancing, not for secrets
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +75,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
             yield app
         finally:
             app.begin_stop()
-            await _wait_for_last_words(app.asgi)
+            await app.asgi.end(_LAST_WORDS_SECONDS)
 
 
 def permits(cell: SnapshotCell, host: str, port: int) -> bool:
@@ -114,11 +113,3 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> Ap
         readiness=readiness,
     )
     return App(Front(settings, rooms), desk, ledger, surface)
-
-
-async def _wait_for_last_words(front: Front) -> None:
-    """The server may have cancelled requests without waiting for their ends to be written."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _LAST_WORDS_SECONDS
-    while front.in_flight and loop.time() < deadline:
-        await asyncio.sleep(0.01)

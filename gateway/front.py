@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -35,21 +36,39 @@ class Rooms:
 
 
 class Front:
-    """ASGI. Counts what is in flight, so that a stop can wait for it."""
+    """ASGI. Knows what is in flight, so that a stop can end it."""
 
     def __init__(self, settings: Settings, rooms: Rooms) -> None:
         self._root_path = settings.root_path
         self._rooms = rooms
         self._names = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         self._proxies = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
-        self.in_flight = 0
+        self._in_flight: set[asyncio.Task[Any]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    async def end(self, patience: float) -> None:
+        """Cancel what is still in flight and give it so many seconds to write itself down.
+
+        A server that is told twice to stop leaves its requests running; one whose patience is over cancels them
+        and does not wait.
+        """
+        requests = set(self._in_flight)
+        for request in requests:
+            request.cancel()
+        if requests:
+            await asyncio.wait(requests, timeout=patience)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1000})
             return
-        self.in_flight += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._in_flight.add(task)
         opening = _Opening(send)
         try:
             await self._enter(dict(scope), receive, opening)
@@ -61,7 +80,7 @@ class Front:
                 raise  # an answer has begun: the server cuts the connection
             await _send_error(opening, Unexpected())
         finally:
-            self.in_flight -= 1
+            self._in_flight.discard(task)
 
     async def _enter(self, scope: Scope, receive: Any, send: Any) -> None:
         headers = scope["headers"]

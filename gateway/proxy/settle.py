@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,4 +121,4 @@ def _log(record: CallRecord) -> None:
         "ms": record.total_ms,
         "error": record.error_code,
     }
-    access_log.info("call %s", json.dumps(facts, ensure_ascii=True), extra={"facts": facts})
+    access_log.info("call", extra={"fields": facts})
