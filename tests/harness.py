@@ -105,7 +105,8 @@ async def running_gateway(data_dir: Path, **options: Any) -> AsyncIterator[Runni
 
 @contextlib.asynccontextmanager
 async def _served(app: App) -> AsyncIterator[str]:
-    listener = socket.socket()
+    # asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app.asgi,
