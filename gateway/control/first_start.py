@@ -16,6 +16,7 @@ from gateway.model.registry import DEMO_PRESET
 FIRST_KEY_NAME = "first key"
 DEMO_MODELS = ("echo", "429", "500", "503", "slow", "cut", "hang")
 DEMO_SILENCE_SECONDS = 3.0
+DEMO_ANSWER_SECONDS = 10.0
 
 _ACTOR = Actor("system", "first_start", "first start")
 _log = logging.getLogger("gateway")
@@ -71,6 +72,7 @@ async def _add_demo(desk: Desk, change: Change) -> None:
             {
                 "provider_id": provider.id,
                 "base_url": base_url,
+                "timeout_seconds": DEMO_ANSWER_SECONDS,
                 "first_byte_seconds": DEMO_SILENCE_SECONDS,
                 "idle_seconds": DEMO_SILENCE_SECONDS,
             },

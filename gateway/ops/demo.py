@@ -4,8 +4,8 @@
     GET  /v1/models             echo, and one model for each fault
     /spare/v1/...               the same, but faults are ignored: what a failover lands on
 
-The header `x-demo-fault`, or the model's name, asks for a fault: 429, 500, 503, slow (0.2 s before each piece),
-cut (the connection closes in the middle of the answer), hang (no answer until the client leaves).
+The header `x-demo-fault`, or the model's name, asks for a fault: 429, 500, 503, slow (0.2 s before each piece,
+8 s at most), cut (the connection closes in the middle of the answer), hang (no answer until the client leaves).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from http import HTTPStatus
 from gateway.ops.demo_answers import Question, Refused, events, model_list, read_question, refuse, whole
 
 SLOW_SECONDS = 0.2
+SLOWEST_SECONDS = 8.0
 _LONGEST_HEAD = 64 * 1024
 _LONGEST_BODY = 64 * 1024 * 1024
 _JSON = {"content-type": "application/json"}
@@ -128,7 +129,7 @@ async def _stream(question: Question, writer: asyncio.StreamWriter) -> bool:
         if question.fault == "cut" and number > len(pieces) // 2:
             return False
         if question.fault == "slow":
-            await asyncio.sleep(SLOW_SECONDS)
+            await asyncio.sleep(min(SLOW_SECONDS, SLOWEST_SECONDS / len(pieces)))
         writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         await writer.drain()
     writer.write(b"0\r\n\r\n")
