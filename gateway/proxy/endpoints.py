@@ -59,7 +59,9 @@ class OpenAiSurface:
             handle = self._route(scope["method"], arrival.path)
             await handle(arrival, api_key, receive, send)
         except GatewayError as error:
-            self._settler.refuse(arrival, api_key, error)
+            # Strangers may not fill the memory while the database cannot be written.
+            if api_key is not None or not self._ledger.is_full:
+                self._settler.refuse(arrival, api_key, error)
             await _send_error(send, arrival, error)
         except ClientLeft:
             return
