@@ -48,20 +48,9 @@ def test_a_limited_backend_rests_the_spare_answers_and_a_kill_changes_nothing(tm
         assert (status, headers["x-gateway-provider"]) == (200, "demo-spare")
         status, headers, _ = program.ask(key, "demo/echo")
         assert (status, headers["x-gateway-provider"]) == (200, "demo-spare"), "demo rests now"
-        tries = "SELECT number, backend, outcome, status FROM attempts ORDER BY call_id, number"
-        seen = [
-            (1, "demo/main", "rate_limited", 429),
-            (2, "demo-spare/main", "ok", 200),
-            (1, "demo-spare/main", "ok", 200),
-        ]
-        deadline = time.monotonic() + 5
-        while len(rows(tmp_path, tries)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        found = rows(tmp_path, tries)
-        assert [(row[0], row[1], row[3]) for row in found] == [(row[0], row[1], row[3]) for row in seen]
-        deadline = time.monotonic() + 5
-        while not rows(tmp_path, "SELECT 1 FROM backend_states") and time.monotonic() < deadline:
-            time.sleep(0.02)
+        tries = "SELECT number, backend, status FROM attempts ORDER BY call_id, number"
+        eventually(tmp_path, tries, [(1, "demo/main", 429), (2, "demo-spare/main", 200), (1, "demo-spare/main", 200)])
+        eventually(tmp_path, "SELECT count(*) FROM backend_states WHERE resting_until IS NOT NULL", [(1,)])
         program.process.kill()
         program.process.wait()
 
@@ -77,9 +66,9 @@ def test_every_fault_of_the_demo_ends_as_the_documents_say(tmp_path: Path) -> No
     for name, provider in expected.items():
         with serving(tmp_path / name, "--no-detect") as program:
             began = time.monotonic()
-            status, headers, body = program.ask(program.ready["api_key"], f"demo/{name}")
+            status, headers, body = program.ask(program.ready["api_key"], f"demo/{name}", stream=True)
             assert (name, status, headers["x-gateway-provider"]) == (name, 200, provider)
-            assert json.loads(body)["choices"][0]["message"]["content"] == "Say hi"
+            assert b'"content":" hi"' in body and body.endswith(b"data: [DONE]\n\n")
             assert time.monotonic() - began < 5
 
 
@@ -94,16 +83,18 @@ def test_the_header_asks_for_a_fault_as_the_model_does(tmp_path: Path) -> None:
 
 def test_the_openai_sdk_talks_to_it(tmp_path: Path) -> None:
     messages: Any = [{"role": "user", "content": "one two three"}]
-    with serving(tmp_path) as program:
-        with OpenAI(base_url=program.ready["api"], api_key=program.ready["api_key"], max_retries=0) as sdk:
-            assert "demo/echo" in {model.id for model in sdk.models.list()}
-            whole = sdk.chat.completions.create(model="demo/echo", messages=messages)
-            stream = sdk.chat.completions.create(
-                model="demo/echo", messages=messages, stream=True, stream_options={"include_usage": True}
-            )
-            chunks = list(stream)
-            with pytest.raises(APIStatusError) as unknown:
-                sdk.chat.completions.create(model="no-such-model", messages=messages)
+    with (
+        serving(tmp_path) as program,
+        OpenAI(base_url=program.ready["api"], api_key=program.ready["api_key"], max_retries=0) as sdk,
+    ):
+        assert "demo/echo" in {model.id for model in sdk.models.list()}
+        whole = sdk.chat.completions.create(model="demo/echo", messages=messages)
+        stream = sdk.chat.completions.create(
+            model="demo/echo", messages=messages, stream=True, stream_options={"include_usage": True}
+        )
+        chunks = list(stream)
+        with pytest.raises(APIStatusError) as unknown:
+            sdk.chat.completions.create(model="no-such-model", messages=messages)
 
     assert whole.choices[0].message.content == "one two three"
     assert whole.usage is not None and whole.usage.completion_tokens == 3
@@ -118,7 +109,10 @@ def test_usage_is_in_the_ledger_whether_it_was_streamed_or_not(tmp_path: Path) -
             assert program.ask(program.ready["api_key"], stream=is_stream)[0] == 200
         eventually(
             tmp_path,
-            "SELECT is_stream, status, code, input_tokens, output_tokens, usage_source, cost_nano FROM calls ORDER BY id",
+            """
+            SELECT is_stream, status, code, input_tokens, output_tokens, usage_source, cost_nano
+            FROM calls ORDER BY id
+            """,
             [(0, "completed", 200, 2, 2, "reported", 0), (1, "completed", 200, 2, 2, "reported", 0)],
         )
 
@@ -179,10 +173,15 @@ def test_a_hundred_calls_at_once_are_all_answered_and_all_written(tmp_path: Path
     async def one(program: Program, number: int) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(program.url.rsplit(":", 1)[1]))
         body = json.dumps({"model": "demo/echo", "messages": [{"role": "user", "content": f"number {number}"}]})
-        writer.write(
-            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {program.ready['api_key']}"
-            f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
-        )
+        head = [
+            "POST /v1/chat/completions HTTP/1.1",
+            "Host: 127.0.0.1",
+            f"Authorization: Bearer {program.ready['api_key']}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        ]
+        writer.write("\r\n".join([*head, "", body]).encode())
         answer = await reader.read()
         writer.close()
         return answer
