@@ -54,7 +54,9 @@ async def listing(desk: Desk, wanted: CallFilter, before: str | None, limit: int
     limit = max(1, min(limit, MOST_PER_PAGE))
     async with desk.db.read() as tx:
         found = await calls.page(tx, wanted, before, limit + 1)
-        total = await calls.count(tx, wanted)
+        # A first page that holds everything needs no second search through the whole ledger.
+        is_all = before is None and len(found) <= limit
+        total = len(found) if is_all else await calls.count(tx, wanted)
     shown = found[:limit]
     return Page(shown, total, shown[-1].id if len(found) > limit else None)
 
