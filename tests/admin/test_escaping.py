@@ -1,0 +1,184 @@
+"""Hostile text in every stored field and every parameter: pages keep exactly the elements of their templates."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from gateway.control import snapshots
+from gateway.control.desk import Desk
+from tests.admin.browsing import Operator, parse
+
+pytestmark = pytest.mark.anyio
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><img src=x onerror=alert(1)>",
+    "<img src=x onerror=alert(1)//",
+    "<svg/onload=alert(1)>",
+    "<svg><style>*{x:expression(alert(1))}</style></svg>",
+    "</title><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "</select><script>alert(1)</script>",
+    "</table><iframe src=//evil.test>",
+    "<base href=//evil.test>",
+    "<meta http-equiv=refresh content=0;url=//evil.test>",
+    "<form action=//evil.test><input name=x>",
+    "<link rel=stylesheet href=//evil.test>",
+    '" onfocus=alert(1) autofocus x="',
+    "' onmouseover='alert(1)",
+    '" style="position:fixed" x="',
+    '" hx-get="//evil.test" hx-trigger="load" x="',
+    "<div hx-get=//evil.test hx-trigger=load>",
+    "<hx-partial hx-target=body>gone</hx-partial>",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "{{7*7}}",
+    "{% import os %}{{ config }}",
+    "${7*7}<%= 7*7 %>",
+    "<!--",
+    "--><script>alert(1)</script>",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "\x1b[31mred\x1b[0m",
+    "\u202eevil\u202c\u2028\u2029",
+    "a\x00b\x01\x0b",
+    "&lt;script&gt;&#60;script&#62;",
+    "\ufeff<script>",
+    "x" * 5000,
+    "<" * 500,
+]
+Skeleton = list[tuple[str, tuple[str, ...]]]
+HARMLESS = "harmless"
+
+
+def skeleton(html: str) -> Skeleton:
+    """Every element with the names of its attributes, in order."""
+    return [(str(element.tag), tuple(sorted(element.attrib))) for element in parse(html).iter()]
+
+
+async def write_everywhere(desk: Desk, text: str) -> None:
+    """Put the text into every text column that a page shows, around all checks of what may be written."""
+    skips = json.dumps(
+        [{"backend_id": "b", "backend": text, "pool": text, "reason": text, "sentence": text, "seconds": 1.0}]
+    )
+    values = {"text": text, "low": text.lower(), "skips": skips}
+    async with desk.db.write() as tx:
+        for statement in (
+            "UPDATE pools SET name = :text || tier",
+            "UPDATE providers SET name = :text || id, display_name = :text, preset = 'custom'",
+            "UPDATE endpoints SET base_url = 'https://a.test/' || :text",
+            "UPDATE provider_keys SET name = :text || id, masked = :text",
+            "UPDATE models SET code = lower(:low || id), display_name = :text",
+            "UPDATE mappings SET upstream_name = :text",
+            "UPDATE api_keys SET name = :text, prefix = :text, tail = :text",
+            "UPDATE users SET username = lower(:low)",
+            """UPDATE calls SET api_key_name = :text, api_format = :text, path = :text, asked_model = :text,
+                      served_model = :text, provider = :text, backend = :text, pool = :text, error_code = :text,
+                      error = :text, client_ip = :text, skips = :skips""",
+            """UPDATE attempts SET backend = :text, pool = :text, upstream_model = :text, error = :text,
+                      outcome = :text""",
+        ):
+            await tx.execute(statement, values)
+        registry = await snapshots.read_registry(tx, desk.demo_origin)
+    desk.snapshot.current = snapshots.build(registry)
+    for backend_id in desk.snapshot().backends:
+        state = desk.state.of(backend_id)
+        state.fault = state.rest_reason = text
+        state.rest(desk.clock.mono() + 3600, text)
+
+
+async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
+    snapshot = operator.gateway.desk.snapshot()
+    backend, key = next(iter(snapshot.backends)), snapshot.registry.api_keys[0].id
+    paths = [
+        *("/admin", "/admin/requests", f"/admin/requests/{call_id}", "/admin/providers", "/admin/providers/new"),
+        *(f"/admin/backends/{backend}", f"/admin/backends/{backend}/delete", "/admin/keys", f"/admin/keys/{key}"),
+        *(f"/admin/keys/{key}/delete", "/admin/setup/provider?preset=custom", "/admin/setup/first-call"),
+        "/admin/setup/first-call/waiting?since=1",
+    ]
+    found = {}
+    for path in paths:
+        got = await operator.get(path)
+        assert got.status_code == 200, (path, got.text[-300:])
+        found[path] = skeleton(got.text)
+    return found
+
+
+async def test_stored_text_never_becomes_markup(operator: Operator) -> None:
+    gateway = operator.gateway
+    await gateway.call("demo/429")
+    await gateway.call("demo/echo")
+    call = await gateway.row()
+    await write_everywhere(gateway.desk, HARMLESS)
+    expected = await look_at_all(operator, call.id)
+    assert len([path for path in expected if HARMLESS in (await operator.get(path)).text]) >= 10
+
+    for payload in PAYLOADS:
+        await write_everywhere(gateway.desk, payload)
+        for path, found in (await look_at_all(operator, call.id)).items():
+            assert found == expected[path], (payload, path)
+
+
+async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> None:
+    places = [
+        "/admin/requests?text={}",
+        "/admin/requests?key={}",
+        "/admin/requests?model={}",
+        "/admin/requests?provider={}",
+        "/admin/requests?status={}",
+        "/admin/requests?code={}",
+        "/admin/requests?range={}",
+        "/admin/requests?before={}",
+        "/admin?range={}",
+        "/admin/requests/{}",
+        "/admin/keys/{}",
+        "/admin/backends/{}",
+        "/admin/nothing/{}",
+        "/admin/providers/new?preset={}",
+        "/admin/setup/first-call?since={}",
+        "/admin/login?next={}",
+        "/admin/setup/{}",
+    ]
+    for place in places:
+        # Control characters are a fault that the page names, and a slash in a path leads to another page.
+        expected = [skeleton((await operator.get(place.format(text))).text) for text in (HARMLESS, "%01", "a%2Fb")]
+        for payload in PAYLOADS:
+            got = await operator.get(place.format(quote(payload[:200], safe="")))
+            assert skeleton(got.text) in expected, (place, payload)
+
+
+async def test_what_is_typed_into_a_form_never_becomes_markup(operator: Operator) -> None:
+    csrf = await operator.csrf()
+    backend = next(iter(operator.gateway.desk.snapshot().backends))
+    forms = {
+        "/admin/providers/new": ("name", "base_url", "models", "rpm_limit", "timeout_seconds", "pool"),
+        f"/admin/backends/{backend}": ("label", "base_url", "models", "rpm_limit", "priority", "weight"),
+        "/admin/keys/new": ("rpm_limit", "expires_at", "allowed_models"),
+        f"/admin/backends/{backend}/delete": ("typed",),
+    }
+    for path, fields in forms.items():
+        fixed = {"csrf": csrf, "rpm_limit": "x", "preset": "custom", "models": "listed" if "keys" in path else "m"}
+        for payload in PAYLOADS:
+            typed = dict.fromkeys(fields, payload)
+            got = await operator.client.post(path, data={**fixed, **typed, "rpm_limit": payload or "x"})
+            assert got.status_code == 422, (path, payload)
+            elements = [tag for tag, _ in skeleton(got.text)]
+            assert "iframe" not in elements
+            assert elements.count("script") == 2, (path, payload)
+            for element in parse(got.text).iter():
+                assert not [name for name in element.attrib if name.startswith("on") or name == "style"]
+
+
+async def test_a_hostile_provider_writes_nothing_into_the_page(operator: Operator) -> None:
+    await operator.gateway.call("<img src=x onerror=alert(1)>\"'{{7*7}}")
+    row = await operator.gateway.row()
+
+    page = await operator.get(f"/admin/requests/{row.id}")
+
+    assert "<img src=x" not in page.text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page.text
+    assert "{{7*7}}" in page.text

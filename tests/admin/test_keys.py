@@ -1,0 +1,161 @@
+"""The API keys pages: a secret is seen once, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gateway.admin.routes import PAGES
+from tests.admin.browsing import Operator, fault_of, text_of, values_of
+
+pytestmark = pytest.mark.anyio
+
+SECRET = re.compile(r"sk-gw-[\w-]{43}")
+
+
+def key_named(operator: Operator, name: str):  # type: ignore[no-untyped-def]
+    return next((key for key in operator.gateway.desk.snapshot().registry.api_keys if key.name == name), None)
+
+
+async def made(operator: Operator, **fields: str) -> str:
+    """Make a key; its secret."""
+    got = await operator.submit("/admin/keys/new", **{"name": "laptop", "models": "all", **fields})
+    assert got.status_code == 200, text_of(got.text)
+    found = SECRET.search(got.text)
+    assert found is not None
+    return found[0]
+
+
+async def test_a_new_key_works_and_its_page_is_kept_nowhere(operator: Operator) -> None:
+    got = await operator.submit("/admin/keys/new", name="laptop", models="all")
+    found = SECRET.search(got.text)
+    assert found is not None
+
+    answer = await operator.gateway.client.post(
+        "/v1/chat/completions",
+        headers={"authorization": f"Bearer {found[0]}"},
+        json={"model": "demo/echo", "messages": [{"role": "user", "content": "hi"}]},
+    )
+
+    assert answer.status_code == 200
+    assert got.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in got.headers
+    assert "Copy it now" in text_of(got.text)
+
+
+async def test_no_page_ever_shows_a_key_again(operator: Operator) -> None:
+    secrets = [await made(operator, name=f"k{number}") for number in range(5)]
+    backend = next(iter(operator.gateway.desk.snapshot().backends))
+    key = key_named(operator, "k0")
+
+    for method, path, _ in PAGES:
+        if method == "GET":
+            page = await operator.get(path.replace("{id}", key.id if "/keys/" in path else backend))
+            assert not [secret for secret in secrets if secret in page.text + str(page.headers)], path
+
+
+async def test_snippets_fit_the_key_and_need_no_script(operator: Operator) -> None:
+    got = await operator.submit("/admin/keys/new", name="laptop", models="listed", allowed_models="demo/echo")
+
+    page = text_of(got.text)
+    assert f"curl {operator.gateway.url}/v1/chat/completions" in page
+    assert f'base_url="{operator.gateway.url}/v1"' in page
+    assert f"ANTHROPIC_BASE_URL={operator.gateway.url} " in page
+    assert 'env_key = "WEIR_API_KEY"' in page
+    assert f"OPENAI_API_BASE_URL={operator.gateway.url}/v1" in page
+    assert '"model": "demo/echo"' in page
+    assert got.text.count('type="radio"') == 5
+
+
+async def test_the_list_shows_what_a_key_may_and_when_it_ends(operator: Operator) -> None:
+    secret = await made(
+        operator, models="listed", allowed_models="demo/echo\nm", rpm_limit="60", expires_at="2031-05-06"
+    )
+
+    page = text_of((await operator.get("/admin/keys")).text)
+
+    assert f"{secret[:10]}…{secret[-4:]}" in page
+    assert "demo/echo" in page
+    assert "2031-05-06" in page
+    assert key_named(operator, "laptop").rpm_limit == 60
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "fault"),
+    [
+        ({"name": ""}, "name", "Is required"),
+        ({"name": "a\x01b"}, "name", "Must be one line without control characters"),
+        ({"rpm_limit": "-1"}, "rpm_limit", "Must be 0 or more"),
+        ({"rpm_limit": "ten"}, "rpm_limit", "Must be a whole number"),
+        ({"expires_at": "soon"}, "expires_at", "Must be a date such as 2030-01-31"),
+        ({"models": "listed"}, "allowed_models", "Must name at least one model"),
+    ],
+)
+async def test_bad_values_come_back_with_their_fault(
+    operator: Operator, fields: dict[str, str], name: str, fault: str
+) -> None:
+    got = await operator.submit("/admin/keys/new", **{"name": "kept", "models": "all", **fields})
+
+    assert got.status_code == 422
+    assert fault_of(got.text, name).startswith(fault)
+    assert values_of(got.text)["name"] == fields.get("name", "kept")
+    assert len(operator.gateway.desk.snapshot().registry.api_keys) == 1
+
+
+async def test_all_listed_and_none_are_three_different_things(operator: Operator) -> None:
+    await made(operator, name="every", models="all", allowed_models="ignored")
+    await made(operator, name="some", models="listed", allowed_models="a, b")
+    await made(operator, name="nothing", models="none")
+
+    assert key_named(operator, "every").allowed_models is None
+    assert key_named(operator, "some").allowed_models == ("a", "b")
+    assert key_named(operator, "nothing").allowed_models == ()
+
+
+async def test_saving_the_form_as_it_came_changes_nothing(operator: Operator) -> None:
+    await made(operator, models="listed", allowed_models="a\nb", rpm_limit="5", expires_at="2031-05-06")
+    before = key_named(operator, "laptop")
+    page = f"/admin/keys/{before.id}"
+
+    await operator.submit(page, page, **values_of((await operator.get(page)).text))
+
+    after = key_named(operator, "laptop")
+    assert (after.allowed_models, after.rpm_limit, after.expires_at) == (("a", "b"), 5, before.expires_at)
+    assert after.key_hash == before.key_hash
+
+
+async def test_a_disabled_key_is_refused_until_it_is_enabled(operator: Operator) -> None:
+    secret = await made(operator)
+    key = key_named(operator, "laptop")
+    listed = {"headers": {"authorization": f"Bearer {secret}"}}
+
+    await operator.submit(f"/admin/keys/{key.id}/disable")
+    refused = await operator.gateway.client.get("/v1/models", **listed)
+    await operator.submit(f"/admin/keys/{key.id}/enable")
+    taken = await operator.gateway.client.get("/v1/models", **listed)
+
+    assert (refused.status_code, taken.status_code) == (401, 200)
+
+
+async def test_a_key_is_deleted_only_under_its_name(operator: Operator) -> None:
+    await made(operator)
+    key = key_named(operator, "laptop")
+    page = f"/admin/keys/{key.id}/delete"
+
+    wrong = await operator.submit(page, page, typed="Laptop")
+    right = await operator.submit(page, page, typed="laptop")
+    listed = await operator.get("/admin/keys")
+    again = await operator.get(page)
+
+    assert (wrong.status_code, right.status_code, again.status_code) == (422, 303, 404)
+    assert key_named(operator, "laptop") is None
+    assert "Deleted." in text_of(listed.text)
+
+
+async def test_only_known_flashes_are_ever_shown(operator: Operator) -> None:
+    operator.client.cookies.set("gw_flash", "<b>You won</b>")
+
+    page = await operator.get("/admin/keys")
+
+    assert "You won" not in page.text

@@ -1,0 +1,195 @@
+"""The list of requests and the page of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.admin.requests import PER_PAGE, cost_lines
+from gateway.control import models
+from gateway.model.calls import Usage, UsageSource
+from gateway.model.registry import Price
+from gateway.store import calls
+from tests.admin.browsing import Operator, parse, text_of, values_of, words_of
+from tests.admin.test_strips import attempt, call
+from tests.conftest import MakeProvider
+from tests.harness import OPERATOR
+from tests.provider import answer, limited
+
+pytestmark = pytest.mark.anyio
+
+
+def rows_of(html: str) -> list[str]:
+    table = next(parse(html).iter("tbody"), None)
+    return [] if table is None else [words_of(row) for row in table.iter("tr")]
+
+
+async def test_refused_and_failed_requests_are_listed_too(operator: Operator) -> None:
+    gateway = operator.gateway
+    await gateway.call("demo/echo")
+    await gateway.call("no-such-model")
+    await gateway.client.post(
+        "/v1/chat/completions", headers={**gateway.auth, "content-type": "application/json"}, content=b"{"
+    )
+    await gateway.rows()
+
+    rows = rows_of((await operator.get("/admin/requests")).text)
+
+    assert [next(code for code in ("200", "400", "404") if f" {code}" in row) for row in rows] == ["400", "404", "200"]
+    assert "model_not_found" in rows[1]
+
+
+FILTERS = {
+    "model=demo%2Fecho": ["200"],
+    "status=failed": ["404"],
+    "status=completed": ["200"],
+    "code=404": ["404"],
+    "code=4xx": ["404"],
+    "code=2XX": ["200"],
+    "provider=demo": ["200"],
+    "text=does+not+exist": ["404"],
+    "text=%25": [],
+    "key=nobody": [],
+    "range=1h": ["404", "200"],
+    "model=no-such-model&status=completed": [],
+    "nonsense=1": ["404", "200"],
+}
+
+
+async def test_filters_are_in_the_address(operator: Operator) -> None:
+    await operator.gateway.call("demo/echo")
+    await operator.gateway.call("no-such-model")
+    await operator.gateway.rows()
+
+    for query, expected in FILTERS.items():
+        page = await operator.get(f"/admin/requests?{query}")
+        rows = rows_of(page.text)
+        assert page.status_code == 200
+        assert len(rows) == len(expected), query
+        assert all(code in row for code, row in zip(expected, rows, strict=True)), query
+
+
+async def test_a_filter_that_means_nothing_is_marked_and_kept(operator: Operator) -> None:
+    page = await operator.get("/admin/requests?code=abc&model=m")
+
+    assert page.status_code == 422
+    assert "code must be a whole number" in text_of(page.text)
+    assert values_of(page.text)["code"] == "abc"
+    assert values_of(page.text)["model"] == "m"
+
+
+async def test_older_requests_are_one_link_away_and_none_is_shown_twice(operator: Operator) -> None:
+    record = call(attempt())
+    records = [type(record)(**{**fields(record), "id": f"req_{n:026x}", "started_at": n}) for n in range(PER_PAGE + 7)]
+    async with operator.gateway.desk.db.write() as tx:
+        await calls.insert_many(tx, records)
+
+    first = await operator.get("/admin/requests?model=m")
+    older = next(a.get("href", "") for a in parse(first.text).iter("a") if "Older" in "".join(a.itertext()))
+    second = await operator.get(older)
+
+    seen = [link for page in (first, second) for link in links_to_requests(page.text)]
+    assert len(seen) == len(set(seen)) == PER_PAGE + 7
+    assert seen == sorted(seen, reverse=True)
+    assert "model=m" in older
+    assert "Newest" in second.text
+    assert "Older" not in text_of(second.text)
+    assert "57 requests" in text_of(first.text)
+
+
+def fields(record) -> dict[str, object]:  # type: ignore[no-untyped-def]
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
+def links_to_requests(html: str) -> list[str]:
+    return [a.get("href", "") for a in parse(html).iter("a") if a.get("href", "").startswith("/admin/requests/")]
+
+
+async def test_one_request_shows_every_attempt_with_verdict_and_effect(
+    operator: Operator, provider: MakeProvider
+) -> None:
+    gateway = operator.gateway
+    await gateway.backend(await provider(limited(41)), models=("m",), name="first")
+    await gateway.backend(await provider(answer()), models=("m",), name="second", pool="fallback")
+    await gateway.call("m")
+    row = await gateway.row()
+
+    page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+
+    assert "2 tries" in page
+    assert "first/main primary m Limited rate limited" in page
+    assert "rests 41 s" in page
+    assert "second/main fallback m Answered" in page
+    assert row.id in page
+
+
+async def test_the_backends_passed_over_are_named_with_their_reason(operator: Operator, provider: MakeProvider) -> None:
+    gateway = operator.gateway
+    await gateway.backend(await provider(limited(600)), models=("m",), name="first")
+    await gateway.backend(await provider(answer()), models=("m",), name="second", pool="fallback")
+    await gateway.call("m")
+    await gateway.call("m")
+    row = await gateway.row()
+
+    page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+
+    assert "Passed over" in page
+    assert "first/main primary cooling It rests for" in page
+
+
+async def test_a_refused_request_says_that_nothing_was_sent(operator: Operator) -> None:
+    await operator.gateway.call("no-such-model")
+    row = await operator.gateway.row()
+
+    page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+
+    assert "Nothing was sent to a provider" in page
+    assert "No tokens were used." in page
+    assert "does not exist" in page
+
+
+async def test_the_cost_is_shown_part_by_part(operator: Operator, provider: MakeProvider) -> None:
+    gateway = operator.gateway
+    await gateway.backend(await provider(answer()), models=("m",))
+    model = gateway.desk.snapshot().models["m"]
+    await models.update(gateway.desk, OPERATOR, model.id, {"input_price": "2", "output_price": "8"})
+    await gateway.call("m")
+    row = await gateway.row()
+
+    page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+
+    assert "Input 9 $2 $0.000018" in page
+    assert "Output 3 $8 $0.000024" in page
+    assert "Total 12 $0.000042" in page
+
+
+async def test_an_unpriced_request_is_not_shown_as_free(operator: Operator, provider: MakeProvider) -> None:
+    await operator.gateway.backend(await provider(answer()), models=("m",))
+    await operator.gateway.call("m")
+    row = await operator.gateway.row()
+
+    page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+
+    assert "Total 12 unpriced" in page
+    assert "has no price" in page
+
+
+async def test_an_unknown_request_is_not_found(operator: Operator) -> None:
+    for wanted in ("req_0", "x", "%00", "' OR 1=1 --"):
+        assert (await operator.get(f"/admin/requests/{wanted}")).status_code == 404
+
+
+def test_parts_of_a_cost_add_up_to_the_whole() -> None:
+    price = Price(input=1_250, output=10_000, cache_read=125, cache_creation=1_500, per_request=7)
+    usage = Usage(4_000_000, 1_000_000, 2_000_000, 1_000_000, 5, UsageSource.REPORTED)
+    record = type(call())(**{**fields(call()), "usage": usage, "price": price})
+
+    lines = {line.name: line.cost for line in cost_lines(record)}
+
+    assert lines == {
+        "Input": "$0.000005",
+        "Read from cache": "$0.00000025",
+        "Written to cache": "$0.0000015",
+        "Output": "$0.00001",
+        "of which reasoning": "",
+        "Per request": "$0.000000007",
+    }
