@@ -187,7 +187,7 @@ async def prepare(desk: Desk) -> banner.Banner:
         setup_token=await setup.new_link(desk) if await setup.needs_setup(desk) else None,
         found=found,
         client_file=client_file.path(settings.data_dir) if client_file.read(settings.data_dir) else None,
-        notices=_notices(settings),
+        notices=_notices(settings) if api_key else (),
     )
 
 
