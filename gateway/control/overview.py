@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.control.pool_stats import BackendStatus, PoolStats
+from gateway.routing.state import RestKind
 from gateway.store.calls import CallRow
 from gateway.store.figures import FIRST_BYTE_BOUNDS_MS, ProviderMinute, Slice, Totals
 
@@ -89,7 +90,7 @@ class ProviderStrip:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something an operator should look at. `kind`: cooling, refused, unbound, env_missing or unpriced.
+    """Something an operator should look at. `kind`: cooling, quota, refused, unbound, env_missing or unpriced.
 
     `subject` is the backend's or model's name, `subject_id` the backend's id or the model's code.
     """
@@ -190,8 +191,8 @@ def attention(pools: Sequence[PoolStats], slices: Sequence[Slice]) -> tuple[Atte
     found = []
     for backend in (backend for pool in pools for backend in pool.backends):
         kind = _KINDS.get(backend.status)
-        if backend.status is BackendStatus.COOLING and "refused the key" in backend.reason:
-            kind = "refused"
+        if backend.status is BackendStatus.COOLING and backend.rest_kind is not RestKind.LIMITED:
+            kind = backend.rest_kind.value
         if kind is not None:
             seconds = backend.seconds_left if backend.status is BackendStatus.COOLING else None
             found.append(Attention(kind, backend.name, backend.id, backend.reason, seconds))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.routing.snapshot import Backend, Snapshot, backend_order
-from gateway.routing.state import BackendState, RuntimeState
+from gateway.routing.state import BackendState, RestKind, RuntimeState
 
 
 class BackendStatus(StrEnum):
@@ -31,7 +31,7 @@ _BROKEN = frozenset({BackendStatus.UNBOUND, BackendStatus.ENV_MISSING, BackendSt
 
 @dataclass(frozen=True, slots=True)
 class BackendStats:
-    """One backend now. `seconds_left` of a rest, 0 without one; `rpm_left` None without a limit.
+    """One backend now. `seconds_left` and `rest_kind` of a rest, 0 without one; `rpm_left` None without a limit.
 
     `reason` is a sentence for people, empty where all is well. `models` are the codes it serves.
     """
@@ -49,6 +49,7 @@ class BackendStats:
     api_format: str
     status: BackendStatus
     seconds_left: float
+    rest_kind: RestKind
     reason: str
     fault: str
     fault_at: int | None
@@ -116,6 +117,7 @@ def backend_stats(
         api_format=endpoint.api_format.value,
         status=status,
         seconds_left=seen.seconds_left(now),
+        rest_kind=seen.rest_kind,
         reason=reason,
         fault=seen.fault,
         fault_at=seen.fault_at_ms,

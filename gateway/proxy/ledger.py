@@ -15,7 +15,7 @@ from itertools import islice
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.model.calls import CallRecord
-from gateway.routing.state import BackendState, RuntimeState
+from gateway.routing.state import BackendState, RestKind, RuntimeState
 from gateway.store import backend_states, calls
 from gateway.store.backend_states import StoredState
 from gateway.store.database import Database
@@ -103,6 +103,7 @@ class Ledger:
             backend_id=backend_id,
             resting_until=wall + round(left * 1000) if left else None,
             rest_reason=state.rest_reason,
+            rest_kind=state.rest_kind.value,
             streak=state.streak,
             fault=state.fault,
             fault_at=state.fault_at_ms,
@@ -119,7 +120,7 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
         found: BackendState = state.of(row.backend_id)
         found.streak, found.fault, found.fault_at_ms = row.streak, row.fault, row.fault_at
         if row.resting_until is not None:
-            found.rest(now + (row.resting_until - wall) / 1000, row.rest_reason)
+            found.rest(now + (row.resting_until - wall) / 1000, row.rest_reason, RestKind(row.rest_kind))
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from gateway.model.registry import Pool
 from gateway.routing.candidates import World, skip, why_not
 from gateway.routing.rate_limits import QUOTA_REST_SECONDS, LimitClass, Limited
 from gateway.routing.snapshot import Backend
-from gateway.routing.state import BackendState, RuntimeState
+from gateway.routing.state import BackendState, RestKind, RuntimeState
 
 _REFUSED_BASE_SECONDS = 60.0
 _REFUSED_CAP_SECONDS = 3600.0
@@ -105,7 +105,7 @@ def conclude(claimed: Claim, ending: Ending, world: World, wall_ms: int) -> floa
     seconds = rest_for(backend.pool, ending, state.streak + 1, world.rng)
     if seconds is not None:
         state.streak += 1
-        state.rest(world.now + seconds, ending.reason[:300])
+        state.rest(world.now + seconds, ending.reason[:300], _rest_kind(ending))
     return seconds
 
 
@@ -133,6 +133,13 @@ def backoff(pool: Pool, consecutive: int, rng: Random) -> float:
         grown = pool.cooldown_cap_seconds
     jittered = min(grown, pool.cooldown_cap_seconds) * (1 + pool.cooldown_jitter * (2 * rng.random() - 1))
     return min(jittered, pool.cooldown_cap_seconds)
+
+
+def _rest_kind(ending: Ending) -> RestKind:
+    if ending.verdict is Verdict.REFUSED:
+        return RestKind.REFUSED
+    is_quota = ending.limited is not None and ending.limited.limit_class is LimitClass.QUOTA
+    return RestKind.QUOTA if is_quota else RestKind.LIMITED
 
 
 def _release_probe(claimed: Claim, state: BackendState) -> None:

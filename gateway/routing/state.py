@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.snapshot import Backend
+
+
+class RestKind(StrEnum):
+    """Why a backend rests: a passing limit, money or quota that is used up, or a key that the provider refuses."""
+
+    LIMITED = "limited"
+    QUOTA = "quota"
+    REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -24,6 +33,7 @@ class BackendState:
     bucket: TokenBucket | None = None
     resting_until: float = 0.0
     rest_reason: str = ""
+    rest_kind: RestKind = RestKind.LIMITED
     streak: int = 0
     needs_probe: bool = False
     probe_holder: str = ""
@@ -33,11 +43,12 @@ class BackendState:
     successes: int = 0
     failures: int = 0
 
-    def rest(self, until: float, reason: str) -> None:
+    def rest(self, until: float, reason: str, kind: RestKind = RestKind.LIMITED) -> None:
         """Rest until then. A new deadline never shortens an old one."""
         if until > self.resting_until:
             self.resting_until = until
             self.rest_reason = reason
+            self.rest_kind = kind
         self.needs_probe = True
 
     @property

@@ -16,6 +16,7 @@ class StoredState:
     backend_id: str
     resting_until: int | None
     rest_reason: str
+    rest_kind: str
     streak: int
     fault: str
     fault_at: int | None
@@ -25,7 +26,7 @@ class StoredState:
 async def every(tx: Tx) -> tuple[StoredState, ...]:
     async with tx.execute(
         """
-        SELECT backend_id, resting_until, rest_reason, streak, fault, fault_at, updated_at
+        SELECT backend_id, resting_until, rest_reason, rest_kind, streak, fault, fault_at, updated_at
         FROM backend_states ORDER BY backend_id
         """
     ) as rows:
@@ -36,11 +37,12 @@ async def save_many(tx: Tx, states: Iterable[StoredState]) -> None:
     """Write each, replacing what was stored of the same backend."""
     await tx.executemany(
         """
-        INSERT INTO backend_states (backend_id, resting_until, rest_reason, streak, fault, fault_at,
-                                    updated_at)
-        VALUES (:backend_id, :resting_until, :rest_reason, :streak, :fault, :fault_at, :updated_at)
+        INSERT INTO backend_states (backend_id, resting_until, rest_reason, rest_kind, streak, fault,
+                                    fault_at, updated_at)
+        VALUES (:backend_id, :resting_until, :rest_reason, :rest_kind, :streak, :fault, :fault_at, :updated_at)
         ON CONFLICT (backend_id) DO UPDATE SET
           resting_until = excluded.resting_until, rest_reason = excluded.rest_reason,
+          rest_kind = excluded.rest_kind,
           streak = excluded.streak, fault = excluded.fault, fault_at = excluded.fault_at,
           updated_at = excluded.updated_at
         """,

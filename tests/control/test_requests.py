@@ -10,6 +10,7 @@ from gateway.control import backends, requests
 from gateway.control.desk import Desk
 from gateway.errors import InvalidFields, NotFound
 from gateway.model.calls import CallStatus
+from gateway.routing.state import RestKind
 from gateway.store import calls
 from gateway.store.calls import CallFilter
 from tests.desks import ANN, START_MS, Office
@@ -129,7 +130,7 @@ async def test_the_overview_says_what_needs_attention(office: Office) -> None:
     refused = await backends.create(desk, ANN, {"name": "a"})
     unset = await backends.create(desk, ANN, {"name": "a", "api_key": "env:GROQ_API_KEY"})
     desk.state.of(cooling.backend_id).rest(office.clock.mono() + 41, "rate limited")
-    desk.state.of(refused.backend_id).rest(office.clock.mono() + 60, "the provider refused the key (HTTP 401)")
+    desk.state.of(refused.backend_id).rest(office.clock.mono() + 60, "the provider refused the key (HTTP 401)", RestKind.REFUSED)
     await store(desk, call(START_MS, served_model="mystery", cost_nano=None))
 
     found = {(item.kind, item.subject): item.seconds for item in (await requests.overview(desk)).attention}

@@ -185,6 +185,7 @@ CREATE TABLE backend_states (
   backend_id TEXT PRIMARY KEY,
   resting_until INTEGER,
   rest_reason TEXT NOT NULL DEFAULT '',
+  rest_kind TEXT NOT NULL DEFAULT 'limited' CHECK (rest_kind IN ('limited', 'quota', 'refused')),
   streak INTEGER NOT NULL DEFAULT 0,
   fault TEXT NOT NULL DEFAULT '',
   fault_at INTEGER,
