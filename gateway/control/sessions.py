@@ -124,9 +124,7 @@ async def confirm_password(desk: Desk, user: User, session: Session, password: s
     return replace(session, password_at=now)
 
 
-async def change_password(
-    desk: Desk, user: User, session: Session, current: str, password: str
-) -> tuple[str, Session]:
+async def change_password(desk: Desk, user: User, session: Session, current: str, password: str) -> tuple[str, Session]:
     """Every session of the user ends; the one returned, with its token, takes the place of `session`.
 
     Raises InvalidFields naming `current` or `password`, or RateLimited.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from gateway.model.registry import BUILTIN_PATHS, Endpoint
-from gateway.routing.snapshot import Registry, Snapshot, build_snapshot
+from gateway.routing.snapshot import Registry, build_snapshot
 from gateway.store import api_keys, endpoints, instance, mappings, models, pools, provider_keys, providers
 from gateway.store.database import Tx
 

@@ -103,7 +103,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             await writer.execute(pragma)
         readers = []
         for _ in range(READERS):
-            reader = await aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            reader = await aiosqlite.connect(_read_only(path), uri=True, isolation_level=None)
             opened.push_async_callback(reader.close)
             for pragma in (
                 "PRAGMA query_only = ON",
@@ -118,6 +118,11 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+def _read_only(path: Path) -> str:
+    """SQLite's URI of a file that this connection can only read."""
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def _unavailable(error: sqlite3.OperationalError) -> Unavailable:

@@ -130,7 +130,9 @@ async def test_the_overview_says_what_needs_attention(office: Office) -> None:
     refused = await backends.create(desk, ANN, {"name": "a"})
     unset = await backends.create(desk, ANN, {"name": "a", "api_key": "env:GROQ_API_KEY"})
     desk.state.of(cooling.backend_id).rest(office.clock.mono() + 41, "rate limited")
-    desk.state.of(refused.backend_id).rest(office.clock.mono() + 60, "the provider refused the key (HTTP 401)", RestKind.REFUSED)
+    desk.state.of(refused.backend_id).rest(
+        office.clock.mono() + 60, "the provider refused the key (HTTP 401)", RestKind.REFUSED
+    )
     await store(desk, call(START_MS, served_model="mystery", cost_nano=None))
 
     found = {(item.kind, item.subject): item.seconds for item in (await requests.overview(desk)).attention}

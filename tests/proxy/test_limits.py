@@ -143,9 +143,8 @@ async def test_rests_and_streaks_survive_a_restart(tmp_path: Path) -> None:
         async with running_gateway(tmp_path) as second:
             state = second.desk.state.of(made.backend_id)
             left = state.seconds_left(second.desk.clock.mono())
-            async with second.desk.db.read() as tx:
-                async with tx.execute("SELECT count(*) FROM attempts WHERE outcome = 'rate_limited'") as rows:
-                    assert await rows.fetchone() == (1,)
+            (row,) = await second.rows()
+            assert [attempt.outcome for attempt in row.attempts] == ["rate_limited"]
 
     assert 190 < left <= 200
     assert (state.streak, state.needs_probe) == (1, True)

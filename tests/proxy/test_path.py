@@ -16,7 +16,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_whole_answer_comes_back_byte_for_byte(gateway: RunningGateway, provider: MakeProvider) -> None:
-    odd = b'{ "choices" : [ {"message":{"content":"\xc3\xa9\\u00e9 \\ud83d\\ude00"}, "x":1.0e-03} ],\n"big":123456789012345678901234567890}'
+    odd = (
+        b'{ "choices" : [ {"message":{"content":"\xc3\xa9\\u00e9 \\ud83d\\ude00"}, "x":1.0e-03} ],\n'
+        b'"big":123456789012345678901234567890}'
+    )
     await gateway.backend(await provider(answer(odd)))
 
     got = await gateway.call()
@@ -79,7 +82,8 @@ async def test_only_the_model_is_rewritten(gateway: RunningGateway, provider: Ma
     await gateway.backend(backend, models={"m": "their/own-Name"})
     sent = (
         b'{"unknown": {"deep": [1, 2.50, 1e-7, -0.0, 123456789012345678901234567890]}, "model": "m", '
-        b'"messages": [{"role":"user","content":"h\xc3\xa9 \\u00e9 \\/ \xf0\x9f\x98\x80"}], "temperature": 1.0, "empty": ""}'
+        b'"messages": [{"role":"user","content":"h\xc3\xa9 \\u00e9 \\/ \xf0\x9f\x98\x80"}], '
+        b'"temperature": 1.0, "empty": ""}'
     )
 
     got = await gateway.client.post(

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.model.calls import Skip
 from gateway.routing.health import Claim, Ending, Verdict, answered, backoff, claim, conclude, not_sent
-from gateway.routing.rate_limits import Limited, LimitClass
+from gateway.routing.rate_limits import LimitClass, Limited
 from gateway.routing.state import RuntimeState
 from tests.routing.build import PRIMARY, backend, world
 

@@ -102,9 +102,8 @@ async def test_a_foreign_lock_is_a_503_and_not_a_crash(tmp_path: Path) -> None:
 async def test_the_write_ahead_log_is_empty_after_closing(tmp_path: Path) -> None:
     path = tmp_path / "gateway.db"
     migrate(path)
-    async with open_database(path) as db:
-        async with db.write() as tx:
-            await tx.execute(INSERT, {"s": "a"})
+    async with open_database(path) as db, db.write() as tx:
+        await tx.execute(INSERT, {"s": "a"})
     wal = path.with_name("gateway.db-wal")
     assert not wal.exists() or wal.stat().st_size == 0
 
@@ -118,8 +117,8 @@ async def test_the_files_are_private(tmp_path: Path) -> None:
 async def test_the_audit_log_can_only_grow(db: Database) -> None:
     async with db.write() as tx:
         await tx.execute(
-            "INSERT INTO audit (at, actor_kind, actor_id, actor_name, ip, action, object_kind, object_id, config_version)"
-            " VALUES (1, 'user', 'u', 'u', '', 'create', 'provider', 'p', 1)"
+            "INSERT INTO audit (at, actor_kind, actor_id, actor_name, ip, action, object_kind, object_id,"
+            " config_version) VALUES (1, 'user', 'u', 'u', '', 'create', 'provider', 'p', 1)"
         )
     for statement in ("UPDATE audit SET at = 2", "DELETE FROM audit"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
