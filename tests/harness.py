@@ -99,7 +99,7 @@ async def running_gateway(data_dir: Path, **options: Any) -> AsyncIterator[Runni
         api_key = await first_start.fill(desk, ()) if await first_start.is_due(desk) else ""
         setup_token = await setup.new_link(desk) if await setup.needs_setup(desk) else ""
         management_token, _ = await tokens.mint(desk, OPERATOR, "tests")
-        async with _served(app) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with _served(app) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as client:
             yield RunningGateway(app, url, api_key, management_token, setup_token, client)
 
 
@@ -118,15 +118,17 @@ async def _served(app: App) -> AsyncIterator[str]:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    config.load()
     server = uvicorn.Server(config)
-    # Signals belong to the test run: serve without uvicorn's handlers.
-    serving = asyncio.create_task(server._serve([listener]))
-    while not server.started:
-        await asyncio.sleep(0.005)
+    server.lifespan = config.lifespan_class(config)
+    # Without uvicorn's own loop: its signal handlers belong to the test run, and its ticks take time.
+    await server.startup(sockets=[listener])
     host, port = listener.getsockname()
     try:
         yield f"http://{host}:{port}"
     finally:
-        server.should_exit = True
-        await serving
+        for one in server.servers:
+            one.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
         listener.close()
