@@ -32,7 +32,15 @@
     box.setAttribute("role", kind === "bad" ? "alert" : "status");
     box.textContent = words;
     document.getElementById("toasts")?.append(box);
-    setTimeout(() => box.remove(), 6000);
+    fade();
+  };
+
+  // Toasts leave after a while, those that the server sent too.
+  const fade = () => {
+    for (const box of all("#toasts > .notice:not([data-leaving])")) {
+      box.dataset.leaving = "";
+      setTimeout(() => box.remove(), 8000);
+    }
   };
 
   // Times come as UTC and are shown in the reader's zone.
@@ -89,6 +97,7 @@
 
   document.addEventListener("htmx:after:swap", (event) => {
     refresh(document);
+    fade();
     const dialog = event.detail.ctx.target?.closest?.("dialog");
     if (dialog && !dialog.open) dialog.showModal();
   });
@@ -117,6 +126,12 @@
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.ctx?.sourceEvent?.type === "every") return say("The page could not be refreshed.");
     toast("The gateway did not answer. Check that it is running, then try again.", "bad");
+  });
+
+  // An answer that is no page of ours: the gateway failed, or something before it did.
+  document.addEventListener("htmx:response:error", (event) => {
+    const { response, text } = event.detail.ctx;
+    if (response.status >= 500 && !text.includes("<hx-partial")) toast("The gateway failed. Its log tells why.", "bad");
   });
 
   // Keys: / to search, g then a letter to go somewhere.

@@ -102,13 +102,17 @@ def _values(site: Site, backend: Backend) -> dict[str, str]:
         "rpm_limit": "" if key.rpm_limit is None else str(key.rpm_limit),
         "priority": str(provider.priority),
         "weight": str(key.weight),
-        "timeout_seconds": f"{endpoint.timeout_seconds:g}",
+        "timeout_seconds": _number(endpoint.timeout_seconds),
         "local_upstream": "on" if endpoint.local_upstream else "",
-        "first_byte_seconds": f"{endpoint.first_byte_seconds:g}",
-        "idle_seconds": f"{endpoint.idle_seconds:g}",
+        "first_byte_seconds": _number(endpoint.first_byte_seconds),
+        "idle_seconds": _number(endpoint.idle_seconds),
         "name": provider.name,
         "display_name": provider.display_name,
     }
+
+
+def _number(value: float) -> str:
+    return str(value).removesuffix(".0")
 
 
 def _model_lines(site: Site, backend: Backend) -> list[str]:

@@ -64,7 +64,10 @@ async def show(site: Site, visit: Visit) -> Response:
 async def save(site: Site, visit: Visit) -> Response:
     key = await api_keys.get(site.desk, _key_id(visit))
     try:
-        await api_keys.update(site.desk, visit.actor, key.id, _given(visit), text=True)
+        given = _given(visit)
+        if given.get("expires_at") == _values(key)["expires_at"]:
+            del given["expires_at"]  # the form shows only the day: as it came, it must not move the hour
+        await api_keys.update(site.desk, visit.actor, key.id, given, text=True)
     except InvalidFields as error:
         return _edit_page(site, visit, key, FormView(visit.form, error.fields, _SHOWN), 422)
     return site.go("/admin/keys", "key_saved")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.admin import backends, keys, login, overview, providers, requests, setup
+from gateway.admin import account, backends, keys, login, overview, providers, requests, setup
 from gateway.admin.assets import load_assets
 from gateway.admin.pages import Pages
 from gateway.admin.site import Door, Endpoint, Site, public
@@ -27,6 +27,9 @@ PAGES: tuple[tuple[str, str, Door], ...] = (
     ("POST", "/admin/login", login.sign_in),
     ("POST", "/admin/logout", login.sign_out),
     ("POST", "/admin/theme", login.choose_theme),
+    ("GET", "/admin/account", account.show),
+    ("POST", "/admin/account", account.change_password),
+    ("POST", "/admin/account/sign-out-everywhere", account.sign_out_everywhere),
     ("GET", "/admin/setup/provider", setup.ask_provider),
     ("POST", "/admin/setup/provider", setup.add_provider),
     ("GET", "/admin/setup/first-call", setup.first_call),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.admin.site import Site
 
 PLACEHOLDER = "sk-gw-YOUR-KEY"
+DEMO = "demo/echo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +20,10 @@ class Snippet:
 
 
 def first_model(site: Site) -> str:
-    """The model to show in examples: one of the operator's own before the demo."""
+    """The model to show in examples: one of the operator's own, else the demo's one that does not fail."""
     names = model_names(site)
-    return next((name for name in names if not name.startswith("demo/")), names[0] if names else "provider/model")
+    own = [name for name in names if not name.startswith("demo/")]
+    return next(iter([*own, *(name for name in names if name == DEMO), *names]), "provider/model")
 
 
 def model_names(site: Site) -> list[str]:

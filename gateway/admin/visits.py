@@ -24,7 +24,7 @@ FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEXT = re.compile(
-    r"/admin(/(overview|requests|providers|backends|keys|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"/admin(/(requests|providers|backends|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
     r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
 )
 
@@ -49,7 +49,7 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "key_enabled": Flash("Enabled: the key works again."),
         "key_disabled": Flash("Disabled: calls with this key are refused from now on.", "warn"),
         "key_deleted": Flash("Deleted. Calls with this key are refused; its requests stay in the list.", "warn"),
-        "signed_out": Flash("You are signed out."),
+        "password_changed": Flash("The password is changed, and every other session is over."),
     }
 )
 """Only these are ever shown: the cookie holds a name of this table, never words."""

@@ -7,7 +7,10 @@ import re
 import pytest
 
 from gateway.admin.routes import PAGES
+from gateway.control import api_keys
 from tests.admin.browsing import Operator, fault_of, text_of, values_of
+from tests.conftest import MakeProvider
+from tests.harness import OPERATOR
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +71,15 @@ async def test_snippets_fit_the_key_and_need_no_script(operator: Operator) -> No
     assert got.text.count('type="radio"') == 5
 
 
+async def test_examples_name_a_model_that_answers(operator: Operator, provider: MakeProvider) -> None:
+    before = text_of((await operator.get("/admin/setup/first-call")).text)
+    await operator.gateway.backend(await provider(), models=("zebra",))
+    after = text_of((await operator.get("/admin/setup/first-call")).text)
+
+    assert '"model": "demo/echo"' in before
+    assert '"model": "zebra"' in after
+
+
 async def test_the_list_shows_what_a_key_may_and_when_it_ends(operator: Operator) -> None:
     secret = await made(
         operator, models="listed", allowed_models="demo/echo\nm", rpm_limit="60", expires_at="2031-05-06"
@@ -115,7 +127,9 @@ async def test_all_listed_and_none_are_three_different_things(operator: Operator
 
 async def test_saving_the_form_as_it_came_changes_nothing(operator: Operator) -> None:
     await made(operator, models="listed", allowed_models="a\nb", rpm_limit="5", expires_at="2031-05-06")
-    before = key_named(operator, "laptop")
+    noon = 1_900_000_000_000
+    key = key_named(operator, "laptop")
+    before = await api_keys.update(operator.gateway.desk, OPERATOR, key.id, {"expires_at": noon})
     page = f"/admin/keys/{before.id}"
 
     await operator.submit(page, page, **values_of((await operator.get(page)).text))

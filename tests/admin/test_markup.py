@@ -116,7 +116,10 @@ def test_every_field_has_a_label(pages: dict[str, str]) -> None:
         wrapped = {id(field) for label in tree.iter("label") for field in label.iter("input")}
         for element in tree.iter():
             if element.tag in ("input", "select", "textarea") and element.get("type") != "hidden":
-                assert element.get("id") in labelled or id(element) in wrapped, (name, element.attrib)
+                assert element.get("id") in labelled or id(element) in wrapped or element.get("aria-label"), (
+                    name,
+                    element.attrib,
+                )
 
 
 def test_every_table_says_what_it_is_and_every_head_what_it_heads(pages: dict[str, str]) -> None:
@@ -158,7 +161,7 @@ def test_a_page_has_one_headline_a_language_and_a_title(pages: dict[str, str]) -
             continue
         tree = parse(html)
         assert tree.get("lang") == "en", name
-        assert len(list(tree.iter("h1"))) == (0 if 'id="confirm"' in html or 'id="test-result"' in html else 1), name
+        assert len(list(tree.iter("h1"))) == 1, name
         assert len(list(tree.iter("main"))) == 1, name
         titles.add("".join(tree.find("head/title").itertext()))  # type: ignore[union-attr]
     assert all(re.fullmatch(r".+ · Weir", title) for title in titles)
