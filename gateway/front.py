@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import BadInput, GatewayError, Misdirected, NotFound, Unexpected
+from gateway.errors import BadInput, GatewayError, Misdirected, NotFound, Unavailable, Unexpected
 from gateway.ids import new_request_id
 from gateway.settings import Settings
 
@@ -44,6 +44,7 @@ class Front:
         self._names = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         self._proxies = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
         self._in_flight: set[asyncio.Task[Any]] = set()
+        self._is_ending = False
 
     @property
     def in_flight(self) -> int:
@@ -55,6 +56,7 @@ class Front:
         A server that is told twice to stop leaves its requests running; one whose patience is over cancels them
         and does not wait.
         """
+        self._is_ending = True
         requests = set(self._in_flight)
         for request in requests:
             request.cancel()
@@ -63,9 +65,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1000})
-            return
+            return  # no web sockets, and nothing waits for a lifespan
         task = asyncio.current_task()
         assert task is not None
         self._in_flight.add(task)
@@ -74,6 +74,11 @@ class Front:
             await self._enter(dict(scope), receive, opening)
         except GatewayError as error:
             await _send_error(opening, error)
+        except asyncio.CancelledError:
+            if not self._is_ending:
+                raise
+            if not opening.is_open:
+                await _send_error(opening, Unavailable("The gateway is stopping; try again.", retry_after=2))
         except Exception:  # reason: the last place where a fault of ours can become an answer
             log.exception("%s failed", scope["method"])
             if opening.is_open:

@@ -57,6 +57,12 @@ class Ledger:
             while self._queue or self._state.dirty:
                 await self._write_batch()
 
+    @contextlib.asynccontextmanager
+    async def between_writes(self) -> AsyncIterator[None]:
+        """A moment in which no batch is being written."""
+        async with self._turn:
+            yield
+
     async def run(self) -> None:
         """Write what comes, for ever. A failed write is tried again; the rows wait at the head of the queue."""
         while True:
@@ -131,7 +137,8 @@ async def open_ledger(db: Database, state: RuntimeState, clock: Clock) -> AsyncI
     try:
         yield ledger
     finally:
-        writing.cancel()
+        async with ledger.between_writes():
+            writing.cancel()
         await asyncio.wait({writing})
         try:
             await ledger.flush()

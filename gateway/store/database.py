@@ -41,10 +41,8 @@ class Database:
         """One write transaction: committed at the end, rolled back on any error or cancellation."""
         async with self._write_turn:
             try:
+                # Inside the try: cancelled while it waits, it may have begun all the same.
                 await self._writer.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise _unavailable(error) from error
-            try:
                 yield self._writer
                 await asyncio.shield(self._writer.commit())
             except BaseException as error:

@@ -124,3 +124,20 @@ async def test_the_audit_log_can_only_grow(db: Database) -> None:
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             async with db.write() as tx:
                 await tx.execute(statement)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_write_cancelled_at_any_step_leaves_no_transaction_open(db: Database, turns: int) -> None:
+    async def write() -> None:
+        async with db.write() as tx:
+            await tx.execute(INSERT, {"s": "a"})
+
+    task = asyncio.create_task(write())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+
+    async with db.write() as tx:
+        await tx.execute(INSERT, {"s": "b"})
+    assert "b" in await subjects(db)
