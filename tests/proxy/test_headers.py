@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import RateLimited, Unavailable
+from gateway.proxy import headers as passing
+from gateway.routing.buckets import TokenBucket
+
+tokens = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map(str.encode)
+
+
+@given(st.lists(st.tuples(tokens, st.binary(max_size=40)), max_size=30))
+def test_only_names_on_the_list_with_plain_values_go_to_a_provider(found: list[tuple[bytes, bytes]]) -> None:
+    for name, value in passing.to_upstream(found, is_demo=False):
+        assert name in (b"accept", b"openai-beta", b"idempotency-key") or name.startswith((b"anthropic-", b"x-goog-"))
+        assert all(byte == 9 or 32 <= byte <= 126 for byte in value)
+
+
+def test_the_clients_own_key_never_goes_to_a_provider() -> None:
+    carriers = [(name, b"sk") for name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie")]
+    assert passing.to_upstream(carriers, is_demo=True) == []
+
+
+def test_what_connection_names_is_for_us_alone() -> None:
+    found = [(b"connection", b"close, Anthropic-Beta"), (b"anthropic-beta", b"x"), (b"anthropic-version", b"1")]
+    assert passing.to_upstream(found, is_demo=False) == [(b"anthropic-version", b"1")]
+
+
+def test_a_fault_is_asked_of_the_demo_and_of_nobody_else() -> None:
+    found = [(b"x-demo-fault", b"429")]
+    assert passing.to_upstream(found, is_demo=True) == found
+    assert passing.to_upstream(found, is_demo=False) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("application/json", b"application/json"),
+        ("application/json; charset=utf-8", b"application/json; charset=utf-8"),
+        ("text/event-stream", b"text/event-stream"),
+        ("audio/mpeg", b"audio/mpeg"),
+        ("application/problem+json", b"application/problem+json"),
+        ("text/html", b"text/plain; charset=utf-8"),
+        ("application/javascript", b"text/plain; charset=utf-8"),
+        ("", b"text/plain; charset=utf-8"),
+    ],
+)
+def test_no_provider_makes_a_browser_run_anything(said: str, shown: bytes) -> None:
+    assert dict(passing.from_upstream({"content-type": said}))[b"content-type"] == shown
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["openai-version", "request-id", "retry-after", "content-type"]), st.text(max_size=50)
+    )
+)
+def test_no_value_of_a_provider_breaks_out_of_its_header(found: dict[str, str]) -> None:
+    for _, value in passing.from_upstream(found):
+        assert b"\r" not in value
+        assert b"\n" not in value
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("req-1", True),
+        ("a.b:c_d-e", True),
+        ("", False),
+        ("a b", False),
+        ("a\n", False),
+        ("x" * 129, False),
+        (None, False),
+    ],
+)
+def test_only_a_harmless_request_id_is_repeated(text: str | None, safe: bool) -> None:
+    assert (passing.safe_request_id(text) is not None) is safe
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.001, b"1"), (1.0, b"1"), (1.2, b"2"), (59.01, b"60"), (3600, b"3600")]
+)
+def test_retry_after_is_whole_seconds_rounded_up(seconds: float, shown: bytes) -> None:
+    found = dict(passing.of_error(RateLimited("x", retry_after=seconds)))
+    assert found == {b"retry-after": shown, b"x-should-retry": b"true"}
+
+
+def test_where_nothing_is_known_of_a_retry_nothing_is_said() -> None:
+    assert passing.of_error(Unavailable("x")) == []
+    assert passing.of_error(Unavailable("x", retryable=False)) == [(b"x-should-retry", b"false")]
+
+
+def test_the_limit_of_a_key_is_told_in_its_headers() -> None:
+    bucket = TokenBucket.full(60, 0.0)
+    for _ in range(15):
+        bucket.take(0.0)
+    assert dict(passing.of_limit(bucket, 0.0)) == {
+        b"x-ratelimit-limit-requests": b"60",
+        b"x-ratelimit-remaining-requests": b"45",
+        b"x-ratelimit-reset-requests": b"15.000s",
+    }
+    assert passing.of_limit(None, 0.0) == []
+    assert dict(passing.of_limit(TokenBucket.full(0, 0.0), 0.0))[b"x-ratelimit-remaining-requests"] == b"0"

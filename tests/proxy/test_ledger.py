@@ -1,0 +1,205 @@
+"""The ledger loses nothing: not to a locked file, a cancelled write, a broken batch or a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.model.calls import Attempt, CallRecord, CallStatus, Skip, Usage, UsageSource
+from gateway.model.registry import Price
+from gateway.proxy.ledger import Ledger, open_ledger, restore_state
+from gateway.routing.state import RestKind, RuntimeState
+from gateway.store import calls
+from gateway.store.calls import CallFilter
+from gateway.store.database import Database, open_database
+from gateway.store.migrate import migrate
+from tests.desks import FakeClock
+
+pytestmark = pytest.mark.anyio
+
+PRICE = Price(1_000_000_000, 2_000_000_000, 500_000_000, 1_250_000_000, 7)
+ATTEMPT = Attempt(1, "e:k", "p/main", "primary", "up", 1, 2, 3, 4, "rate_limited", 429, "HTTP 429", 5000)
+ROW = CallRecord(
+    id="req_0",
+    started_at=1000,
+    api_key_id="key",
+    api_key_name="laptop",
+    api_format="openai_chat",
+    path="/v1/chat/completions",
+    asked_model="m",
+    served_model="m",
+    provider_id="p",
+    provider="p",
+    backend_id="e:k",
+    backend="p/main",
+    pool="primary",
+    is_stream=True,
+    status=CallStatus.COMPLETED,
+    code=200,
+    error_code="",
+    error="",
+    usage=Usage(10, 20, 30, 40, 5, UsageSource.REPORTED),
+    price=PRICE,
+    cost_nano=123,
+    total_ms=50,
+    first_byte_ms=10,
+    overhead_us=300,
+    config_version=7,
+    client_ip="127.0.0.1",
+    attempts=(ATTEMPT, replace(ATTEMPT, number=2, outcome="ok", status=200, error="", rest_ms=None)),
+    skips=(Skip("e:j", "q/main", "primary", "cooling", "It rests.", 4.5),),
+)
+
+
+def row(number: int) -> CallRecord:
+    return replace(ROW, id=f"req_{number:06}")
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    migrate(tmp_path / "gateway.db")
+    async with open_database(tmp_path / "gateway.db") as opened:
+        yield opened
+
+
+async def written(db: Database) -> list[str]:
+    async with db.read() as tx:
+        return [found.id for found in await calls.page(tx, CallFilter(), None, 1000)][::-1]
+
+
+async def test_a_row_comes_back_as_it_was_written(db: Database) -> None:
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    ledger.record(ROW)
+    await ledger.flush()
+    async with db.read() as tx:
+        assert await calls.get(tx, ROW.id) == ROW
+
+
+async def test_rows_are_written_in_the_background_within_a_moment(db: Database) -> None:
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        for number in range(5):
+            ledger.record(row(number))
+        await asyncio.sleep(0.3)
+        assert len(await written(db)) == 5
+
+
+async def test_what_is_queued_at_the_end_is_written_before_it_closes(db: Database) -> None:
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        for number in range(1200):
+            ledger.record(row(number))
+    assert await written(db) == [f"req_{number:06}" for number in range(200, 1200)]
+    async with db.read() as tx:
+        assert await calls.count(tx, CallFilter(), cap=5000) == 1200
+
+
+async def test_a_locked_file_delays_rows_and_loses_none(db: Database, tmp_path: Path) -> None:
+    await db._writer.execute("PRAGMA busy_timeout = 20")
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        with closing(sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            ledger.record(row(1))
+            await asyncio.sleep(0.2)
+            assert ledger.fault
+            other.execute("ROLLBACK")
+        await asyncio.sleep(0.8)
+        assert ledger.fault == ""
+        assert await written(db) == ["req_000001"]
+
+
+async def test_a_cancelled_flush_writes_each_row_once(db: Database) -> None:
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    for number in range(60):
+        ledger.record(row(number))
+        flush = asyncio.create_task(ledger.flush())
+        for _ in range(number % 13):
+            await asyncio.sleep(0)
+        flush.cancel()
+        await asyncio.wait({flush})
+    await ledger.flush()
+    assert await written(db) == [f"req_{number:06}" for number in range(60)]
+
+
+async def test_the_same_row_twice_counts_once(db: Database) -> None:
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    for _ in range(2):
+        ledger.record(ROW)
+        await ledger.flush()
+    assert await written(db) == [ROW.id]
+
+
+async def test_a_writer_that_meets_a_fault_goes_on(db: Database) -> None:
+    async with db.write() as tx:
+        await tx.execute("ALTER TABLE calls RENAME TO gone")
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        ledger.record(row(1))
+        await asyncio.sleep(0.1)
+        assert "calls" in ledger.fault or "cannot be used" in ledger.fault
+        async with db.write() as tx:
+            await tx.execute("ALTER TABLE gone RENAME TO calls")
+        await asyncio.sleep(0.8)
+        assert await written(db) == ["req_000001"]
+
+
+async def test_a_full_queue_says_so(db: Database) -> None:
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    for number in range(20_000):
+        ledger.record(row(number))
+    assert ledger.is_full
+
+
+async def test_states_are_written_with_the_rows_and_read_back(db: Database) -> None:
+    clock = FakeClock()
+    state = RuntimeState()
+    state.of("e:rest").rest(clock.mono() + 90, "HTTP 429", RestKind.QUOTA)
+    state.of("e:rest").streak = 3
+    state.of("e:fault").fault, state.of("e:fault").fault_at_ms = "HTTP 500", 77
+    state.dirty |= {"e:rest", "e:fault", "e:clean"}
+    await Ledger(db, state, clock).flush()
+    assert state.dirty == set()
+
+    later = RuntimeState()
+    clock.advance(30)
+    await restore_state(db, later, clock)
+
+    rest, fault = later.of("e:rest"), later.of("e:fault")
+    assert rest.seconds_left(clock.mono()) == pytest.approx(60)
+    assert (rest.rest_reason, rest.rest_kind, rest.streak, rest.needs_probe) == ("HTTP 429", RestKind.QUOTA, 3, True)
+    assert (fault.fault, fault.fault_at_ms, fault.needs_probe) == ("HTTP 500", 77, False)
+    assert "e:clean" not in later.backends
+
+
+async def test_a_rest_that_ended_while_the_program_was_off_still_asks_for_one_probe(db: Database) -> None:
+    clock = FakeClock()
+    state = RuntimeState()
+    state.of("b").rest(clock.mono() + 5, "HTTP 429")
+    state.of("b").streak = 1
+    state.dirty.add("b")
+    await Ledger(db, state, clock).flush()
+
+    later = RuntimeState()
+    clock.advance(60)
+    await restore_state(db, later, clock)
+
+    assert later.of("b").seconds_left(clock.mono()) == 0
+    assert (later.of("b").needs_probe, later.of("b").streak) == (True, 1)
+
+
+async def test_a_state_that_is_clean_again_is_forgotten_on_disk(db: Database) -> None:
+    clock = FakeClock()
+    state = RuntimeState()
+    state.of("b").fault = "HTTP 500"
+    state.dirty.add("b")
+    ledger = Ledger(db, state, clock)
+    await ledger.flush()
+    state.clear("b")
+    await ledger.flush()
+
+    later = RuntimeState()
+    await restore_state(db, later, clock)
+    assert later.backends == {}

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.routing.health import Verdict
+from gateway.routing.rate_limits import LimitClass
+from gateway.routing.verdicts import judge
+
+CASES: list[tuple[int, Any, Verdict]] = [
+    (301, None, Verdict.FAILED),
+    (400, {"error": {"message": "messages: too short"}}, Verdict.CLIENT_FAULT),
+    (
+        400,
+        {"error": {"message": "Unsupported parameter: 'seed' is not supported with this model."}},
+        Verdict.NOT_SERVED,
+    ),
+    (400, {"error": {"code": "unsupported_parameter", "message": "x"}}, Verdict.NOT_SERVED),
+    (400, {"error": "just text"}, Verdict.CLIENT_FAULT),
+    (400, None, Verdict.CLIENT_FAULT),
+    (400, [1], Verdict.CLIENT_FAULT),
+    (401, {"error": {"message": "Incorrect API key"}}, Verdict.REFUSED),
+    (402, None, Verdict.REFUSED),
+    (403, None, Verdict.REFUSED),
+    (404, {"error": {"code": "model_not_found", "message": "x"}}, Verdict.NOT_SERVED),
+    (404, {"error": {"message": "no such file"}}, Verdict.CLIENT_FAULT),
+    (408, None, Verdict.FAILED),
+    (413, None, Verdict.CLIENT_FAULT),
+    (422, {"error": {"message": "bad value"}}, Verdict.CLIENT_FAULT),
+    (425, None, Verdict.FAILED),
+    (429, None, Verdict.LIMITED),
+    (500, None, Verdict.FAILED),
+    (503, None, Verdict.FAILED),
+    (529, None, Verdict.FAILED),
+    (599, None, Verdict.FAILED),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "verdict"), CASES)
+def test_each_answer_has_its_verdict(status: int, body: Any, verdict: Verdict) -> None:
+    ending = judge(status, {}, body, 0.0)
+    assert ending.verdict is verdict
+    assert str(status) in ending.reason
+
+
+def test_what_the_provider_said_is_kept_short_in_the_reason() -> None:
+    ending = judge(500, {}, {"error": {"message": "x" * 5000}}, 0.0)
+    assert len(ending.reason) < 300
+
+
+def test_a_429_carries_its_class() -> None:
+    ending = judge(429, {"retry-after": "3"}, {"error": {"code": "insufficient_quota"}}, 0.0)
+    assert ending.limited is not None
+    assert ending.limited.limit_class is LimitClass.QUOTA
