@@ -90,7 +90,7 @@
   });
 
   // Hidden tabs and paused pages do not poll. A poll must not take away what the reader is using.
-  const paused = () => document.hidden || document.querySelector("[data-pause][aria-pressed='true'], dialog[open]");
+  const paused = () => document.hidden || document.querySelector("[data-pause][aria-pressed='true'], dialog[open], [hx-trigger^=every] details[open]");
   document.addEventListener("htmx:before:request", (event) => {
     if (event.detail.ctx.sourceEvent?.type === "every" && paused()) event.preventDefault();
   });

@@ -183,6 +183,23 @@ async def test_a_rest_counts_down_and_figures_refresh_until_paused(
         assert opened.complaints == []
 
 
+async def test_a_refresh_takes_nothing_away_from_who_uses_the_keyboard(gateway: RunningGateway) -> None:
+    async with window(gateway.url) as opened:
+        page = await signed_in(opened, gateway)
+        await page.goto("/admin/providers")
+        button = page.get_by_role("button", name="Test demo/main")
+        await button.focus()
+
+        for model, state in (("demo/echo", "healthy"), ("demo/429", "cooling"), ("demo/429", "cooling")):
+            await gateway.call(model)
+            async with page.expect_response("**/admin/providers"):
+                await page.locator("#backends").dispatch_event("every")
+            await expect(page.locator(".badge").filter(has_text=state)).to_be_visible()
+            await expect(button).to_be_focused()
+        await expect(page.get_by_role("button", name="Clear the rest and faults of demo/main")).to_be_visible()
+        assert opened.complaints == []
+
+
 async def test_filters_change_the_list_and_the_address(gateway: RunningGateway) -> None:
     await gateway.call("demo/echo")
     await gateway.call("no-such-model")
