@@ -171,7 +171,7 @@ class DeadlineExceeded(GatewayError):
 
 class Unexpected(GatewayError):
     def __init__(self) -> None:
-        super().__init__("The gateway failed while serving this request. Its log tells why, under this request id.")
+        super().__init__("The gateway failed while serving this request; its log tells why.")
 
 
 class StartError(Exception):

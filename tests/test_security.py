@@ -161,12 +161,13 @@ async def test_a_fault_inside_a_handler_is_a_constant_500_with_a_request_id(gate
     await broken(gateway.desk.db, "ALTER TABLE calls RENAME TO gone")
     token = {"authorization": f"Bearer {gateway.management_token}"}
 
-    for got in (
-        await gateway.client.get("/admin/requests"),
-        await gateway.client.get("/admin"),
-        await gateway.client.get("/api/admin/requests", headers=token),
+    for media, got in (
+        ("text/html", await gateway.client.get("/admin/requests")),
+        ("text/html", await gateway.client.get("/admin")),
+        ("application/json", await gateway.client.get("/api/admin/requests", headers=token)),
     ):
         assert got.status_code in (500, 503)
+        assert got.headers["content-type"].startswith(media)
         for leak in ("Traceback", "sqlite", "OperationalError", "SELECT", "no such table", ".py"):
             assert leak not in got.text
     assert got.json()["error"]["request_id"].startswith("req_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -24,8 +25,10 @@ from gateway.admin.visits import (
 from gateway.control import sessions
 from gateway.control.desk import Desk
 from gateway.control.sessions import Client
-from gateway.errors import Forbidden, GatewayError, NotAuthenticated
+from gateway.errors import Forbidden, GatewayError, NotAuthenticated, Unexpected
 from gateway.vault import new_token, same
+
+log = logging.getLogger("gateway.admin")
 
 SESSION = "gw"
 GUEST = "gw-guest"
@@ -136,6 +139,9 @@ class Endpoint:
                 response = await self.door.handler(self.site, await self._admitted(visit))
         except GatewayError as error:
             response = self.site.failure(visit, error)
+        except Exception:  # noqa: BLE001  # reason: people get a page that says so, and the log gets the rest
+            log.exception("%s %s failed", request.method, visit.request.scope["path"])
+            response = self.site.failure(visit, Unexpected())
         if visit.user is None and cookie_name(request, GUEST) not in request.cookies:
             keep_cookie(response, visit, GUEST, visit.guest_token)
         return protect(response, visit.scheme)

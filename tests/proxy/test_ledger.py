@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model.calls import Attempt, CallRecord, CallStatus, Skip, Usage, UsageSource
-from gateway.model.registry import Price
+from gateway.model.calls import CallRecord
 from gateway.proxy.ledger import Ledger, open_ledger, restore_state
 from gateway.routing.state import RestKind, RuntimeState
 from gateway.store import calls
@@ -20,41 +19,11 @@ from gateway.store.calls import CallFilter
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
 from tests.desks import FakeClock
+from tests.store.rows import ATTEMPT, CALL, SKIP
 
 pytestmark = pytest.mark.anyio
 
-PRICE = Price(1_000_000_000, 2_000_000_000, 500_000_000, 1_250_000_000, 7)
-ATTEMPT = Attempt(1, "e:k", "p/main", "primary", "up", 1, 2, 3, 4, "rate_limited", 429, "HTTP 429", 5000)
-ROW = CallRecord(
-    id="req_0",
-    started_at=1000,
-    api_key_id="key",
-    api_key_name="laptop",
-    api_format="openai_chat",
-    path="/v1/chat/completions",
-    asked_model="m",
-    served_model="m",
-    provider_id="p",
-    provider="p",
-    backend_id="e:k",
-    backend="p/main",
-    pool="primary",
-    is_stream=True,
-    status=CallStatus.COMPLETED,
-    code=200,
-    error_code="",
-    error="",
-    usage=Usage(10, 20, 30, 40, 5, UsageSource.REPORTED),
-    price=PRICE,
-    cost_nano=123,
-    total_ms=50,
-    first_byte_ms=10,
-    overhead_us=300,
-    config_version=7,
-    client_ip="127.0.0.1",
-    attempts=(ATTEMPT, replace(ATTEMPT, number=2, outcome="ok", status=200, error="", rest_ms=None)),
-    skips=(Skip("e:j", "q/main", "primary", "cooling", "It rests.", 4.5),),
-)
+ROW = replace(CALL, attempts=(ATTEMPT, replace(ATTEMPT, number=2, outcome="failed", status=500)), skips=(SKIP,))
 
 
 def row(number: int) -> CallRecord:
