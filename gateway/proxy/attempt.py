@@ -169,7 +169,8 @@ class Attempter:
                 opened = await _first_output(answer, backend.endpoint, injects_usage)
             else:
                 opened = await _whole(answer)
-            timing.first_output_ms = self._since(timing)
+            if not isinstance(opened, Left):
+                timing.first_output_ms = self._since(timing)
             return opened
         finally:
             if not isinstance(opened, OpenStream):

@@ -27,7 +27,6 @@ from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
 
 _LEAST_SECONDS = 0.3
-_LIMIT_REASONS = frozenset({"cooling", "probing", "rpm_empty", "rpm_zero"})
 
 
 class Finish(Protocol):
@@ -74,7 +73,7 @@ class Forwarder:
             if wait is None:
                 if journey.last_refusal is not None:
                     return journey.last_refusal
-                raise journey.error(plan.skips)
+                raise journey.error(plan_candidates(target.lanes, self._world()).skips)
             await asyncio.sleep(wait)
             plan = self._plan_rest(journey)
 
@@ -220,28 +219,33 @@ class _Journey:
         return self._waiting_since
 
     def error(self, skips: Sequence[Skip]) -> GatewayError:
-        """What to tell the client when nothing answered and nothing will soon."""
-        soonest = soonest_recovery(skips)
+        """What to tell the client when nothing answered and nothing will soon. `skips` are of all its backends."""
         verdicts = {left.ending.verdict for left in self.lefts}
-        if verdicts <= {Verdict.LIMITED} and soonest is not None and all(s.reason in _LIMIT_REASONS for s in skips):
-            return RateLimited(
-                f"Every backend of '{self.call.request.model}' is at its provider's limit. "
-                f"The first one is free again in {soonest:.1f} s.",
-                retry_after=soonest,
-            )
-        if not self.lefts:
-            reasons = "; ".join(f"{skip.backend}: {skip.sentence}" for skip in skips[:3])
-            return Unavailable(
-                f"No backend of '{self.call.request.model}' can be used now. {reasons}", retry_after=soonest
-            )
-        return self._attempts_failed(verdicts)
-
-    def _attempts_failed(self, verdicts: set[Verdict]) -> GatewayError:
-        last, provider = self.lefts[-1], self.providers[-1]
-        if verdicts == {Verdict.REFUSED}:
+        resting = [skip for skip in skips if skip.seconds is not None]
+        if verdicts <= {Verdict.REFUSED} and {skip.reason for skip in resting} == {"key_refused"}:
+            provider = resting[0].backend.partition("/")[0]
             return CredentialsExhausted(
                 f"Provider {provider} refused the gateway's key; the operator must renew it.", retryable=False
             )
+        if verdicts <= {Verdict.LIMITED} and resting:
+            return self._all_limited(resting)
+        if self.lefts:
+            return self._attempts_failed()
+        reasons = "; ".join(f"{skip.backend}: {skip.sentence}" for skip in skips[:3])
+        return Unavailable(f"No backend of '{self.call.request.model}' can be used now. {reasons}")
+
+    def _all_limited(self, resting: Sequence[Skip]) -> GatewayError:
+        soonest = soonest_recovery(resting) or 0.0
+        is_passing = any(skip.reason not in ("out_of_quota", "key_refused") for skip in resting)
+        return RateLimited(
+            f"Every backend of '{self.call.request.model}' is at its provider's limit. "
+            f"The first one is free again in {soonest:.1f} s.",
+            retry_after=soonest,
+            retryable=is_passing,
+        )
+
+    def _attempts_failed(self) -> GatewayError:
+        last, provider = self.lefts[-1], self.providers[-1]
         if all(left.is_timeout for left in self.lefts):
             return DeadlineExceeded(f"Provider {provider} gave {last.ending.reason}.", retryable=True)
         return UpstreamFailed(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from random import Random
 
 from gateway.model.calls import Skip
 from gateway.routing.snapshot import Backend, Lane
-from gateway.routing.state import RuntimeState
+from gateway.routing.state import RestKind, RuntimeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,19 @@ def _resting(backend: Backend, world: World) -> Skip | None:
     state = world.state.of(backend.id)
     left = state.seconds_left(world.now)
     if left > 0:
-        return skip(backend, "cooling", f"It rests for {left:.1f} s more: {state.rest_reason}.", left)
+        return skip(
+            backend, REST_REASONS[state.rest_kind], f"It rests for {left:.1f} s more: {state.rest_reason}.", left
+        )
     if state.probing:
         return skip(backend, "probing", "Its rest is over and one call is trying it first.", PROBE_PATIENCE)
     return None
 
 
+REST_REASONS: Mapping[RestKind, str] = {
+    RestKind.LIMITED: "cooling",
+    RestKind.QUOTA: "out_of_quota",
+    RestKind.REFUSED: "key_refused",
+}
 PROBE_PATIENCE = 1.0
 """Seconds after which a call that found a backend being probed looks again."""
 

@@ -208,6 +208,42 @@ async def test_a_key_that_every_backend_refuses_never_shows_the_client_a_401(
     assert "sk-provider-secret-0001" not in str(await gateway.rows())
 
 
+async def test_a_key_that_rests_because_it_was_refused_is_no_limit_to_come_back_after(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    await gateway.backend(await provider(refused(401)))
+    await gateway.call()
+
+    got = await gateway.call()
+
+    assert (got.status_code, got.json()["error"]["code"]) == (502, "upstream_credentials_exhausted")
+    assert [skip.reason for skip in (await gateway.row()).skips] == ["key_refused"]
+
+
+async def test_more_limited_backends_than_attempts_are_still_told_as_a_limit(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    for seconds in (90, 80, 70, 60, 50, 40):
+        await gateway.backend(await provider(limited(seconds)))
+
+    got = await gateway.call()
+
+    assert got.status_code == 429
+    assert 0 < int(got.headers["retry-after"]) <= 90
+
+
+async def test_a_provider_without_money_is_told_as_a_limit_that_a_retry_does_not_mend(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    await gateway.backend(await provider(limited(error={"code": "insufficient_quota"})))
+
+    got = await gateway.call()
+
+    assert (got.status_code, got.headers["x-should-retry"]) == (429, "false")
+    assert int(got.headers["retry-after"]) == 3600
+    assert [skip.reason for skip in (await gateway.row()).skips] == ["out_of_quota"]
+
+
 async def test_lower_priority_goes_first_and_weight_decides_among_equals(
     gateway: RunningGateway, provider: MakeProvider
 ) -> None:
