@@ -208,7 +208,8 @@ async def scripted_provider(always: Scene | None = None) -> AsyncIterator[Provid
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            # Cancelled at the end of the test, it ends like any other conversation.
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while not writer.is_closing():
                     heard = await _read_request(reader)
                     provider.heard.append(heard)

@@ -17,6 +17,7 @@ _LOOKS: Mapping[BackendStatus, tuple[str, str]] = MappingProxyType(
         BackendStatus.UNBOUND: ("bad", "enter key"),
         BackendStatus.ENV_MISSING: ("bad", "variable missing"),
         BackendStatus.COOLING: ("warn", "cooling"),
+        BackendStatus.OPEN: ("bad", "left alone"),
         BackendStatus.PROBING: ("warn", "trying"),
         BackendStatus.ERROR: ("bad", "error"),
         BackendStatus.HEALTHY: ("good", "healthy"),
@@ -24,7 +25,15 @@ _LOOKS: Mapping[BackendStatus, tuple[str, str]] = MappingProxyType(
     }
 )
 
-_EXPLAINED = frozenset({BackendStatus.COOLING, BackendStatus.ERROR, BackendStatus.ENV_MISSING, BackendStatus.UNBOUND})
+_EXPLAINED = frozenset(
+    {
+        BackendStatus.COOLING,
+        BackendStatus.OPEN,
+        BackendStatus.ERROR,
+        BackendStatus.ENV_MISSING,
+        BackendStatus.UNBOUND,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class PoolCard:
 
 @dataclass(frozen=True, slots=True)
 class BackendRow:
-    """A backend as a row. `seconds` of its rest, None without one; `secret` its masked or env: form.
+    """A backend as a row. `seconds` of its rest or open breaker, None without; `secret` its masked or env: form.
 
     `reason` is why it is not well, empty where the state says enough.
     """
@@ -93,15 +102,15 @@ def _card(pool: PoolStats) -> PoolCard:
 
 def _row(stats: BackendStats) -> BackendRow:
     look, state = _LOOKS[stats.status]
-    cooling = stats.status is BackendStatus.COOLING
+    counts_down = stats.status in (BackendStatus.COOLING, BackendStatus.OPEN)
     return BackendRow(
         stats=stats,
         look=look,
         state=state,
-        seconds=stats.seconds_left if cooling else None,
+        seconds=stats.seconds_left if counts_down else None,
         reason=stats.reason if stats.status in _EXPLAINED else "",
         secret=f"env:{stats.env_name}" if stats.env_name else stats.masked,
         initials=initials(stats.provider),
         shade=shade(stats.provider),
-        can_clear=bool(stats.seconds_left or stats.fault or stats.streak),
+        can_clear=bool(stats.seconds_left or stats.fault or stats.streak or stats.status is BackendStatus.PROBING),
     )

@@ -90,7 +90,7 @@ class ProviderStrip:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something an operator should look at. `kind`: cooling, quota, refused, unbound, env_missing or unpriced.
+    """Something an operator should look at. `kind`: cooling, open, quota, refused, unbound, env_missing or unpriced.
 
     `subject` is the backend's or model's name, `subject_id` the backend's id or the model's code.
     """
@@ -194,7 +194,7 @@ def attention(pools: Sequence[PoolStats], slices: Sequence[Slice]) -> tuple[Atte
         if backend.status is BackendStatus.COOLING and backend.rest_kind is not RestKind.LIMITED:
             kind = backend.rest_kind.value
         if kind is not None:
-            seconds = backend.seconds_left if backend.status is BackendStatus.COOLING else None
+            seconds = backend.seconds_left or None
             found.append(Attention(kind, backend.name, backend.id, backend.reason, seconds))
     unpriced = sorted({item.model for item in slices if item.unpriced and item.model})
     sentence = "It was used and has no price; its cost is not counted."
@@ -204,6 +204,7 @@ def attention(pools: Sequence[PoolStats], slices: Sequence[Slice]) -> tuple[Atte
 _KINDS: Mapping[BackendStatus, str] = MappingProxyType(
     {
         BackendStatus.COOLING: "cooling",
+        BackendStatus.OPEN: "open",
         BackendStatus.UNBOUND: "unbound",
         BackendStatus.ENV_MISSING: "env_missing",
     }

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.routing.breaker import BreakerState
 from gateway.routing.snapshot import Backend, Snapshot, backend_order
 from gateway.routing.state import BackendState, RestKind, RuntimeState
 
@@ -13,20 +14,22 @@ from gateway.routing.state import BackendState, RestKind, RuntimeState
 class BackendStatus(StrEnum):
     """What a backend is, in the order in which one hides the next.
 
-    UNBOUND: its address changed and the key must be entered again. UNKNOWN: not used since the start.
+    UNBOUND: its address changed and the key must be entered again. OPEN: it failed too often, and its circuit
+    breaker keeps calls away. UNKNOWN: not used since the start.
     """
 
     DISABLED = "disabled"
     UNBOUND = "unbound"
     ENV_MISSING = "env_missing"
     COOLING = "cooling"
+    OPEN = "open"
     PROBING = "probing"
     ERROR = "error"
     HEALTHY = "healthy"
     UNKNOWN = "unknown"
 
 
-_BROKEN = frozenset({BackendStatus.UNBOUND, BackendStatus.ENV_MISSING, BackendStatus.ERROR})
+_BROKEN = frozenset({BackendStatus.UNBOUND, BackendStatus.ENV_MISSING, BackendStatus.OPEN, BackendStatus.ERROR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def backend_stats(
         base_url=endpoint.base_url,
         api_format=endpoint.api_format.value,
         status=status,
-        seconds_left=seen.seconds_left(now),
+        seconds_left=_seconds_left(seen, now),
         rest_kind=seen.rest_kind,
         reason=reason,
         fault=seen.fault,
@@ -142,11 +145,25 @@ def _status(backend: Backend, seen: BackendState, env_names: Container[str], now
         return configured
     if seen.seconds_left(now) > 0:
         return BackendStatus.COOLING, seen.rest_reason
+    if seen.breaker.state is not BreakerState.CLOSED:
+        return _breaker_status(seen, now)
     if seen.needs_probe or seen.probing:
         return BackendStatus.PROBING, "Its rest is over; one call tries it first."
     if seen.fault:
         return BackendStatus.ERROR, seen.fault
     return (BackendStatus.HEALTHY if seen.successes else BackendStatus.UNKNOWN), ""
+
+
+def _breaker_status(seen: BackendState, now: float) -> tuple[BackendStatus, str]:
+    if seen.breaker.state is BreakerState.OPEN and now < seen.breaker.open_until:
+        return BackendStatus.OPEN, f"It failed too often and is left alone. {seen.fault}".strip()
+    return BackendStatus.PROBING, "It failed too often; one call at a time tries it."
+
+
+def _seconds_left(seen: BackendState, now: float) -> float:
+    """Of its rest or of its open breaker, whichever is longer."""
+    is_open = seen.breaker.state is BreakerState.OPEN
+    return max(seen.seconds_left(now), seen.breaker.open_until - now if is_open else 0.0, 0.0)
 
 
 def _configured(backend: Backend, env_names: Container[str]) -> tuple[BackendStatus, str] | None:

@@ -21,12 +21,13 @@ from gateway.model.calls import Attempt, Skip
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
-from gateway.routing.candidates import Plan, World, plan_candidates, soonest_recovery
+from gateway.routing.candidates import Plan, World, plan_candidates, skip, soonest_recovery
 from gateway.routing.health import Claim, Ending, Verdict
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
 
 _LEAST_SECONDS = 0.3
+_BREAKER_REASONS = frozenset({"breaker_open", "breaker_trial"})
 
 
 class Finish(Protocol):
@@ -83,6 +84,7 @@ class Forwarder:
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
+            self._pay_for_try(journey, lane)
             claimed = health.claim(lane.backend, journey.next_claim_id(), self._world())
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
@@ -111,6 +113,17 @@ class Forwarder:
             health.not_sent(claimed, self._world().state)
         finish(left.ending, left.status)
         return journey.leave(lane, left)
+
+    def _pay_for_try(self, journey: _Journey, lane: Lane) -> None:
+        """The first try of a call is free; a further one needs the retry budget, or the call fails at once."""
+        world = self._world()
+        budget = world.state.retry_budget
+        if not journey.providers:
+            budget.first_try(world.now)
+        elif not budget.take(world.now):
+            sentence = "Too many calls are being tried again right now, so this one was not."
+            journey.trail.skip(skip(lane.backend, "retry_budget", sentence))
+            raise journey.error(plan_candidates(journey.target.lanes, world).skips)
 
     def _seconds_for(self, journey: _Journey, lane: Lane) -> float:
         endpoint = lane.backend.endpoint
@@ -153,11 +166,11 @@ class Forwarder:
         now = self._clock.mono()
         since = journey.waits_since(now)
         left = [
-            skip.seconds
-            for skip in skips
-            if skip.seconds is not None
-            and now + skip.seconds - since <= waits[skip.backend_id]
-            and now + skip.seconds < journey.deadline - _LEAST_SECONDS
+            found.seconds
+            for found in skips
+            if found.seconds is not None
+            and now + found.seconds - since <= waits[found.backend_id]
+            and now + found.seconds < journey.deadline - _LEAST_SECONDS
         ]
         return min(left) + 0.001 if left else None
 
@@ -221,22 +234,25 @@ class _Journey:
     def error(self, skips: Sequence[Skip]) -> GatewayError:
         """What to tell the client when nothing answered and nothing will soon. `skips` are of all its backends."""
         verdicts = {left.ending.verdict for left in self.lefts}
-        resting = [skip for skip in skips if skip.seconds is not None]
-        if verdicts <= {Verdict.REFUSED} and {skip.reason for skip in resting} == {"key_refused"}:
+        resting = [found for found in skips if found.seconds is not None]
+        if verdicts <= {Verdict.REFUSED} and {found.reason for found in resting} == {"key_refused"}:
             provider = resting[0].backend.partition("/")[0]
             return CredentialsExhausted(
                 f"Provider {provider} refused the gateway's key; the operator must renew it.", retryable=False
             )
-        if verdicts <= {Verdict.LIMITED} and resting:
+        if verdicts <= {Verdict.LIMITED} and any(found.reason not in _BREAKER_REASONS for found in resting):
             return self._all_limited(resting)
         if self.lefts:
             return self._attempts_failed()
-        reasons = "; ".join(f"{skip.backend}: {skip.sentence}" for skip in skips[:3])
-        return Unavailable(f"No backend of '{self.call.request.model}' can be used now. {reasons}")
+        reasons = "; ".join(f"{found.backend}: {found.sentence}" for found in skips[:3])
+        return Unavailable(
+            f"No backend of '{self.call.request.model}' can be used now. {reasons}",
+            retry_after=soonest_recovery(resting),
+        )
 
     def _all_limited(self, resting: Sequence[Skip]) -> GatewayError:
         soonest = soonest_recovery(resting) or 0.0
-        is_passing = any(skip.reason not in ("out_of_quota", "key_refused") for skip in resting)
+        is_passing = any(found.reason not in ("out_of_quota", "key_refused") for found in resting)
         return RateLimited(
             f"Every backend of '{self.call.request.model}' is at its provider's limit. "
             f"The first one is free again in {soonest:.1f} s.",

@@ -101,10 +101,10 @@ class Ledger:
 
     def _stored(self, backend_id: str) -> StoredState | None:
         state = self._state.backends.get(backend_id)
-        if state is None or not (state.streak or state.fault or state.seconds_left(self._clock.mono())):
+        now, wall = self._clock.mono(), self._clock.wall_ms()
+        if state is None or not (state.streak or state.fault or state.breaker.openings or state.seconds_left(now)):
             return None
-        wall = self._clock.wall_ms()
-        left = state.seconds_left(self._clock.mono())
+        left, breaker = state.seconds_left(now), state.breaker
         return StoredState(
             backend_id=backend_id,
             resting_until=wall + round(left * 1000) if left else None,
@@ -113,6 +113,8 @@ class Ledger:
             streak=state.streak,
             fault=state.fault,
             fault_at=state.fault_at_ms,
+            breaker_openings=breaker.openings,
+            breaker_open_until=wall + round((breaker.open_until - now) * 1000) if breaker.openings else None,
             updated_at=wall,
         )
 
@@ -125,6 +127,8 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
     for row in stored:
         found: BackendState = state.of(row.backend_id)
         found.streak, found.fault, found.fault_at_ms = row.streak, row.fault, row.fault_at
+        if row.breaker_open_until is not None:
+            found.breaker.restore(row.breaker_openings, now + (row.breaker_open_until - wall) / 1000)
         if row.resting_until is not None:
             found.rest(now + (row.resting_until - wall) / 1000, row.rest_reason, RestKind(row.rest_kind))
 

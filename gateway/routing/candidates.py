@@ -70,7 +70,9 @@ def _configured_away(backend: Backend, env_names: Container[str]) -> Skip | None
 
 
 def _resting(backend: Backend, world: World) -> Skip | None:
-    state = world.state.of(backend.id)
+    state = world.state.backends.get(backend.id)
+    if state is None:
+        return None  # looking makes no state: the backend may have been deleted since
     left = state.seconds_left(world.now)
     if left > 0:
         return skip(
@@ -78,6 +80,11 @@ def _resting(backend: Backend, world: World) -> Skip | None:
         )
     if state.probing:
         return skip(backend, "probing", "Its rest is over and one call is trying it first.", PROBE_PATIENCE)
+    seconds = state.breaker.seconds_until_trial(world.now)
+    if seconds and state.breaker.trial:
+        return skip(backend, "breaker_trial", "It failed too often and one call is trying it first.", seconds)
+    if seconds:
+        return skip(backend, "breaker_open", f"It failed too often and is left alone for {seconds:.1f} s.", seconds)
     return None
 
 

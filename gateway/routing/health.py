@@ -58,15 +58,16 @@ def claim(backend: Backend, claim_id: str, world: World) -> Claim | Skip:
     state = world.state.of(backend.id)
     if state.needs_probe:
         state.probe_holder = claim_id
+    state.breaker.admit(claim_id, world.now)
     state.in_flight += 1
     return Claim(claim_id, backend)
 
 
 def not_sent(claimed: Claim, state: RuntimeState) -> None:
     """The request of this claim never left: its token goes back."""
-    bucket = state.of(claimed.backend.id).bucket
-    if bucket is not None:
-        bucket.give_back()
+    found = state.backends.get(claimed.backend.id)
+    if found is not None and found.bucket is not None:
+        found.bucket.give_back()
 
 
 def answered(claimed: Claim, world: World) -> None:
@@ -74,7 +75,9 @@ def answered(claimed: Claim, world: World) -> None:
 
     Called at the first real output, so that nobody waits for the end of a long stream.
     """
-    state = world.state.of(claimed.backend.id)
+    state = world.state.backends.get(claimed.backend.id)
+    if state is None:
+        return  # deleted meanwhile
     _release_probe(claimed, state)
     if state.seconds_left(world.now) > 0:
         return  # limited meanwhile by a later call; this older answer changes nothing
@@ -89,9 +92,12 @@ def answered(claimed: Claim, world: World) -> None:
 def conclude(claimed: Claim, ending: Ending, world: World, wall_ms: int) -> float | None:
     """End what `claim` began, exactly once. The seconds of rest that the backend got, or None."""
     backend = claimed.backend
-    state = world.state.of(backend.id)
+    state = world.state.backends.get(backend.id)
+    if state is None:
+        return None  # deleted meanwhile
     state.in_flight -= 1
     _release_probe(claimed, state)
+    _note_result(claimed, state, ending, world)
     if ending.verdict is Verdict.ABANDONED:
         return None
     if ending.verdict in (Verdict.OK, Verdict.CLIENT_FAULT, Verdict.NOT_SERVED):
@@ -133,6 +139,16 @@ def backoff(pool: Pool, consecutive: int, rng: Random) -> float:
         grown = pool.cooldown_cap_seconds
     jittered = min(grown, pool.cooldown_cap_seconds) * (1 + pool.cooldown_jitter * (2 * rng.random() - 1))
     return min(jittered, pool.cooldown_cap_seconds)
+
+
+def _note_result(claimed: Claim, state: BackendState, ending: Ending, world: World) -> None:
+    """Tell the breaker what speaks of health: not limits, not a client's fault, not a client that left."""
+    if ending.verdict is Verdict.OK or ending.verdict in (Verdict.FAILED, Verdict.REFUSED):
+        succeeded = ending.verdict is Verdict.OK
+        if state.breaker.record(claimed.id, succeeded=succeeded, now=world.now):
+            world.state.dirty.add(claimed.backend.id)
+    else:
+        state.breaker.abandon(claimed.id)
 
 
 def _rest_kind(ending: Ending) -> RestKind:

@@ -1,4 +1,4 @@
-"""What changes while calls are served: buckets, rests, streaks, faults and calls in flight, per backend.
+"""What changes while calls are served: buckets, rests, breakers, faults and calls in flight, per backend.
 
 Times are monotonic seconds and come in as arguments. What must survive a restart is named in `dirty` and
 written behind by the ledger's writer.
@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.routing.breaker import Breaker
 from gateway.routing.buckets import TokenBucket
+from gateway.routing.retry_budget import RetryBudget
 from gateway.routing.snapshot import Backend
 
 
@@ -42,6 +44,7 @@ class BackendState:
     fault_at_ms: int | None = None
     successes: int = 0
     failures: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
 
     def rest(self, until: float, reason: str, kind: RestKind = RestKind.LIMITED) -> None:
         """Rest until then. A new deadline never shortens an old one."""
@@ -59,7 +62,8 @@ class BackendState:
         return max(0.0, self.resting_until - now)
 
     def clear(self) -> None:
-        """An operator's word: rested, no fault, no streak."""
+        """An operator's word: rested, no fault, no streak, breaker closed."""
+        self.breaker.clear()
         self.resting_until = 0.0
         self.rest_reason = ""
         self.streak = 0
@@ -76,6 +80,7 @@ class RuntimeState:
     backends: dict[str, BackendState] = field(default_factory=dict)
     api_key_buckets: dict[str, TokenBucket] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
+    retry_budget: RetryBudget = field(default_factory=RetryBudget)
     usage_refusers: set[str] = field(default_factory=set)
     """Endpoints that answered 400 to a stream's usage being asked for; they are not asked again."""
 
@@ -87,6 +92,8 @@ class RuntimeState:
 
     def bucket(self, backend: Backend, now: float) -> TokenBucket | None:
         """The backend's bucket under its present limit, or None where it has no limit."""
+        if backend.key.rpm_limit is None and backend.id not in self.backends:
+            return None
         state = self.of(backend.id)
         state.bucket = _fitting(state.bucket, backend.key.rpm_limit, now)
         return state.bucket

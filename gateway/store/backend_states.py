@@ -11,7 +11,10 @@ from gateway.store.database import Tx
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """Times are Unix milliseconds; `resting_until` None means that it does not rest."""
+    """Times are Unix milliseconds; `resting_until` None means that it does not rest.
+
+    `breaker_openings` 0 means that its breaker is closed.
+    """
 
     backend_id: str
     resting_until: int | None
@@ -20,13 +23,16 @@ class StoredState:
     streak: int
     fault: str
     fault_at: int | None
+    breaker_openings: int
+    breaker_open_until: int | None
     updated_at: int
 
 
 async def every(tx: Tx) -> tuple[StoredState, ...]:
     async with tx.execute(
         """
-        SELECT backend_id, resting_until, rest_reason, rest_kind, streak, fault, fault_at, updated_at
+        SELECT backend_id, resting_until, rest_reason, rest_kind, streak, fault, fault_at,
+               breaker_openings, breaker_open_until, updated_at
         FROM backend_states ORDER BY backend_id
         """
     ) as rows:
@@ -38,12 +44,14 @@ async def save_many(tx: Tx, states: Iterable[StoredState]) -> None:
     await tx.executemany(
         """
         INSERT INTO backend_states (backend_id, resting_until, rest_reason, rest_kind, streak, fault,
-                                    fault_at, updated_at)
-        VALUES (:backend_id, :resting_until, :rest_reason, :rest_kind, :streak, :fault, :fault_at, :updated_at)
+                                    fault_at, breaker_openings, breaker_open_until, updated_at)
+        VALUES (:backend_id, :resting_until, :rest_reason, :rest_kind, :streak, :fault, :fault_at,
+                :breaker_openings, :breaker_open_until, :updated_at)
         ON CONFLICT (backend_id) DO UPDATE SET
           resting_until = excluded.resting_until, rest_reason = excluded.rest_reason,
           rest_kind = excluded.rest_kind,
           streak = excluded.streak, fault = excluded.fault, fault_at = excluded.fault_at,
+          breaker_openings = excluded.breaker_openings, breaker_open_until = excluded.breaker_open_until,
           updated_at = excluded.updated_at
         """,
         [asdict(state) for state in states],

@@ -189,6 +189,8 @@ CREATE TABLE backend_states (
   streak INTEGER NOT NULL DEFAULT 0,
   fault TEXT NOT NULL DEFAULT '',
   fault_at INTEGER,
+  breaker_openings INTEGER NOT NULL DEFAULT 0 CHECK (breaker_openings >= 0),
+  breaker_open_until INTEGER,
   updated_at INTEGER NOT NULL
 ) STRICT;
 

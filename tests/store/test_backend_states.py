@@ -12,8 +12,8 @@ from gateway.store.database import Database
 
 pytestmark = pytest.mark.anyio
 
-RESTING = StoredState("end1:key1", 5000, "rate limited", "limited", 2, "HTTP 429", 4000, 4000)
-FAULTY = StoredState("end2:key2", None, "", "limited", 0, "HTTP 500", 4100, 4100)
+RESTING = StoredState("end1:key1", 5000, "rate limited", "limited", 2, "HTTP 429", 4000, 2, 9000, 4000)
+FAULTY = StoredState("end2:key2", None, "", "limited", 0, "HTTP 500", 4100, 0, None, 4100)
 
 
 async def test_states_come_back_as_they_were_saved(db: Database) -> None:

@@ -1,0 +1,112 @@
+"""A circuit breaker: a backend that mostly fails is left alone, then tried by one call at a time.
+
+    closed ──(of the last 20 results within 300 s, 5 or more and half of them failed)──▶ open
+    open ──(30 s, doubling with each opening up to 32 min)──▶ half-open
+    half-open ──(3 successes)──▶ closed, with an empty window
+    half-open ──(2 failures)──▶ open
+
+Only what speaks of the backend's health counts: not limits (those have their rests), not a client's fault, not a
+client that left. Times are monotonic seconds and come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+WINDOW_RESULTS = 20
+WINDOW_SECONDS = 300.0
+LEAST_RESULTS = 5
+FAILED_SHARE = 0.5
+OPEN_SECONDS = 30.0
+LONGEST_OPEN_SECONDS = 32 * 60.0
+SUCCESSES_TO_CLOSE = 3
+FAILURES_TO_REOPEN = 2
+TRIAL_PATIENCE = 1.0
+"""Seconds after which a call that found another one trying looks again."""
+
+
+class BreakerState(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(slots=True)
+class Breaker:
+    """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open."""
+
+    state: BreakerState = BreakerState.CLOSED
+    open_until: float = 0.0
+    openings: int = 0
+    trial: str = ""
+    trial_successes: int = 0
+    trial_failures: int = 0
+    results: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=WINDOW_RESULTS))
+
+    def seconds_until_trial(self, now: float) -> float:
+        """How long to stay away; 0 where a call may come now."""
+        if self.state is BreakerState.OPEN and now < self.open_until:
+            return self.open_until - now
+        return TRIAL_PATIENCE if self.trial else 0.0
+
+    def admit(self, claim_id: str, now: float) -> None:
+        """A call goes to the backend; `seconds_until_trial` was 0."""
+        if self.state is BreakerState.OPEN and now >= self.open_until:
+            self.state = BreakerState.HALF_OPEN
+            self.trial_successes = self.trial_failures = 0
+        if self.state is BreakerState.HALF_OPEN:
+            self.trial = claim_id
+
+    def abandon(self, claim_id: str) -> None:
+        """The call ended without a word about health: another one may try."""
+        if self.trial == claim_id:
+            self.trial = ""
+
+    def record(self, claim_id: str, *, succeeded: bool, now: float) -> bool:
+        """A result; True where the state changed. Results of calls from before an opening say nothing new."""
+        if self.state is BreakerState.CLOSED:
+            self.results.append((now, succeeded))
+            return self._open_if_failing(now)
+        if self.trial != claim_id:
+            return False
+        self.trial = ""
+        self.trial_successes += succeeded
+        self.trial_failures += not succeeded
+        if self.trial_failures >= FAILURES_TO_REOPEN:
+            self._open(now)
+        elif self.trial_successes >= SUCCESSES_TO_CLOSE:
+            self.clear()
+        return self.state is not BreakerState.HALF_OPEN
+
+    def clear(self) -> None:
+        """Closed, with an empty window."""
+        self.state = BreakerState.CLOSED
+        self.open_until = 0.0
+        self.openings = 0
+        self.trial = ""
+        self.results.clear()
+
+    def restore(self, openings: int, open_until: float) -> None:
+        """What was written down before a restart: open until then, or already past it and to be tried."""
+        if openings:
+            self.state = BreakerState.OPEN
+            self.openings = openings
+            self.open_until = open_until
+
+    def _open_if_failing(self, now: float) -> bool:
+        while self.results and now - self.results[0][0] > WINDOW_SECONDS:
+            self.results.popleft()
+        failed = sum(not succeeded for _, succeeded in self.results)
+        if len(self.results) < LEAST_RESULTS or failed < FAILED_SHARE * len(self.results):
+            return False
+        self._open(now)
+        return True
+
+    def _open(self, now: float) -> None:
+        self.state = BreakerState.OPEN
+        self.open_until = now + min(OPEN_SECONDS * 2 ** min(self.openings, 16), LONGEST_OPEN_SECONDS)
+        self.openings += 1
+        self.trial = ""
+        self.results.clear()
