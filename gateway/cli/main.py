@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.cli import init, password, try_, version
+from gateway.cli import explain, init, password, try_, version
 from gateway.cli.serve import serve
 from gateway.errors import ConfigurationFault, StartError
 from gateway.settings import OPTIONS, Settings, read_settings
@@ -37,9 +37,14 @@ def _run(arguments: argparse.Namespace) -> int:
         return version.run(arguments)
     flags = {option.name: getattr(arguments, option.name, None) for option in OPTIONS}
     settings = read_settings(flags)
-    return {"serve": _serve, "init": init.run, "try": try_.run, "password": password.run}[arguments.command](
-        arguments, settings
-    )
+    commands = {
+        "serve": _serve,
+        "init": init.run,
+        "try": try_.run,
+        "explain": explain.run,
+        "password": password.run,
+    }
+    return commands[arguments.command](arguments, settings)
 
 
 def _serve(_: argparse.Namespace, settings: Settings) -> int:
@@ -59,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     question.add_argument("message", help='such as "Say hi"')
     question.add_argument("--model", default="demo/echo", help="default: %(default)s")
     question.add_argument("--stream", action="store_true", help="print words as they come")
+    plan = _command(commands, "explain", "where a call would go now, and why not elsewhere", _OF_DIRECTORY)
+    plan.add_argument("model", help="as a client would name it")
+    plan.add_argument("--json", action="store_true", help="print one JSON object")
     reset = _command(commands, "password", "`password reset`: a new admin password", _OF_DIRECTORY)
     reset.add_argument("action", choices=["reset"])
     reset.add_argument("--username", default="admin", help="default: %(default)s")

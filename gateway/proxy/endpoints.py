@@ -80,6 +80,10 @@ class OpenAiSurface:
             raise Unavailable("The gateway cannot write its ledger.", code="storage_unavailable", retry_after=5)
         body = await self._entrance.bodies.read_json(arrival, receive)
         call = Call(arrival, api_key, openai_chat.read_request(body))
+        if arrival.header(b"x-gateway-dry-run") == "1":
+            plan = self._pipeline.explain(call)
+            await _send_json(send, 200, msgspec.json.encode(plan), _id_headers(arrival))
+            return
         await _until_client_leaves(self._answer(call, send), receive)
 
     async def _answer(self, call: Call, send: Send) -> None:

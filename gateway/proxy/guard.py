@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -67,7 +68,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def _dial(
         self, address: str, port: int, seconds: float | None, options: Iterable[Any] | None
     ) -> httpcore.AsyncNetworkStream:
-        return await self._inner.connect_tcp(address, port, timeout=seconds, socket_options=options)
+        return _Stream(await self._inner.connect_tcp(address, port, timeout=seconds, socket_options=options))
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         literal = address_of(host.strip("[]"))
@@ -79,6 +80,37 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         except (OSError, TimeoutError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} cannot be resolved: {error or 'no answer in time'}") from error
         return found
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """Closes its socket where a TLS handshake is cancelled; httpcore does only where one fails."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's signature
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore's signature
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except asyncio.CancelledError:
+            await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def _look_up(host: str, port: int) -> list[str]:

@@ -12,6 +12,7 @@ from gateway.proxy.forward import Forwarder
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Settler
 from gateway.routing.candidates import World, plan_candidates
+from gateway.routing.explain import explain
 from gateway.routing.resolve import resolve
 from gateway.routing.snapshot import Snapshot
 
@@ -36,6 +37,11 @@ class Pipeline:
         trail.skip(*plan.skips)
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply))
+
+    def explain(self, call: Call) -> dict[str, object]:
+        """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises ModelNotFound."""
+        target = resolve(self._snapshot(), call.api_key, call.request.model)
+        return explain(target, plan_candidates(target.lanes, self._world()))
 
 
 def admit(api_key: ApiKey, world: World) -> None:

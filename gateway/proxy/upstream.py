@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -148,7 +149,7 @@ class Upstream:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise ConnectFailed(_words(error)) from error
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
-            if connection.is_new:
+            if connection.is_new or _is_answer(error):
                 raise Broken(_words(error)) from error
             # A kept connection that the provider had just closed: nothing was answered, so once more.
             response = await self._send_again(request)
@@ -180,12 +181,28 @@ class _ConnectionTrace:
             self.is_new = True
 
 
+class _Transport(httpx.AsyncHTTPTransport):
+    """Counts no connection that nobody will dial.
+
+    httpcore keeps the one that it gave to a call that is cancelled before dialling, and it counts for ever.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except asyncio.CancelledError:
+            pool: Any = self._pool
+            held = {id(waiting.connection) for waiting in pool._requests}
+            pool._connections = [one for one in pool._connections if id(one) in held or one.is_idle()]
+            raise
+
+
 @contextlib.asynccontextmanager
 async def open_upstream(
     vault: Vault, secrets: Mapping[str, str], permits_local: PermitsLocal
 ) -> AsyncIterator[Upstream]:
     """The connections to all providers. No proxy of the environment, no redirects, every address checked."""
-    transport = httpx.AsyncHTTPTransport(
+    transport = _Transport(
         trust_env=False,
         limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=20),
     )
@@ -198,6 +215,11 @@ async def open_upstream(
             yield Upstream(transport, vault, secrets)
     finally:
         guard.close()
+
+
+def _is_answer(error: httpx.HTTPError) -> bool:
+    """Whether bytes came that are not HTTP. httpcore tells a silent close from them by its words alone."""
+    return isinstance(error, httpx.RemoteProtocolError) and "without sending a response" not in str(error)
 
 
 def _own_headers(backend: Backend, secret: Secret | None) -> list[Header]:
@@ -235,6 +257,6 @@ def _model_names(backend: Backend, status: int, body: bytes) -> list[str]:
         raise UpstreamFailed(f"{backend.name} answered HTTP {status}" + (f": {str(said)[:200]}" if said else "."))
     try:
         listed = msgspec.json.decode(body, type=_ModelList).data
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamFailed(f"{backend.name} answered something else than a list of models.") from None
     return sorted({model.id for model in listed[:_MOST_MODELS]})
