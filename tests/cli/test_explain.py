@@ -12,7 +12,7 @@ def test_it_prints_the_plan_for_people_and_programs(tmp_path: Path) -> None:
     with serving(tmp_path, "--no-detect"):
         told = run("explain", "demo/echo", "--data-dir", str(tmp_path))
         plan = json.loads(run("explain", "demo/echo", "--json", "--data-dir", str(tmp_path)).stdout)
-        unknown = run("explain", "demo/eco", "--data-dir", str(tmp_path))
+        unknown = run("explain", "echoes", "--data-dir", str(tmp_path))
 
     lines = told.stdout.splitlines()
     assert told.returncode == 0
