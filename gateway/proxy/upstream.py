@@ -182,18 +182,19 @@ class _ConnectionTrace:
 
 
 class _Transport(httpx.AsyncHTTPTransport):
-    """Counts no connection that nobody will dial.
-
-    httpcore keeps the one that it gave to a call that is cancelled before dialling, and it counts for ever.
-    """
+    """Drops the connection of a call that is cancelled before it sent anything; httpcore would keep it for ever."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
             return await super().handle_async_request(request)
         except asyncio.CancelledError:
             pool: Any = self._pool
-            held = {id(waiting.connection) for waiting in pool._requests}
-            pool._connections = [one for one in pool._connections if id(one) in held or one.is_idle()]
+            held = {id(request.connection) for request in pool._requests}
+            lost = [one for one in pool._connections if id(one) not in held and not one.is_idle()]
+            for one in lost:
+                pool._connections.remove(one)
+            for one in lost:
+                await one.aclose()
             raise
 
 
