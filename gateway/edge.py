@@ -16,12 +16,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.ids import new_request_id
 
+# Codes are written out: HTTPStatus has other phrases in other versions of Python.
 _WHY = {
-    400: "The request is not valid HTTP.",
-    408: "The request's headers took too long to arrive.",
-    414: "The request's URL is longer than 8 KiB.",
-    429: "Too many connections from this address.",
-    431: "The request's headers are larger than 32 KiB.",
+    400: ("bad_request", "The request is not valid HTTP."),
+    408: ("request_timeout", "The request's headers took too long to arrive."),
+    414: ("request_uri_too_long", "The request's URL is longer than 8 KiB."),
+    429: ("too_many_requests", "Too many connections from this address."),
+    431: ("request_header_fields_too_large", "The request's headers are larger than 32 KiB."),
 }
 
 
@@ -170,11 +171,12 @@ def edge_protocol(trusted_proxies: Iterable[str]) -> type[EdgeProtocol]:
 
 def _answer(status: int) -> bytes:
     request_id = new_request_id()
+    code, message = _WHY[status]
     error = {
-        "message": _WHY[status],
+        "message": message,
         "type": "rate_limit_error" if status == 429 else "invalid_request_error",
         "param": None,
-        "code": HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_"),
+        "code": code,
         "request_id": request_id,
     }
     body = msgspec.json.encode({"error": error})
