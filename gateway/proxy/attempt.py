@@ -90,7 +90,10 @@ class OpenStream:
             chunk = await anext(self.source, None)
         if chunk is None:
             return None
-        return [event for event in self.splitter.feed(chunk) if not (self.tap.read(event) and self.hides_usage)]
+        events = [
+            self.answer.without_key(event) if b'"error"' in event else event for event in self.splitter.feed(chunk)
+        ]
+        return [event for event in events if not (self.tap.read(event) and self.hides_usage)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,10 @@ class Left:
 
 @dataclass(slots=True)
 class Timing:
-    """Milliseconds from the attempt's start, filled as it goes."""
+    """Milliseconds from the attempt's start, filled as it goes; `ends_at` bounds it (the event loop's time)."""
 
     started: float
+    ends_at: float = 0.0
     headers_ms: int | None = None
     first_output_ms: int | None = None
 
@@ -121,8 +125,15 @@ class Attempter:
         self._clock = clock
         self._usage_refusers = usage_refusers
 
-    async def attempt(self, call: Call, lane: Lane, timing: Timing, seconds: float) -> WholeAnswer | OpenStream | Left:
-        """Never raises but for cancellation: an attempt that came to nothing is a Left."""
+    async def attempt(
+        self, call: Call, lane: Lane, timing: Timing, seconds: float, call_seconds: float
+    ) -> WholeAnswer | OpenStream | Left:
+        """Wait `seconds` for the answer; a stream may go on until the call's own `call_seconds` are over.
+
+        Never raises but for cancellation: an attempt that came to nothing is a Left.
+        """
+        bound = min(lane.backend.endpoint.timeout_seconds, call_seconds)
+        timing.ends_at = asyncio.get_running_loop().time() + bound
         try:
             async with asyncio.timeout(seconds):
                 return await self._try(call, lane, timing)
@@ -166,7 +177,7 @@ class Attempter:
             if not 200 <= answer.status < 300:
                 opened = await self._refusal(answer)
             elif answer.is_event_stream:
-                opened = await _first_output(answer, backend.endpoint, injects_usage)
+                opened = await _first_output(answer, backend.endpoint, timing.ends_at, injects_usage)
             else:
                 opened = await _whole(answer)
             if not isinstance(opened, Left):
@@ -192,19 +203,22 @@ async def _whole(answer: UpstreamAnswer) -> WholeAnswer | Left:
     body = await answer.read()
     facts = openai_chat.read_answer(body)
     if facts.fault:
-        return Left(Ending(Verdict.FAILED, facts.fault), answer.status)
+        fault = openai_chat.read_answer(answer.without_key(body)).fault
+        return Left(Ending(Verdict.FAILED, fault), answer.status)
     passed = tuple(passing.from_upstream(answer.headers))
     return WholeAnswer(answer.status, passed, body, facts.usage, facts.characters)
 
 
-async def _first_output(answer: UpstreamAnswer, endpoint: Endpoint, hides_usage: bool) -> OpenStream | Left:
+async def _first_output(
+    answer: UpstreamAnswer, endpoint: Endpoint, ends_at: float, hides_usage: bool
+) -> OpenStream | Left:
     """Hold back the start frames (role, ping) until something real comes: until then another may answer."""
     stream = OpenStream(
         status=answer.status,
         headers=tuple(passing.from_upstream(answer.headers)),
         answer=answer,
         idle_seconds=endpoint.idle_seconds,
-        ends_at=asyncio.get_running_loop().time() + endpoint.timeout_seconds,
+        ends_at=ends_at,
         hides_usage=hides_usage,
         source=answer.chunks(),
     )

@@ -102,7 +102,8 @@ class Forwarder:
         finish = self._finisher(journey, lane, claimed, timing)
         left: WholeAnswer | OpenStream | Left | None = None
         try:
-            left = await self._attempter.attempt(journey.call, lane, timing, self._seconds_for(journey, lane))
+            seconds = self._seconds_for(journey, lane)
+            left = await self._attempter.attempt(journey.call, lane, timing, seconds, self._seconds_left(journey))
         finally:
             if left is None:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
@@ -129,7 +130,10 @@ class Forwarder:
         endpoint = lane.backend.endpoint
         # Without a stream the first byte comes after the last token, so that the whole attempt's bound holds.
         own = endpoint.first_byte_seconds if journey.call.request.is_stream else endpoint.timeout_seconds
-        return max(0.0, min(own, endpoint.timeout_seconds, journey.deadline - self._clock.mono()))
+        return min(own, endpoint.timeout_seconds, self._seconds_left(journey))
+
+    def _seconds_left(self, journey: _Journey) -> float:
+        return max(0.0, journey.deadline - self._clock.mono())
 
     def _finisher(self, journey: _Journey, lane: Lane, claimed: Claim, timing: Timing) -> Finish:
         number = journey.started(lane)

@@ -75,8 +75,11 @@ class UpstreamAnswer:
 
     async def read_error(self) -> bytes:
         """The whole body of an error, with our key cut out should the provider have quoted it."""
-        body = await self.read()
-        return body.replace(self._secret.reveal().encode(), b"***") if self._secret else body
+        return self.without_key(await self.read())
+
+    def without_key(self, text: bytes) -> bytes:
+        """`text` without our key, for what a provider says of an error may quote it."""
+        return text.replace(self._secret.reveal().encode(), b"***") if self._secret else text
 
     async def close(self) -> None:
         with contextlib.suppress(httpx.HTTPError):
