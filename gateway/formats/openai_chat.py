@@ -121,6 +121,12 @@ class StreamTap:
             self.has_output = self.is_finished = True
 
 
+def is_whole_event(rest: bytes) -> bool:
+    """Whether what came after the last event is one more, only without its empty line, and not a torn one."""
+    payload = event_payload(rest)
+    return payload == DONE or isinstance(bodies.decode_any(payload), dict)
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
     """What a whole answer says: `fault` is why it is not one, empty where it is."""

@@ -81,8 +81,8 @@ class OpenStream:
             if events:
                 yield b"".join(events)
         rest = self.splitter.rest()
-        if rest and self.tap.is_finished:
-            yield rest  # a last event without its empty line; without an end before it, it is a torn one
+        if openai_chat.is_whole_event(rest) and not (self.tap.read(rest) and self.hides_usage):
+            yield rest  # the last event, only without its empty line; a torn one is not passed on
 
     async def _next_events(self) -> list[bytes] | None:
         """What one read brought, maybe nothing whole; None at the end."""
@@ -138,7 +138,7 @@ class Attempter:
             async with asyncio.timeout(seconds):
                 return await self._try(call, lane, timing)
         except TimeoutError:
-            return Left(Ending(Verdict.FAILED, f"no answer within {seconds:.0f} s"), is_timeout=True)
+            return Left(Ending(Verdict.FAILED, f"no answer within {seconds:.3g} s"), is_timeout=True)
         except ConnectFailed as error:
             return Left(Ending(Verdict.FAILED, f"could not connect: {error}"), is_sent=False)
         except KeyUnusable as error:
@@ -223,7 +223,12 @@ async def _first_output(
         source=answer.chunks(),
     )
     while not stream.tap.has_output and stream.may_hold_more:
-        if not await stream.hold_next():
+        try:
+            is_more = await stream.hold_next()
+        except TimeoutError:
+            reason = f"silent for {endpoint.idle_seconds:g} s before any output"
+            return Left(Ending(Verdict.FAILED, reason), answer.status, is_timeout=True)
+        if not is_more:
             return Left(Ending(Verdict.FAILED, "the stream ended before any output"), answer.status)
         if stream.tap.error and not stream.tap.has_output:
             return Left(Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), answer.status)

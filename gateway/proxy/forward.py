@@ -72,9 +72,7 @@ class Forwarder:
                 continue
             wait = self._wait_seconds(journey, plan.skips)
             if wait is None:
-                if journey.last_refusal is not None:
-                    return journey.last_refusal
-                raise journey.error(plan_candidates(target.lanes, self._world()).skips)
+                return self._give_up(journey)
             await asyncio.sleep(wait)
             plan = self._plan_rest(journey)
 
@@ -84,11 +82,12 @@ class Forwarder:
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
-            self._pay_for_try(journey, lane)
             claimed = health.claim(lane.backend, journey.next_claim_id(), self._world())
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
                 continue
+            if not self._pays_for(journey, claimed):
+                return self._give_up(journey)
             reply = await self._try_one(journey, lane, claimed)
             if reply is not None:
                 return reply
@@ -115,16 +114,26 @@ class Forwarder:
         finish(left.ending, left.status)
         return journey.leave(lane, left)
 
-    def _pay_for_try(self, journey: _Journey, lane: Lane) -> None:
-        """The first try of a call is free; a further one needs the retry budget, or the call fails at once."""
+    def _pays_for(self, journey: _Journey, claimed: Claim) -> bool:
+        """The first try of a call is free; a further one needs the retry budget, or its place is given back."""
         world = self._world()
         budget = world.state.retry_budget
         if not journey.providers:
             budget.first_try(world.now)
-        elif not budget.take(world.now):
-            sentence = "Too many calls are being tried again right now, so this one was not."
-            journey.trail.skip(skip(lane.backend, "retry_budget", sentence))
-            raise journey.error(plan_candidates(journey.target.lanes, world).skips)
+            return True
+        if budget.take(world.now):
+            return True
+        health.not_sent(claimed, world.state)
+        health.conclude(claimed, Ending(Verdict.ABANDONED), world, self._clock.wall_ms())
+        sentence = "Too many calls are being tried again right now, so this one was not."
+        journey.trail.skip(skip(claimed.backend, "retry_budget", sentence))
+        return False
+
+    def _give_up(self, journey: _Journey) -> Reply:
+        """A provider's own refusal of the request, where there was one; else raises what to tell the client."""
+        if journey.last_refusal is not None:
+            return journey.last_refusal
+        raise journey.error(plan_candidates(journey.target.lanes, self._world()).skips)
 
     def _seconds_for(self, journey: _Journey, lane: Lane) -> float:
         endpoint = lane.backend.endpoint
@@ -266,7 +275,7 @@ class _Journey:
 
     def _attempts_failed(self) -> GatewayError:
         last, provider = self.lefts[-1], self.providers[-1]
-        if all(left.is_timeout for left in self.lefts):
+        if last.is_timeout:
             return DeadlineExceeded(f"Provider {provider} gave {last.ending.reason}.", retryable=True)
         return UpstreamFailed(
             f"No backend answered after {len(self.lefts)} tries. Provider {provider}: {last.ending.reason}.",

@@ -53,7 +53,7 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`lanes` and `provider_lanes` hold every lane of a model or provider, disabled ones too, in pool order.
+    """`lanes` and `provider_backends` hold every lane of a model or provider, disabled ones too, in pool order.
 
     `version` is the config version that each call and answer names.
     """

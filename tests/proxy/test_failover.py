@@ -161,6 +161,20 @@ async def test_a_torn_event_is_not_passed_on(gateway: RunningGateway, provider: 
     assert b"broke off" in events[1]
 
 
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_last_event_without_its_empty_line_counts_as_any_other(
+    gateway: RunningGateway, provider: MakeProvider, asked: bool
+) -> None:
+    parts = hello_stream()
+    unended = [*parts[:-2], parts[-2].rstrip(b"\n")]
+    await gateway.backend(await provider(stream(unended)))
+
+    got = await gateway.call(stream=True, **({"stream_options": {"include_usage": True}} if asked else {}))
+
+    assert got.content == b"".join(unended if asked else parts[:-2])
+    assert (await gateway.row()).usage.output == 2
+
+
 async def test_an_error_event_of_the_provider_passes_and_counts_as_its_failure(
     gateway: RunningGateway, provider: MakeProvider
 ) -> None:
