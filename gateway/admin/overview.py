@@ -124,7 +124,7 @@ def attention_item(one: Attention) -> Item:
     path = "/admin/providers" if one.kind != "unpriced" else f"/admin/requests?model={quote(one.subject_id, safe='')}"
     words = {
         "cooling": "rests after a limit, back in",
-        "open": "failed too often and is left alone; tried again in",
+        "open": "failed too often, its circuit is open; tried again in",
         "quota": "is out of quota or money at its provider. Tried again in",
         "refused": "was refused its key; mend it, then clear the rest. Tried again in",
         "unbound": "has a new address: enter its key again",

@@ -17,7 +17,7 @@ _LOOKS: Mapping[BackendStatus, tuple[str, str]] = MappingProxyType(
         BackendStatus.UNBOUND: ("bad", "enter key"),
         BackendStatus.ENV_MISSING: ("bad", "variable missing"),
         BackendStatus.COOLING: ("warn", "cooling"),
-        BackendStatus.OPEN: ("bad", "left alone"),
+        BackendStatus.OPEN: ("bad", "circuit open"),
         BackendStatus.PROBING: ("warn", "trying"),
         BackendStatus.ERROR: ("bad", "error"),
         BackendStatus.HEALTHY: ("good", "healthy"),

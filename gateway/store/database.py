@@ -46,7 +46,7 @@ class Database:
                 yield self._writer
                 await asyncio.shield(self._writer.commit())
             except BaseException as error:
-                # A cancelled request must still roll back, or the next writer inherits its transaction.
+                # reason: a cancelled request must still roll back, or the next writer inherits its transaction
                 await asyncio.shield(self._writer.rollback())
                 if isinstance(error, sqlite3.OperationalError):
                     raise _unavailable(error) from error
