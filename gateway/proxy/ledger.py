@@ -25,6 +25,7 @@ log = logging.getLogger("gateway.ledger")
 _BATCH = 500
 _MOST_QUEUED = 20_000
 _BATCH_SECONDS = 0.02
+_STATE_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 
 
@@ -38,6 +39,7 @@ class Ledger:
         self._queue: deque[CallRecord] = deque()
         self._fault = ""
         self._turn = asyncio.Lock()
+        self._has_rows = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
@@ -50,6 +52,7 @@ class Ledger:
 
     def record(self, row: CallRecord) -> None:
         self._queue.append(row)
+        self._has_rows.set()
 
     async def flush(self) -> None:
         """Write everything that is queued. Raises Unavailable where the database cannot be written."""
@@ -66,7 +69,7 @@ class Ledger:
     async def run(self) -> None:
         """Write what comes, for ever. A failed write is tried again; the rows wait at the head of the queue."""
         while True:
-            await asyncio.sleep(_BATCH_SECONDS)
+            await self._something_to_write()
             if not self._queue and not self._state.dirty:
                 continue
             try:
@@ -78,6 +81,14 @@ class Ledger:
                     log.exception("the ledger cannot be written; %d rows wait", len(self._queue))
                 self._fault = str(error) or type(error).__name__
                 await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _something_to_write(self) -> None:
+        """Until a row comes, and a moment longer for its company; or until it is time to look at the states."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STATE_SECONDS):
+                await self._has_rows.wait()
+                await asyncio.sleep(_BATCH_SECONDS)
+        self._has_rows.clear()
 
     async def _write_batch(self) -> None:
         rows = list(islice(self._queue, _BATCH))
