@@ -81,8 +81,9 @@ class OpenStream:
             if events:
                 yield b"".join(events)
         rest = self.splitter.rest()
-        if openai_chat.is_whole_event(rest) and not (self.tap.read(rest) and self.hides_usage):
-            yield rest  # the last event, only without its empty line; a torn one is not passed on
+        if openai_chat.is_whole_event(rest):  # the last one, only without its empty line; a torn one is not passed on
+            for event in self._passed([rest]):
+                yield event
 
     async def _next_events(self) -> list[bytes] | None:
         """What one read brought, maybe nothing whole; None at the end."""
@@ -90,10 +91,12 @@ class OpenStream:
             chunk = await anext(self.source, None)
         if chunk is None:
             return None
-        events = [
-            self.answer.without_key(event) if b'"error"' in event else event for event in self.splitter.feed(chunk)
-        ]
-        return [event for event in events if not (self.tap.read(event) and self.hides_usage)]
+        return self._passed(self.splitter.feed(chunk))
+
+    def _passed(self, events: list[bytes]) -> list[bytes]:
+        """What the client gets of them, all of which the tap has read: our key and our usage chunk are left out."""
+        shown = [self.answer.without_key(event) if b'"error"' in event else event for event in events]
+        return [event for event in shown if not (self.tap.read(event) and self.hides_usage)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A reply on its way to the client: bytes as they come, and the settlement at whatever end they have.
 
-This is a response that cleans up in its own `__call__`: an async generator's `finally` would not run where a
+It cleans up where it sends, in `send_to`: an async generator's `finally` would not run where a
 client leaves before the first byte, and an `await` in it never completes where one leaves later.
 """
 
@@ -92,7 +92,7 @@ class Relay:
             async for events in stream.events():
                 await _body(send, events, more=True)
         except TimeoutError:
-            reason = f"fell silent for {stream.idle_seconds:.0f} s or ran out of time"
+            reason = f"fell silent for {stream.idle_seconds:g} s or ran out of time"
             return Ending(Verdict.FAILED, reason), DeadlineExceeded(f"Provider {provider} {reason}.")
         except (Broken, UpstreamFailed) as broken:
             return Ending(Verdict.FAILED, f"stream broken off: {broken}"), UpstreamFailed(

@@ -8,6 +8,7 @@ from itertools import groupby
 from random import Random
 
 from gateway.model.calls import Skip
+from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RestKind, RuntimeState
 
@@ -32,7 +33,7 @@ class World:
 
 def plan_candidates(lanes: Sequence[Lane], world: World) -> Plan:
     """Order by pool tier, provider priority and key priority; among equals by weighted chance."""
-    skips = {lane.backend.id: skip for lane in lanes if (skip := why_not(lane.backend, world)) is not None}
+    skips = {lane.backend.id: found for lane in lanes if (found := why_not(lane.backend, world)) is not None}
     open_lanes = [lane for lane in lanes if lane.backend.id not in skips]
     ordered = [
         lane for _, equals in groupby(open_lanes, key=_rank) for lane in _weighted_order(list(equals), world.rng)
@@ -47,7 +48,7 @@ def why_not(backend: Backend, world: World) -> Skip | None:
 
 def soonest_recovery(skips: Iterable[Skip]) -> float | None:
     """Seconds until the first skipped backend can be tried again; None where none will by itself."""
-    return min((skip.seconds for skip in skips if skip.seconds is not None), default=None)
+    return min((found.seconds for found in skips if found.seconds is not None), default=None)
 
 
 def skip(backend: Backend, reason: str, sentence: str, seconds: float | None = None) -> Skip:
@@ -79,7 +80,7 @@ def _resting(backend: Backend, world: World) -> Skip | None:
             backend, REST_REASONS[state.rest_kind], f"It rests for {left:.1f} s more: {state.rest_reason}.", left
         )
     if state.probing:
-        return skip(backend, "probing", "Its rest is over and one call is trying it first.", PROBE_PATIENCE)
+        return skip(backend, "probing", "Its rest is over and one call is trying it first.", TRIAL_PATIENCE)
     seconds = state.breaker.seconds_until_trial(world.now)
     if seconds and state.breaker.trial:
         return skip(backend, "breaker_trial", "It failed too often and one call is trying it first.", seconds)
@@ -93,8 +94,6 @@ REST_REASONS: Mapping[RestKind, str] = {
     RestKind.QUOTA: "out_of_quota",
     RestKind.REFUSED: "key_refused",
 }
-PROBE_PATIENCE = 1.0
-"""Seconds after which a call that found a backend being probed looks again."""
 
 
 def _empty(backend: Backend, world: World) -> Skip | None:

@@ -8,7 +8,7 @@ from random import Random
 
 from gateway.model.calls import Skip
 from gateway.model.registry import Pool
-from gateway.routing.candidates import World, skip, why_not
+from gateway.routing.candidates import World, why_not
 from gateway.routing.rate_limits import QUOTA_REST_SECONDS, LimitClass, Limited
 from gateway.routing.snapshot import Backend
 from gateway.routing.state import BackendState, RestKind, RuntimeState
@@ -53,8 +53,8 @@ def claim(backend: Backend, claim_id: str, world: World) -> Claim | Skip:
     if reason is not None:
         return reason
     bucket = world.state.bucket(backend, world.now)
-    if bucket is not None and not bucket.take(world.now):
-        return skip(backend, "rpm_empty", "Its requests per minute are used up.", bucket.seconds_until_one(world.now))
+    if bucket is not None:
+        bucket.take(world.now)  # why_not has just seen one in it
     state = world.state.of(backend.id)
     if state.needs_probe:
         state.probe_holder = claim_id
@@ -108,9 +108,13 @@ def conclude(claimed: Claim, ending: Ending, world: World, wall_ms: int) -> floa
     state.failures += 1
     state.fault, state.fault_at_ms = ending.reason[:300], wall_ms
     world.state.dirty.add(backend.id)
-    seconds = rest_for(backend.pool, ending, state.streak + 1, world.rng)
+    # No call is sent while a backend rests, so one that ends now was sent before: it tells of the same limit, not
+    # of a further one. Twenty calls refused in one moment are one limit.
+    is_echo = state.seconds_left(world.now) > 0
+    consecutive = max(state.streak, 1) if is_echo else state.streak + 1
+    seconds = rest_for(backend.pool, ending, consecutive, world.rng)
     if seconds is not None:
-        state.streak += 1
+        state.streak = consecutive
         state.rest(world.now + seconds, ending.reason[:300], _rest_kind(ending))
     return seconds
 

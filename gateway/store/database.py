@@ -45,8 +45,9 @@ class Database:
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
                 await asyncio.shield(self._writer.commit())
-            except BaseException as error:
-                # reason: a cancelled request must still roll back, or the next writer inherits its transaction
+            except (
+                BaseException
+            ) as error:  # reason: a cancelled request must roll back too, or the next one inherits it
                 await asyncio.shield(self._writer.rollback())
                 if isinstance(error, sqlite3.OperationalError):
                     raise _unavailable(error) from error

@@ -161,6 +161,16 @@ async def test_a_torn_event_is_not_passed_on(gateway: RunningGateway, provider: 
     assert b"broke off" in events[1]
 
 
+async def test_our_key_is_cut_out_of_a_last_error_event_too(gateway: RunningGateway, provider: MakeProvider) -> None:
+    quoting = sse(delta("Hel"), {"error": {"message": "bad key sk-provider-secret-0001"}})
+    await gateway.backend(await provider(stream([quoting[0], quoting[1].rstrip(b"\n")])))
+
+    got = await gateway.call(stream=True)
+
+    assert b"bad key ***" in got.content
+    assert "sk-provider-secret-0001" not in got.text + str(await gateway.rows())
+
+
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_last_event_without_its_empty_line_counts_as_any_other(
     gateway: RunningGateway, provider: MakeProvider, asked: bool

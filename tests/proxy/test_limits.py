@@ -151,6 +151,30 @@ async def test_rests_and_streaks_survive_a_restart(tmp_path: Path) -> None:
     assert len(busy.heard) == 1
 
 
+async def test_a_burst_that_meets_a_limit_rests_the_backend_once(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    gate = asyncio.Event()
+
+    async def together(exchange: Exchange) -> None:
+        await gate.wait()
+        await limited()(exchange)
+
+    busy = await provider(together)
+    made = await gateway.backend(busy)
+    await gateway.backend(await provider(), pool="fallback")
+
+    calls = [asyncio.create_task(gateway.call()) for _ in range(12)]
+    while len(busy.heard) < 12:
+        await asyncio.sleep(0.005)
+    gate.set()
+    assert {(await call).status_code for call in calls} == {200}
+
+    state = gateway.desk.state.of(made.backend_id)
+    assert state.streak == 1
+    assert 0 < state.seconds_left(gateway.desk.clock.mono()) <= 6
+
+
 async def test_one_call_goes_first_when_a_rest_is_over(gateway: RunningGateway, provider: MakeProvider) -> None:
     gate = asyncio.Event()
 

@@ -80,6 +80,26 @@ def test_an_answer_from_before_a_limit_does_not_end_the_rest() -> None:
     assert state.of(one.id).streak == 1
 
 
+@pytest.mark.parametrize(
+    ("ending", "least", "most"), [(UNKNOWN, 4.0, 6.0), (Ending(Verdict.REFUSED, "HTTP 401"), 60.0, 60.0)]
+)
+def test_many_refusals_of_one_moment_are_one_limit(ending: Ending, least: float, most: float) -> None:
+    one, state = backend(), RuntimeState()
+    calls = [claimed(claim(one, str(number), world(1000.0, state))) for number in range(20)]
+    for found in calls:
+        conclude(found, ending, world(1000.0, state), 0)
+    assert state.of(one.id).streak == 1
+    assert least <= state.of(one.id).seconds_left(1000.0) <= most
+
+
+def test_a_later_and_longer_word_of_the_server_still_extends_the_rest() -> None:
+    one, state = backend(), RuntimeState()
+    first, second = [claimed(claim(one, name, world(1000.0, state))) for name in ("a", "b")]
+    conclude(first, limited(5), world(1000.0, state), 0)
+    conclude(second, limited(60), world(1001.0, state), 0)
+    assert (state.of(one.id).seconds_left(1001.0), state.of(one.id).streak) == (60.0, 1)
+
+
 def test_what_was_not_sent_gives_its_token_back() -> None:
     one, state = backend(rpm_limit=1), RuntimeState()
     found = claimed(claim(one, "c1", world(state=state)))
