@@ -24,8 +24,8 @@ from gateway.proxy.ledger import Ledger, open_ledger, restore_state
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.settle import Settler
 from gateway.proxy.upstream import Upstream, open_upstream
-from gateway.routing.candidates import World
 from gateway.routing.state import RuntimeState
+from gateway.routing.world import World
 from gateway.settings import Settings
 from gateway.store.database import open_database
 from gateway.store.migrate import migrate
@@ -88,7 +88,7 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> Ap
     settings, clock, cell, state = desk.settings, desk.clock, desk.snapshot, desk.state
 
     def world() -> World:
-        return World(state, clock.mono(), rng, settings.secrets)
+        return World(state, clock.mono(), rng, settings.secrets, clock.wall_ms())
 
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)

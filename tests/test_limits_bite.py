@@ -95,7 +95,7 @@ TAKES_IT_OUT: list[tuple[str, Json, str]] = [
     ("backends", {"base_url": "http://127.0.0.1:1/v1", "local_upstream": True}, "key_unbound"),
     ("mappings", {"is_active": False}, ""),
     ("backends", {"models": ["other"]}, ""),
-    ("provider-keys", {"pool": "fallback", "priority": 51}, ""),
+    ("provider-keys", {"pool": "fallback", "internal_priority": 51}, ""),
     ("pools", {"tier": 1000}, ""),
 ]
 """What is changed, how, and the reason that the ledger gives for passing the backend over, if it is a candidate."""
@@ -159,11 +159,12 @@ async def test_the_lower_priority_of_a_provider_goes_first_within_a_pool(place: 
 
 async def test_the_lower_priority_of_a_key_goes_first_within_a_provider(place: Place) -> None:
     secret = "sk-provider-other-0001"
-    got = await place.send("POST", "/provider-keys", provider_id=place.made.provider.id, api_key=secret, priority=49)
+    wanted = {"provider_id": place.made.provider.id, "api_key": secret, "internal_priority": 49}
+    got = await place.send("POST", "/provider-keys", **wanted)
     assert got.status_code == 201, got.text
 
     await place.call()
-    await place.patch(f"/provider-keys/{got.json()['id']}", priority=51)
+    await place.patch(f"/provider-keys/{got.json()['id']}", internal_priority=51)
     await place.call()
 
     used = [heard.headers["authorization"].removeprefix("Bearer ") for heard in place.first.heard]

@@ -30,7 +30,7 @@ class ProviderKeyShown:
     bound_origin: str | None
     masked: str
     fingerprint: str
-    priority: int
+    internal_priority: int
     weight: int
     rpm_limit: int | None
     is_active: bool
@@ -53,7 +53,7 @@ def provider_key_shown(desk: Desk, row: ProviderKey) -> ProviderKeyShown:
         bound_origin=row.bound_origin,
         masked=row.masked,
         fingerprint=row.fingerprint,
-        priority=row.priority,
+        internal_priority=row.internal_priority,
         weight=row.weight,
         rpm_limit=row.rpm_limit,
         is_active=row.is_active,

@@ -133,7 +133,7 @@ def backend_stats(
         masked=key.masked,
         env_name=key.env_name,
         is_enabled=backend.is_enabled,
-        priority=key.priority,
+        priority=key.internal_priority,
         weight=key.weight,
         models=models,
     )

@@ -24,7 +24,7 @@ FIELDS: Table = (
     Field("name", Kind.LABEL, "Unique among the provider's keys; made up where left out.", default=""),
     Field("api_formats", Kind.STRINGS, "Wire formats it is for.", default=(ApiFormat.OPENAI_CHAT.value,)),
     Field("api_key", Kind.SECRET, "The secret, `env:NAME`, or empty where none is needed.", default=""),
-    Field("priority", Kind.INT, "Lower goes first among the provider's keys.", default=50, least=0, most=1000),
+    Field("internal_priority", Kind.INT, "Lower goes first among the provider's keys.", default=50, least=0, most=1000),
     Field("weight", Kind.INT, "Share among equals; 0 takes it out.", default=1, least=0, most=1000),
     Field(
         "rpm_limit",
@@ -39,6 +39,7 @@ FIELDS: Table = (
 
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*(_KEY|_TOKEN|_SECRET)")
 _OURS = "GATEWAY_"
+_PLAIN = ("name", "internal_priority", "weight", "rpm_limit", "is_active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ async def add(desk: Desk, change: Change, values: Values) -> ProviderKey:
         bound_origin=origin,
         masked=credential.masked,
         fingerprint=credential.fingerprint,
-        priority=values["priority"],
+        internal_priority=values["internal_priority"],
         weight=values["weight"],
         rpm_limit=values["rpm_limit"],
         is_active=values["is_active"],
@@ -121,7 +122,7 @@ async def add(desk: Desk, change: Change, values: Values) -> ProviderKey:
 
 
 async def revise(desk: Desk, change: Change, before: ProviderKey, values: Values) -> ProviderKey:
-    plain = {name: values[name] for name in ("name", "priority", "weight", "rpm_limit", "is_active") if name in values}
+    plain = {name: values[name] for name in _PLAIN if name in values}
     plain["name"] = plain.get("name") or before.name
     after = replace(before, **plain, updated_at=change.at)
     if after.name != before.name:

@@ -68,9 +68,32 @@ class Attempt:
     rest_ms: int | None
 
 
+class CallSource(StrEnum):
+    """Who made a call: a client, or an operator's test."""
+
+    API = "API"
+    TEST = "TEST"
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A backend of the plan, at its place in the order. `why` tells what put it there besides priority."""
+
+    backend_id: str
+    backend: str
+    pool: str
+    upstream_model: str
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One ledger row with its attempts. `cost_nano` None means that a used model has no price."""
+    """One ledger row with its attempts. `cost_nano` None means that a used model has no price.
+
+    `cost_nano` is the list cost, `actual_nano` what the provider takes for it: the list cost times `rate_multiplier`
+    (millionths), nothing on a free tier. `route` is the rule that chose the model (`AGENT:coder`), `seed` and
+    `considered` the plan as it was decided.
+    """
 
     id: str
     started_at: int
@@ -100,3 +123,9 @@ class CallRecord:
     client_ip: str
     attempts: tuple[Attempt, ...]
     skips: tuple[Skip, ...]
+    source: CallSource = CallSource.API
+    route: str = ""
+    seed: int | None = None
+    considered: tuple[Considered, ...] = ()
+    rate_multiplier: int | None = None
+    actual_nano: int | None = None

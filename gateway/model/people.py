@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 class ApiKey:
     """What a client presents to us.
 
-    `allowed_models`: None unrestricted, an empty tuple nothing. `rpm_limit`: None unlimited, 0 refuses.
-    `expires_at`: Unix milliseconds or None.
+    `allowed_models`, `allowed_providers` (names) and `allowed_formats`: None unrestricted, an empty tuple nothing.
+    `rpm_limit` requests and `tpm_limit` tokens a minute, `max_concurrent` calls at once: None unlimited, 0 refuses.
+    `expires_at`: Unix milliseconds or None. `capabilities` are asked of every call's backend. The defaults stand in
+    for the headers that a route rule goes by.
     """
 
     id: str
@@ -24,6 +26,15 @@ class ApiKey:
     expires_at: int | None
     created_at: int
     updated_at: int
+    allowed_providers: tuple[str, ...] | None = None
+    allowed_formats: tuple[str, ...] | None = None
+    tpm_limit: int | None = None
+    max_concurrent: int | None = None
+    capabilities: tuple[str, ...] = ()
+    default_agent: str = ""
+    default_business: str = ""
+    default_capability: str = ""
+    version: int = 1
 
     def may_use(self, model: str) -> bool:
         return self.allowed_models is None or model in self.allowed_models

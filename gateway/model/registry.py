@@ -17,6 +17,42 @@ class ApiFormat(StrEnum):
     OPENAI_CHAT = "openai_chat"
 
 
+class BillingType(StrEnum):
+    """How a provider is paid. What a free tier serves has no actual cost."""
+
+    PAY_AS_YOU_GO = "pay_as_you_go"
+    MONTHLY_QUOTA = "monthly_quota"
+    FREE_TIER = "free_tier"
+
+
+class Strategy(StrEnum):
+    """How a pool orders its backends."""
+
+    PRIORITY = "priority"
+    GLOBAL_PRIORITY = "global_priority"
+    WEIGHTED = "weighted"
+    ROUND_ROBIN = "round_robin"
+    LEAST_BUSY = "least_busy"
+    LOWEST_LATENCY = "lowest_latency"
+    LOWEST_COST = "lowest_cost"
+
+
+class RouteType(StrEnum):
+    """What a route rule goes by, the most specific first."""
+
+    AGENT = "AGENT"
+    BUSINESS = "BUSINESS"
+    CAPABILITY = "CAPABILITY"
+    GLOBAL = "GLOBAL"
+
+
+GLOBAL_ROUTE_KEY = "__global__"
+"""The reserved key of every GLOBAL rule."""
+
+RATE_UNIT = 1_000_000
+"""A rate multiplier of 1, in millionths."""
+
+
 class ModelStatus(StrEnum):
     """Life cycle of a model; only ENABLED serves."""
 
@@ -36,7 +72,12 @@ MODEL_TRANSITIONS: Mapping[ModelStatus, frozenset[ModelStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A company, account or local server that answers LLM calls. Lower `priority` goes first."""
+    """A company, account or local server that answers LLM calls. Lower `priority` goes first.
+
+    Limits: None unlimited, 0 refuses. `monthly_quota` is in nano-dollars and begins anew every `quota_reset_days`;
+    after `quota_expires_at` (Unix ms) nothing is sent. `max_retries`: further attempts of one call here; None as
+    many as the pool allows.
+    """
 
     id: str
     name: str
@@ -47,6 +88,16 @@ class Provider:
     metadata: Mapping[str, object]
     created_at: int
     updated_at: int
+    description: str = ""
+    website: str = ""
+    billing_type: BillingType = BillingType.PAY_AS_YOU_GO
+    monthly_quota: int | None = None
+    quota_reset_days: int = 30
+    quota_expires_at: int | None = None
+    rpm_limit: int | None = None
+    concurrent_limit: int | None = None
+    max_retries: int | None = None
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +106,9 @@ class Endpoint:
 
     `timeout_seconds` bounds a whole attempt, `first_byte_seconds` the wait for the first real output and
     `idle_seconds` the silence between two reads. `local_upstream` is the one private `host:port` that may
-    be dialled. `injects_usage`: ask for the usage chunk of a stream when the client did not.
+    be dialled. `injects_usage`: ask for the usage chunk of a stream when the client did not. `custom_path` takes
+    the place of the format's own path after the base URL. `proxy_sealed` is the URL of an outbound proxy, encrypted;
+    `proxy_shown` the same without its credentials. Limits: None unlimited, 0 refuses; `max_retries` as a provider's.
     """
 
     id: str
@@ -71,6 +124,13 @@ class Endpoint:
     is_active: bool
     created_at: int
     updated_at: int
+    custom_path: str = ""
+    max_retries: int | None = None
+    max_concurrent: int | None = None
+    rpm_limit: int | None = None
+    proxy_sealed: bytes | None = field(default=None, repr=False)
+    proxy_shown: str = ""
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +139,14 @@ class ProviderKey:
 
     Exactly one of `sealed` (encrypted here) and `env_name` (a reference to the environment) is set, or
     neither for a keyless local server. The secret goes only to `bound_origin` (`scheme://host:port`);
-    where that is None the key must be entered again. `rpm_limit`: None unlimited, 0 refuses.
+    where that is None the key must be entered again.
+
+    `rpm_limit` None is learned from the provider's refusals; every other limit None is unlimited, and 0 refuses:
+    `tpm_limit` tokens a minute, `max_concurrent` calls at once, `daily_limit` and `monthly_limit` requests.
+    `internal_priority` orders a provider's keys, `global_priority` (by API format) all keys of a pool that goes by
+    it; lower first. `rate_multiplier` is actual cost over list cost in millionths, `rate_multipliers` the same for
+    single API formats. `allowed_models` None is all of them. `cache_ttl_minutes` is how long a session's next call
+    comes back here; 0 never. `expires_at` is Unix ms.
     """
 
     id: str
@@ -92,17 +159,46 @@ class ProviderKey:
     bound_origin: str | None
     masked: str
     fingerprint: str
-    priority: int
+    internal_priority: int
     weight: int
     rpm_limit: int | None
     is_active: bool
     created_at: int
     updated_at: int
+    note: str = ""
+    rate_multiplier: int = RATE_UNIT
+    rate_multipliers: Mapping[str, int] = field(default_factory=dict)
+    global_priority: Mapping[str, int] = field(default_factory=dict)
+    tpm_limit: int | None = None
+    max_concurrent: int | None = None
+    daily_limit: int | None = None
+    monthly_limit: int | None = None
+    allowed_models: tuple[str, ...] | None = None
+    capabilities: tuple[str, ...] = ()
+    cache_ttl_minutes: int = 5
+    max_probe_interval_minutes: int = 32
+    expires_at: int | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVersion:
+    """One secret that a provider key has had, by what recognises it. The highest `number` is the active one."""
+
+    key_id: str
+    number: int
+    masked: str
+    fingerprint: str
+    note: str
+    actor: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A tier of backends with one cooldown policy: base × factor^(n-1), jittered, capped. Lower `tier` first.
+    """A tier of backends with one strategy and one cooldown policy: base × factor^(n-1), jittered, capped.
+
+    Lower `tier` first.
 
     `wait_seconds`: how long a call may wait for the first backend to recover when all of them rest.
     """
@@ -118,6 +214,8 @@ class Pool:
     wait_seconds: float
     created_at: int
     updated_at: int
+    strategy: Strategy = Strategy.PRIORITY
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +231,11 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A public model. `price` None is "unpriced", which is not free."""
+    """A public model. `price` None is "unpriced", which is not free.
+
+    `aliases` are further names, exact or ending in `*`. `capabilities` None is unknown, which stops nothing; a set
+    that is given is complete. `context_limit` and `output_limit` are tokens.
+    """
 
     id: str
     code: str
@@ -142,11 +244,45 @@ class Model:
     price: Price | None
     created_at: int
     updated_at: int
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] | None = None
+    context_limit: int | None = None
+    output_limit: int | None = None
+    input_modalities: tuple[str, ...] = ()
+    output_modalities: tuple[str, ...] = ()
+    family: str = ""
+    knowledge_cutoff: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAlias:
+    """Another name that a provider knows a model by. Lower `priority` is asked for; formats empty are all."""
+
+    name: str
+    priority: int
+    api_formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOverride:
+    """What a mapping's price says differently from its model's; None inherits."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_creation: int | None = None
+    per_request: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelMapping:
-    """How one provider serves a model."""
+    """How one provider serves a model.
+
+    `aliases` take the place of `upstream_name` where one fits the call's format. `is_active` is the operator's
+    word, `is_available` the provider's. `capabilities` None inherits the model's.
+    """
 
     id: str
     provider_id: str
@@ -155,3 +291,24 @@ class ModelMapping:
     is_active: bool
     created_at: int
     updated_at: int
+    aliases: tuple[UpstreamAlias, ...] = ()
+    price: PriceOverride = PriceOverride()
+    capabilities: tuple[str, ...] | None = None
+    is_available: bool = True
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """Turns a purpose into a model. Rules of one type and key are a chain by `priority`, then id."""
+
+    id: str
+    route_type: RouteType
+    route_key: str
+    model_id: str
+    priority: int
+    is_enabled: bool
+    note: str
+    created_at: int
+    updated_at: int
+    version: int = 1

@@ -21,10 +21,11 @@ from gateway.model.calls import Attempt, Skip
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
-from gateway.routing.candidates import Plan, World, plan_candidates, skip, soonest_recovery
+from gateway.routing.candidates import Plan, plan_candidates, soonest_recovery
 from gateway.routing.health import Claim, Ending, Verdict
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
+from gateway.routing.world import Ask, World, skip
 
 _LEAST_SECONDS = 0.3
 _BREAKER_REASONS = frozenset({"breaker_open", "breaker_trial"})
@@ -61,7 +62,7 @@ class Forwarder:
 
         Where every backend rests and one recovers soon enough, wait for it and plan again.
         """
-        journey = _Journey(call, target, trail, call.arrival.received + self._deadline_seconds)
+        journey = _Journey(call, target, plan.ask, trail, call.arrival.received + self._deadline_seconds)
         while True:
             reply = await self._try_all(journey, plan.lanes)
             if reply is not None:
@@ -82,7 +83,7 @@ class Forwarder:
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
-            claimed = health.claim(lane.backend, journey.next_claim_id(), self._world())
+            claimed = health.claim(lane, journey.ask, journey.next_claim_id(), self._world())
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
                 continue
@@ -133,7 +134,7 @@ class Forwarder:
         """A provider's own refusal of the request, where there was one; else raises what to tell the client."""
         if journey.last_refusal is not None:
             return journey.last_refusal
-        raise journey.error(plan_candidates(journey.target.lanes, self._world()).skips)
+        raise journey.error(plan_candidates(journey.target.lanes, journey.ask, self._world()).skips)
 
     def _seconds_for(self, journey: _Journey, lane: Lane) -> float:
         endpoint = lane.backend.endpoint
@@ -171,7 +172,9 @@ class Forwarder:
 
     def _plan_rest(self, journey: _Journey) -> Plan:
         """What could still be tried for this call now."""
-        return plan_candidates([lane for lane in journey.target.lanes if journey.allows(lane)], self._world())
+        return plan_candidates(
+            [lane for lane in journey.target.lanes if journey.allows(lane)], journey.ask, self._world()
+        )
 
     def _wait_seconds(self, journey: _Journey, skips: Sequence[Skip]) -> float | None:
         """Until the first backend recovers, where its pool lets a call wait that long; None otherwise."""
@@ -194,6 +197,7 @@ class _Journey:
 
     call: Call
     target: Target
+    ask: Ask
     trail: Trail
     deadline: float
     last_refusal: Reply | None = None

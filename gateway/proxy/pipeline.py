@@ -7,14 +7,16 @@ from functools import partial
 
 from gateway.errors import RateLimited
 from gateway.model.people import ApiKey
+from gateway.model.registry import ApiFormat
 from gateway.proxy.call import Call, Trail
 from gateway.proxy.forward import Forwarder
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Settler
-from gateway.routing.candidates import World, plan_candidates
+from gateway.routing.candidates import Plan, plan_candidates
 from gateway.routing.explain import explain
-from gateway.routing.resolve import resolve
+from gateway.routing.resolve import Target, resolve
 from gateway.routing.snapshot import Snapshot
+from gateway.routing.world import Ask, World
 
 
 class Pipeline:
@@ -33,7 +35,7 @@ class Pipeline:
         world = self._world()
         target = resolve(self._snapshot(), call.api_key, call.request.model)
         admit(call.api_key, world)
-        plan = plan_candidates(target.lanes, world)
+        plan = plan_of(call, target, world)
         trail.skip(*plan.skips)
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply))
@@ -41,7 +43,13 @@ class Pipeline:
     def explain(self, call: Call) -> dict[str, object]:
         """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises ModelNotFound."""
         target = resolve(self._snapshot(), call.api_key, call.request.model)
-        return explain(target, plan_candidates(target.lanes, self._world()))
+        return explain(target, plan_of(call, target, self._world()))
+
+
+def plan_of(call: Call, target: Target, world: World) -> Plan:
+    """The order in which the target's backends would be tried for this call now."""
+    ask = Ask(call.api_key, ApiFormat.OPENAI_CHAT, target.model, seed=world.rng.getrandbits(32))
+    return plan_candidates(target.lanes, ask, world)
 
 
 def admit(api_key: ApiKey, world: World) -> None:

@@ -10,49 +10,37 @@ from random import Random
 from gateway.model.calls import Skip
 from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.snapshot import Backend, Lane
-from gateway.routing.state import RestKind, RuntimeState
+from gateway.routing.state import RestKind
+from gateway.routing.world import Ask, World, skip
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`lanes` to try in order; `skips` with the reason of each backend that was passed over."""
 
+    ask: Ask
     lanes: tuple[Lane, ...]
     skips: tuple[Skip, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a decision may look at besides configuration: clock and chance are values here."""
-
-    state: RuntimeState
-    now: float
-    rng: Random
-    env_names: Container[str]
-
-
-def plan_candidates(lanes: Sequence[Lane], world: World) -> Plan:
+def plan_candidates(lanes: Sequence[Lane], ask: Ask, world: World) -> Plan:
     """Order by pool tier, provider priority and key priority; among equals by weighted chance."""
-    skips = {lane.backend.id: found for lane in lanes if (found := why_not(lane.backend, world)) is not None}
+    skips = {lane.backend.id: found for lane in lanes if (found := why_not(lane, ask, world)) is not None}
     open_lanes = [lane for lane in lanes if lane.backend.id not in skips]
-    ordered = [
-        lane for _, equals in groupby(open_lanes, key=_rank) for lane in _weighted_order(list(equals), world.rng)
-    ]
-    return Plan(tuple(ordered), tuple(skips.values()))
+    chance = Random(ask.seed)  # noqa: S311  # an order, not a secret
+    ordered = [lane for _, equals in groupby(open_lanes, key=_rank) for lane in _weighted_order(list(equals), chance)]
+    return Plan(ask, tuple(ordered), tuple(skips.values()))
 
 
-def why_not(backend: Backend, world: World) -> Skip | None:
+def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
     """The first reason not to send to this backend now, or None."""
+    backend = lane.backend
     return _configured_away(backend, world.env_names) or _resting(backend, world) or _empty(backend, world)
 
 
 def soonest_recovery(skips: Iterable[Skip]) -> float | None:
     """Seconds until the first skipped backend can be tried again; None where none will by itself."""
     return min((found.seconds for found in skips if found.seconds is not None), default=None)
-
-
-def skip(backend: Backend, reason: str, sentence: str, seconds: float | None = None) -> Skip:
-    return Skip(backend.id, backend.name, backend.pool.name, reason, sentence, seconds)
 
 
 def _configured_away(backend: Backend, env_names: Container[str]) -> Skip | None:
@@ -109,7 +97,7 @@ def _empty(backend: Backend, world: World) -> Skip | None:
 
 def _rank(lane: Lane) -> tuple[int, str, int, int]:
     backend = lane.backend
-    return (backend.pool.tier, backend.pool.id, backend.provider.priority, backend.key.priority)
+    return (backend.pool.tier, backend.pool.id, backend.provider.priority, backend.key.internal_priority)
 
 
 def _weighted_order(equals: list[Lane], rng: Random) -> list[Lane]:

@@ -8,10 +8,11 @@ from random import Random
 
 from gateway.model.calls import Skip
 from gateway.model.registry import Pool
-from gateway.routing.candidates import World, why_not
+from gateway.routing.candidates import why_not
 from gateway.routing.rate_limits import QUOTA_REST_SECONDS, LimitClass, Limited
-from gateway.routing.snapshot import Backend
+from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import BackendState, RestKind, RuntimeState
+from gateway.routing.world import Ask, World
 
 _REFUSED_BASE_SECONDS = 60.0
 _REFUSED_CAP_SECONDS = 3600.0
@@ -44,12 +45,18 @@ class Claim:
     """A place at a backend: a token, one of the calls in flight and, after a rest, the one probe."""
 
     id: str
-    backend: Backend
+    lane: Lane
+    ask: Ask
+
+    @property
+    def backend(self) -> Backend:
+        return self.lane.backend
 
 
-def claim(backend: Backend, claim_id: str, world: World) -> Claim | Skip:
+def claim(lane: Lane, ask: Ask, claim_id: str, world: World) -> Claim | Skip:
     """Take a place, or say why not; then nothing is taken. `claim_id` is unique to the attempt."""
-    reason = why_not(backend, world)
+    backend = lane.backend
+    reason = why_not(lane, ask, world)
     if reason is not None:
         return reason
     bucket = world.state.bucket(backend, world.now)
@@ -60,7 +67,7 @@ def claim(backend: Backend, claim_id: str, world: World) -> Claim | Skip:
         state.probe_holder = claim_id
     state.breaker.admit(claim_id, world.now)
     state.in_flight += 1
-    return Claim(claim_id, backend)
+    return Claim(claim_id, lane, ask)
 
 
 def not_sent(claimed: Claim, state: RuntimeState) -> None:

@@ -138,7 +138,7 @@ def _grouped(backends: Iterable[Backend]) -> dict[str, tuple[Backend, ...]]:
 
 def backend_order(backend: Backend) -> tuple[int, str, int, int, str]:
     """Pool tier first, then the provider's priority, then the key's."""
-    return (backend.pool.tier, backend.pool.id, backend.provider.priority, backend.key.priority, backend.id)
+    return (backend.pool.tier, backend.pool.id, backend.provider.priority, backend.key.internal_priority, backend.id)
 
 
 def _lane_order(lane: Lane) -> tuple[int, str, int, int, str]:

@@ -26,10 +26,10 @@ async def insert(tx: Tx, key: ProviderKey) -> None:
     await tx.execute(
         """
         INSERT INTO provider_keys (id, provider_id, pool_id, name, api_formats, sealed, env_name,
-                                   bound_origin, masked, fingerprint, priority, weight, rpm_limit,
+                                   bound_origin, masked, fingerprint, internal_priority, weight, rpm_limit,
                                    is_active, created_at, updated_at)
         VALUES (:id, :provider_id, :pool_id, :name, :api_formats, :sealed, :env_name, :bound_origin, :masked,
-                :fingerprint, :priority, :weight, :rpm_limit, :is_active, :created_at, :updated_at)
+                :fingerprint, :internal_priority, :weight, :rpm_limit, :is_active, :created_at, :updated_at)
         """,
         _columns(key),
     )
@@ -40,8 +40,8 @@ async def update(tx: Tx, key: ProviderKey) -> None:
         """
         UPDATE provider_keys SET pool_id = :pool_id, name = :name, api_formats = :api_formats,
                sealed = :sealed, env_name = :env_name, bound_origin = :bound_origin, masked = :masked,
-               fingerprint = :fingerprint, priority = :priority, weight = :weight, rpm_limit = :rpm_limit,
-               is_active = :is_active, updated_at = :updated_at
+               fingerprint = :fingerprint, internal_priority = :internal_priority, weight = :weight,
+               rpm_limit = :rpm_limit, is_active = :is_active, updated_at = :updated_at
         WHERE id = :id
         """,
         _columns(key),
@@ -56,10 +56,10 @@ async def _select(tx: Tx, key_id: str | None, provider_id: str | None) -> tuple[
     async with tx.execute(
         """
         SELECT id, provider_id, pool_id, name, api_formats, sealed, env_name, bound_origin, masked,
-               fingerprint, priority, weight, rpm_limit, is_active, created_at, updated_at
+               fingerprint, internal_priority, weight, rpm_limit, is_active, created_at, updated_at
         FROM provider_keys
         WHERE (:id IS NULL OR id = :id) AND (:provider_id IS NULL OR provider_id = :provider_id)
-        ORDER BY priority, created_at, id
+        ORDER BY internal_priority, created_at, id
         """,
         {"id": key_id, "provider_id": provider_id},
     ) as rows:
@@ -78,7 +78,7 @@ def _provider_key(row: sqlite3.Row) -> ProviderKey:
         bound_origin=row[7],
         masked=row[8],
         fingerprint=row[9],
-        priority=row[10],
+        internal_priority=row[10],
         weight=row[11],
         rpm_limit=row[12],
         is_active=bool(row[13]),
@@ -99,7 +99,7 @@ def _columns(key: ProviderKey) -> dict[str, object]:
         "bound_origin": key.bound_origin,
         "masked": key.masked,
         "fingerprint": key.fingerprint,
-        "priority": key.priority,
+        "internal_priority": key.internal_priority,
         "weight": key.weight,
         "rpm_limit": key.rpm_limit,
         "is_active": key.is_active,

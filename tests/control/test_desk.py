@@ -69,7 +69,7 @@ async def test_a_commit_that_fails_publishes_nothing(desk: Desk) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         async with desk.change(ANN) as change:
             await change.tx.execute("PRAGMA defer_foreign_keys = ON")
-            await change.tx.execute("INSERT INTO mappings VALUES ('x', 'nobody', 'nothing', 'm', 1, 1, 1)")
+            await change.tx.execute("INSERT INTO key_versions VALUES ('nobody', 1, '', '', '', '', 1)")
 
     assert desk.snapshot() is snapshot
     assert (await version(desk), await audit_rows(desk)) == (before, [])

@@ -17,9 +17,9 @@ from gateway.model.registry import (
     Provider,
     ProviderKey,
 )
-from gateway.routing.candidates import World
-from gateway.routing.snapshot import Backend, Registry, Snapshot, build_snapshot
+from gateway.routing.snapshot import Backend, Lane, Registry, Snapshot, build_snapshot
 from gateway.routing.state import RuntimeState
+from gateway.routing.world import Ask, World
 
 PRIMARY = Pool("primary", "primary", 0, 5.0, 2.0, 300.0, 0.2, 4, 10.0, 0, 0)
 FALLBACK = replace(PRIMARY, id="fallback", name="fallback", tier=1)
@@ -49,7 +49,7 @@ def key(of: str, **changes: Any) -> ProviderKey:
         bound_origin=None,
         masked="",
         fingerprint="",
-        priority=50,
+        internal_priority=50,
         weight=1,
         rpm_limit=None,
         is_active=True,
@@ -91,5 +91,14 @@ def backend(of: str = "a", **changes: Any) -> Backend:
     return next(iter(snapshot(key(of, **changes)).backends.values()))
 
 
+def lane(of: Backend, upstream_name: str = "m") -> Lane:
+    return Lane(of, upstream_name)
+
+
+def ask(**changes: Any) -> Ask:
+    """What anyone asks of model `m`."""
+    return replace(Ask(ANYONE, ApiFormat.OPENAI_CHAT, "m"), **changes)
+
+
 def world(now: float = 1000.0, state: RuntimeState | None = None, seed: int = 1) -> World:
-    return World(state or RuntimeState(), now, Random(seed), {"SET_API_KEY"})
+    return World(state or RuntimeState(), now, Random(seed), {"SET_API_KEY"}, round(now * 1000))

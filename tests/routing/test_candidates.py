@@ -12,19 +12,19 @@ from gateway.routing.candidates import plan_candidates, soonest_recovery
 from gateway.routing.health import Claim, claim
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.state import RuntimeState
-from tests.routing.build import key, model, provider, snapshot, world
+from tests.routing.build import ask, key, lane, model, provider, snapshot, world
 
 
 def names(found: Snapshot, seed: int = 1) -> list[str]:
-    return [lane.backend.provider.name for lane in plan_candidates(found.lanes["m"], world(seed=seed)).lanes]
+    return [lane.backend.provider.name for lane in plan_candidates(found.lanes["m"], ask(seed=seed), world()).lanes]
 
 
 def test_pools_come_by_tier_then_provider_then_key_priority() -> None:
     found = snapshot(
         key("spare", pool_id="fallback"),
-        key("second", priority=60),
+        key("second", internal_priority=60),
         key("third", id="k3"),
-        key("first", priority=40),
+        key("first", internal_priority=40),
         providers=(provider("third", priority=70), provider("spare", priority=0)),
     )
     assert names(found) == ["first", "second", "third", "spare"]
@@ -49,7 +49,7 @@ REASONS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("reason", "changes"), REASONS)
 def test_each_reason_alone_takes_a_backend_out_and_is_said(reason: str, changes: dict[str, Any]) -> None:
     found = snapshot(key("out", **changes), key("in"))
-    plan = plan_candidates(found.lanes["m"], world())
+    plan = plan_candidates(found.lanes["m"], ask(), world())
     assert [lane.backend.provider.name for lane in plan.lanes] == ["in"]
     assert [(skip.backend, skip.reason, skip.seconds) for skip in plan.skips] == [("out/main", reason, None)]
     assert plan.skips[0].sentence.endswith(".")
@@ -70,9 +70,9 @@ def test_rests_and_empty_buckets_say_when_they_end() -> None:
     now = world(state=state)
     cool, empty = found.lanes["m"][0].backend, found.lanes["m"][1].backend
     state.of(cool.id).rest(now.now + 41, "HTTP 429")
-    assert isinstance(claim(empty, "c1", now), Claim)
+    assert isinstance(claim(lane(empty), ask(), "c1", now), Claim)
 
-    plan = plan_candidates(found.lanes["m"], now)
+    plan = plan_candidates(found.lanes["m"], ask(), now)
 
     assert {skip.reason: skip.seconds for skip in plan.skips} == {"cooling": 41.0, "rpm_empty": pytest.approx(60.0)}
     assert soonest_recovery(plan.skips) == 41.0
@@ -86,7 +86,7 @@ keys = st.lists(
                 id=f"{name}{tier}{priority}{weight}",
                 name=f"{name}{tier}{priority}{weight}",
                 pool_id=("primary", "fallback")[tier],
-                priority=priority,
+                internal_priority=priority,
                 weight=weight,
                 is_active=is_active,
                 rpm_limit=rpm,
@@ -114,8 +114,8 @@ def test_a_plan_is_the_same_for_a_seed_and_never_holds_a_skipped_backend(found: 
         state.of(f"e-{one.provider_id}:{one.id}").rest(1000.0 + rests, "test")
     lanes = built.lanes.get("m", ())
 
-    first = plan_candidates(lanes, world(state=state, seed=seed))
-    second = plan_candidates(lanes, world(state=state, seed=seed))
+    first = plan_candidates(lanes, ask(seed=seed), world(state=state))
+    second = plan_candidates(lanes, ask(seed=seed), world(state=state))
 
     assert first == second
     skipped = {skip.backend_id for skip in first.skips}

@@ -11,7 +11,7 @@ from gateway.model.calls import Skip
 from gateway.routing.health import Claim, Ending, Verdict, answered, backoff, claim, conclude, not_sent
 from gateway.routing.rate_limits import LimitClass, Limited
 from gateway.routing.state import RuntimeState
-from tests.routing.build import PRIMARY, backend, world
+from tests.routing.build import PRIMARY, ask, backend, lane, world
 
 UNKNOWN = Ending(Verdict.LIMITED, "HTTP 429", Limited(LimitClass.UNKNOWN, None))
 
@@ -46,7 +46,7 @@ def test_a_deadline_never_moves_earlier(steps: list[tuple[float, float]]) -> Non
 def test_a_client_fault_and_a_client_that_left_never_change_health(verdict: Verdict) -> None:
     one, state = backend(), RuntimeState()
     state.of(one.id).fault = "an older failure"
-    found = claimed(claim(one, "c1", world(state=state)))
+    found = claimed(claim(lane(one), ask(), "c1", world(state=state)))
 
     conclude(found, Ending(verdict, "x"), world(state=state), 0)
 
@@ -62,15 +62,15 @@ def test_a_client_fault_and_a_client_that_left_never_change_health(verdict: Verd
 
 def test_a_failure_that_is_no_limit_gives_no_rest_but_is_remembered() -> None:
     one, state = backend(), RuntimeState()
-    found = claimed(claim(one, "c1", world(state=state)))
+    found = claimed(claim(lane(one), ask(), "c1", world(state=state)))
     assert conclude(found, Ending(Verdict.FAILED, "HTTP 500"), world(state=state), 5) is None
     assert (state.of(one.id).fault, state.of(one.id).fault_at_ms, state.dirty) == ("HTTP 500", 5, {one.id})
 
 
 def test_an_answer_from_before_a_limit_does_not_end_the_rest() -> None:
     one, state = backend(), RuntimeState()
-    slow = claimed(claim(one, "slow", world(1000.0, state)))
-    quick = claimed(claim(one, "quick", world(1000.0, state)))
+    slow = claimed(claim(lane(one), ask(), "slow", world(1000.0, state)))
+    quick = claimed(claim(lane(one), ask(), "quick", world(1000.0, state)))
     conclude(quick, limited(30), world(1001.0, state), 0)
 
     answered(slow, world(1002.0, state))
@@ -85,7 +85,7 @@ def test_an_answer_from_before_a_limit_does_not_end_the_rest() -> None:
 )
 def test_many_refusals_of_one_moment_are_one_limit(ending: Ending, least: float, most: float) -> None:
     one, state = backend(), RuntimeState()
-    calls = [claimed(claim(one, str(number), world(1000.0, state))) for number in range(20)]
+    calls = [claimed(claim(lane(one), ask(), str(number), world(1000.0, state))) for number in range(20)]
     for found in calls:
         conclude(found, ending, world(1000.0, state), 0)
     assert state.of(one.id).streak == 1
@@ -94,7 +94,7 @@ def test_many_refusals_of_one_moment_are_one_limit(ending: Ending, least: float,
 
 def test_a_later_and_longer_word_of_the_server_still_extends_the_rest() -> None:
     one, state = backend(), RuntimeState()
-    first, second = [claimed(claim(one, name, world(1000.0, state))) for name in ("a", "b")]
+    first, second = [claimed(claim(lane(one), ask(), name, world(1000.0, state))) for name in ("a", "b")]
     conclude(first, limited(5), world(1000.0, state), 0)
     conclude(second, limited(60), world(1001.0, state), 0)
     assert (state.of(one.id).seconds_left(1001.0), state.of(one.id).streak) == (60.0, 1)
@@ -102,17 +102,17 @@ def test_a_later_and_longer_word_of_the_server_still_extends_the_rest() -> None:
 
 def test_what_was_not_sent_gives_its_token_back() -> None:
     one, state = backend(rpm_limit=1), RuntimeState()
-    found = claimed(claim(one, "c1", world(state=state)))
+    found = claimed(claim(lane(one), ask(), "c1", world(state=state)))
     not_sent(found, state)
     conclude(found, Ending(Verdict.FAILED, "could not connect"), world(state=state), 0)
-    assert isinstance(claim(one, "c2", world(state=state)), Claim)
+    assert isinstance(claim(lane(one), ask(), "c2", world(state=state)), Claim)
 
 
 def test_a_key_that_was_refused_rests_longer_each_time() -> None:
     one, state = backend(), RuntimeState()
     now, rests = 0.0, []
     for number in range(10):
-        found = claimed(claim(one, str(number), world(now, state)))
+        found = claimed(claim(lane(one), ask(), str(number), world(now, state)))
         rests.append(conclude(found, Ending(Verdict.REFUSED, "HTTP 401"), world(now, state), 0))
         now = state.of(one.id).resting_until
     assert rests[:3] == [60.0, 120.0, 240.0]
@@ -139,7 +139,7 @@ class Probing(RuleBasedStateMachine):
     def a_call_comes(self) -> None:
         self.count += 1
         was_probe = self.state.of(self.backend.id).needs_probe
-        found = claim(self.backend, str(self.count), world(self.now, self.state))
+        found = claim(lane(self.backend), ask(), str(self.count), world(self.now, self.state))
         if isinstance(found, Claim):
             self.open.append(found)
             if was_probe:

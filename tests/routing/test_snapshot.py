@@ -94,10 +94,10 @@ def test_disabled_rows_stay_in_the_picture_so_that_a_skip_can_name_them() -> Non
 
 def test_lanes_are_in_the_order_of_pool_provider_and_key_whatever_the_rows_order() -> None:
     keys = (
-        key("a", id="k1", pool_id="fallback", priority=0),
-        key("a", id="k2", priority=60),
-        key("a", id="k3", priority=10),
-        key("b", id="k4", priority=90),
+        key("a", id="k1", pool_id="fallback", internal_priority=0),
+        key("a", id="k2", internal_priority=60),
+        key("a", id="k3", internal_priority=10),
+        key("b", id="k4", internal_priority=90),
     )
     for shuffled in permutations(keys):
         found = build_snapshot(
@@ -114,7 +114,7 @@ def test_lanes_are_in_the_order_of_pool_provider_and_key_whatever_the_rows_order
 
 def test_two_pools_of_one_tier_do_not_mix() -> None:
     twin = replace(PRIMARY, id="twin", name="twin")
-    keys = [key("a", id=f"k{n}", pool_id=("primary", "twin")[n % 2], priority=n) for n in range(6)]
+    keys = [key("a", id=f"k{n}", pool_id=("primary", "twin")[n % 2], internal_priority=n) for n in range(6)]
     found = build_snapshot(registry(pools=(PRIMARY, twin), keys=tuple(keys)))
     pools = [lane.backend.pool.id for lane in found.lanes["m"]]
     assert pools == sorted(pools)

@@ -17,10 +17,10 @@ SCHEMA = resources.SCHEMA.read_text("utf-8")
 
 
 def shape(path: Path) -> list[tuple[str, str, str]]:
-    """Every table, index and trigger as SQLite keeps it, white space folded."""
+    """Every table, index and trigger as SQLite keeps it, without the marks that altering a table leaves."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-    return [(kind, name, re.sub(r"\s+", " ", sql or "")) for kind, name, sql in rows]
+    return [(kind, name, re.sub(r"\s+(?=[,)])|\"", "", re.sub(r"\s+", " ", sql or ""))) for kind, name, sql in rows]
 
 
 def test_a_new_file_gets_the_whole_schema(tmp_path: Path) -> None:

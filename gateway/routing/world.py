@@ -1,0 +1,50 @@
+"""What decisions look at besides configuration: the call's wishes, the state, the clock. Chance is a value here."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from random import Random
+
+from gateway.model.calls import Skip
+from gateway.model.people import ApiKey
+from gateway.model.registry import ApiFormat
+from gateway.routing.snapshot import Backend
+from gateway.routing.state import RuntimeState
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a call wants of a backend.
+
+    `model` is the public name that serves, `tokens` the estimate that is taken from buckets of tokens per minute,
+    `wanted` the capabilities asked for, `session` what holds a conversation together (empty for none). `seed`
+    makes the plan: the same snapshot, state, ask and moment give the same order.
+    """
+
+    api_key: ApiKey
+    api_format: ApiFormat
+    model: str
+    tokens: int = 0
+    wanted: frozenset[str] = frozenset()
+    session: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a decision may look at besides configuration. `now` is monotonic seconds, `wall_ms` Unix milliseconds.
+
+    `rng` varies rests; the order of a plan comes from the ask's seed.
+    """
+
+    state: RuntimeState
+    now: float
+    rng: Random
+    env_names: Container[str]
+    wall_ms: int
+
+
+def skip(backend: Backend, reason: str, sentence: str, seconds: float | None = None) -> Skip:
+    """Why `backend` is passed over; `seconds` until that ends, where it ends by itself."""
+    return Skip(backend.id, backend.name, backend.pool.name, reason, sentence, seconds)
