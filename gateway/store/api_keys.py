@@ -6,6 +6,7 @@ import json
 import sqlite3
 
 from gateway.model.people import ApiKey
+from gateway.store.columns import optional_json, optional_tuple
 from gateway.store.database import Tx
 
 
@@ -22,10 +23,14 @@ async def get(tx: Tx, key_id: str) -> ApiKey | None:
 async def insert(tx: Tx, key: ApiKey) -> None:
     await tx.execute(
         """
-        INSERT INTO api_keys (id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active,
-                              expires_at, created_at, updated_at)
-        VALUES (:id, :name, :key_hash, :prefix, :tail, :allowed_models, :rpm_limit, :is_active, :expires_at,
-                :created_at, :updated_at)
+        INSERT INTO api_keys (
+          id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
+          updated_at, allowed_providers, allowed_formats, tpm_limit, max_concurrent, capabilities,
+          default_agent, default_business, default_capability, version)
+        VALUES (
+          :id, :name, :key_hash, :prefix, :tail, :allowed_models, :rpm_limit, :is_active, :expires_at,
+          :created_at, :updated_at, :allowed_providers, :allowed_formats, :tpm_limit, :max_concurrent,
+          :capabilities, :default_agent, :default_business, :default_capability, :version)
         """,
         _columns(key),
     )
@@ -35,8 +40,13 @@ async def update(tx: Tx, key: ApiKey) -> None:
     """Everything but the key itself, which never changes."""
     await tx.execute(
         """
-        UPDATE api_keys SET name = :name, allowed_models = :allowed_models, rpm_limit = :rpm_limit,
-               is_active = :is_active, expires_at = :expires_at, updated_at = :updated_at
+        UPDATE api_keys SET
+          name = :name, allowed_models = :allowed_models, rpm_limit = :rpm_limit, is_active = :is_active,
+          expires_at = :expires_at, updated_at = :updated_at, allowed_providers = :allowed_providers,
+          allowed_formats = :allowed_formats, tpm_limit = :tpm_limit, max_concurrent = :max_concurrent,
+          capabilities = :capabilities, default_agent = :default_agent,
+          default_business = :default_business, default_capability = :default_capability,
+          version = :version
         WHERE id = :id
         """,
         _columns(key),
@@ -50,9 +60,13 @@ async def delete(tx: Tx, key_id: str) -> None:
 async def _select(tx: Tx, key_id: str | None) -> tuple[ApiKey, ...]:
     async with tx.execute(
         """
-        SELECT id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
-               updated_at
-        FROM api_keys WHERE (:id IS NULL OR id = :id) ORDER BY created_at DESC, id
+        SELECT
+          id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
+          updated_at, allowed_providers, allowed_formats, tpm_limit, max_concurrent, capabilities,
+          default_agent, default_business, default_capability, version
+        FROM api_keys
+        WHERE (:id IS NULL OR id = :id)
+        ORDER BY created_at DESC, id
         """,
         {"id": key_id},
     ) as rows:
@@ -66,12 +80,21 @@ def _api_key(row: sqlite3.Row) -> ApiKey:
         key_hash=row[2],
         prefix=row[3],
         tail=row[4],
-        allowed_models=None if row[5] is None else tuple(json.loads(row[5])),
+        allowed_models=optional_tuple(row[5]),
         rpm_limit=row[6],
         is_active=bool(row[7]),
         expires_at=row[8],
         created_at=row[9],
         updated_at=row[10],
+        allowed_providers=optional_tuple(row[11]),
+        allowed_formats=optional_tuple(row[12]),
+        tpm_limit=row[13],
+        max_concurrent=row[14],
+        capabilities=tuple(json.loads(row[15])),
+        default_agent=row[16],
+        default_business=row[17],
+        default_capability=row[18],
+        version=row[19],
     )
 
 
@@ -82,10 +105,19 @@ def _columns(key: ApiKey) -> dict[str, object]:
         "key_hash": key.key_hash,
         "prefix": key.prefix,
         "tail": key.tail,
-        "allowed_models": None if key.allowed_models is None else json.dumps(key.allowed_models),
+        "allowed_models": optional_json(key.allowed_models),
         "rpm_limit": key.rpm_limit,
         "is_active": key.is_active,
         "expires_at": key.expires_at,
         "created_at": key.created_at,
         "updated_at": key.updated_at,
+        "allowed_providers": optional_json(key.allowed_providers),
+        "allowed_formats": optional_json(key.allowed_formats),
+        "tpm_limit": key.tpm_limit,
+        "max_concurrent": key.max_concurrent,
+        "capabilities": json.dumps(key.capabilities),
+        "default_agent": key.default_agent,
+        "default_business": key.default_business,
+        "default_capability": key.default_capability,
+        "version": key.version,
     }

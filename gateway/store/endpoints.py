@@ -13,22 +13,26 @@ async def every(tx: Tx) -> tuple[Endpoint, ...]:
     return await _select(tx, None, None)
 
 
-async def of_provider(tx: Tx, provider_id: str) -> tuple[Endpoint, ...]:
-    return await _select(tx, None, provider_id)
-
-
 async def get(tx: Tx, endpoint_id: str) -> Endpoint | None:
     found = await _select(tx, endpoint_id, None)
     return found[0] if found else None
 
 
+async def of_provider(tx: Tx, provider_id: str) -> tuple[Endpoint, ...]:
+    return await _select(tx, None, provider_id)
+
+
 async def insert(tx: Tx, endpoint: Endpoint) -> None:
     await tx.execute(
         """
-        INSERT INTO endpoints (id, provider_id, api_format, base_url, headers, timeout_ms, first_byte_ms,
-                               idle_ms, local_upstream, injects_usage, is_active, created_at, updated_at)
-        VALUES (:id, :provider_id, :api_format, :base_url, :headers, :timeout_ms, :first_byte_ms, :idle_ms,
-                :local_upstream, :injects_usage, :is_active, :created_at, :updated_at)
+        INSERT INTO endpoints (
+          id, provider_id, api_format, base_url, headers, timeout_ms, first_byte_ms, idle_ms,
+          local_upstream, injects_usage, is_active, created_at, updated_at, custom_path, max_retries,
+          max_concurrent, rpm_limit, proxy_sealed, proxy_shown, version)
+        VALUES (
+          :id, :provider_id, :api_format, :base_url, :headers, :timeout_ms, :first_byte_ms, :idle_ms,
+          :local_upstream, :injects_usage, :is_active, :created_at, :updated_at, :custom_path,
+          :max_retries, :max_concurrent, :rpm_limit, :proxy_sealed, :proxy_shown, :version)
         """,
         _columns(endpoint),
     )
@@ -37,10 +41,13 @@ async def insert(tx: Tx, endpoint: Endpoint) -> None:
 async def update(tx: Tx, endpoint: Endpoint) -> None:
     await tx.execute(
         """
-        UPDATE endpoints SET api_format = :api_format, base_url = :base_url, headers = :headers,
-               timeout_ms = :timeout_ms, first_byte_ms = :first_byte_ms, idle_ms = :idle_ms,
-               local_upstream = :local_upstream, injects_usage = :injects_usage, is_active = :is_active,
-               updated_at = :updated_at
+        UPDATE endpoints SET
+          api_format = :api_format, base_url = :base_url, headers = :headers, timeout_ms = :timeout_ms,
+          first_byte_ms = :first_byte_ms, idle_ms = :idle_ms, local_upstream = :local_upstream,
+          injects_usage = :injects_usage, is_active = :is_active, updated_at = :updated_at,
+          custom_path = :custom_path, max_retries = :max_retries, max_concurrent = :max_concurrent,
+          rpm_limit = :rpm_limit, proxy_sealed = :proxy_sealed, proxy_shown = :proxy_shown,
+          version = :version
         WHERE id = :id
         """,
         _columns(endpoint),
@@ -54,8 +61,10 @@ async def delete(tx: Tx, endpoint_id: str) -> None:
 async def _select(tx: Tx, endpoint_id: str | None, provider_id: str | None) -> tuple[Endpoint, ...]:
     async with tx.execute(
         """
-        SELECT id, provider_id, api_format, base_url, headers, timeout_ms, first_byte_ms, idle_ms,
-               local_upstream, injects_usage, is_active, created_at, updated_at
+        SELECT
+          id, provider_id, api_format, base_url, headers, timeout_ms, first_byte_ms, idle_ms,
+          local_upstream, injects_usage, is_active, created_at, updated_at, custom_path, max_retries,
+          max_concurrent, rpm_limit, proxy_sealed, proxy_shown, version
         FROM endpoints
         WHERE (:id IS NULL OR id = :id) AND (:provider_id IS NULL OR provider_id = :provider_id)
         ORDER BY created_at, id
@@ -80,6 +89,13 @@ def _endpoint(row: sqlite3.Row) -> Endpoint:
         is_active=bool(row[10]),
         created_at=row[11],
         updated_at=row[12],
+        custom_path=row[13],
+        max_retries=row[14],
+        max_concurrent=row[15],
+        rpm_limit=row[16],
+        proxy_sealed=row[17],
+        proxy_shown=row[18],
+        version=row[19],
     )
 
 
@@ -98,4 +114,11 @@ def _columns(endpoint: Endpoint) -> dict[str, object]:
         "is_active": endpoint.is_active,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
+        "custom_path": endpoint.custom_path,
+        "max_retries": endpoint.max_retries,
+        "max_concurrent": endpoint.max_concurrent,
+        "rpm_limit": endpoint.rpm_limit,
+        "proxy_sealed": endpoint.proxy_sealed,
+        "proxy_shown": endpoint.proxy_shown,
+        "version": endpoint.version,
     }

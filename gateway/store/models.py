@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from gateway.model.registry import Model, ModelStatus, Price
+from gateway.store.columns import optional_json, optional_tuple
 from gateway.store.database import Tx
 
 
@@ -25,10 +27,15 @@ async def by_code(tx: Tx, code: str) -> Model | None:
 async def insert(tx: Tx, model: Model) -> None:
     await tx.execute(
         """
-        INSERT INTO models (id, code, display_name, status, input_price, output_price, cache_read_price,
-                            cache_creation_price, request_price, created_at, updated_at)
-        VALUES (:id, :code, :display_name, :status, :input_price, :output_price, :cache_read_price,
-                :cache_creation_price, :request_price, :created_at, :updated_at)
+        INSERT INTO models (
+          id, code, display_name, status, input_price, output_price, cache_read_price, cache_creation_price,
+          request_price, created_at, updated_at, description, aliases, capabilities, context_limit,
+          output_limit, input_modalities, output_modalities, family, knowledge_cutoff, version)
+        VALUES (
+          :id, :code, :display_name, :status, :input_price, :output_price, :cache_read_price,
+          :cache_creation_price, :request_price, :created_at, :updated_at, :description, :aliases,
+          :capabilities, :context_limit, :output_limit, :input_modalities, :output_modalities, :family,
+          :knowledge_cutoff, :version)
         """,
         _columns(model),
     )
@@ -37,10 +44,14 @@ async def insert(tx: Tx, model: Model) -> None:
 async def update(tx: Tx, model: Model) -> None:
     await tx.execute(
         """
-        UPDATE models SET code = :code, display_name = :display_name, status = :status,
-               input_price = :input_price, output_price = :output_price, cache_read_price = :cache_read_price,
-               cache_creation_price = :cache_creation_price, request_price = :request_price,
-               updated_at = :updated_at
+        UPDATE models SET
+          code = :code, display_name = :display_name, status = :status, input_price = :input_price,
+          output_price = :output_price, cache_read_price = :cache_read_price,
+          cache_creation_price = :cache_creation_price, request_price = :request_price,
+          updated_at = :updated_at, description = :description, aliases = :aliases,
+          capabilities = :capabilities, context_limit = :context_limit, output_limit = :output_limit,
+          input_modalities = :input_modalities, output_modalities = :output_modalities, family = :family,
+          knowledge_cutoff = :knowledge_cutoff, version = :version
         WHERE id = :id
         """,
         _columns(model),
@@ -48,15 +59,18 @@ async def update(tx: Tx, model: Model) -> None:
 
 
 async def delete(tx: Tx, model_id: str) -> None:
-    """Takes its mappings with it."""
+    """Takes its mappings with it; refused by the database while a route rule points at it."""
     await tx.execute("DELETE FROM models WHERE id = :id", {"id": model_id})
 
 
 async def _select(tx: Tx, model_id: str | None, code: str | None) -> tuple[Model, ...]:
     async with tx.execute(
         """
-        SELECT id, code, display_name, status, input_price, output_price, cache_read_price,
-               cache_creation_price, request_price, created_at, updated_at
+        SELECT
+          id, code, display_name, status, input_price, output_price, cache_read_price,
+          cache_creation_price, request_price, created_at, updated_at, description, aliases, capabilities,
+          context_limit, output_limit, input_modalities, output_modalities, family, knowledge_cutoff,
+          version
         FROM models
         WHERE (:id IS NULL OR id = :id) AND (:code IS NULL OR code = :code)
         ORDER BY code
@@ -75,6 +89,16 @@ def _model(row: sqlite3.Row) -> Model:
         price=price_of(row[4], row[5], row[6], row[7], row[8]),
         created_at=row[9],
         updated_at=row[10],
+        description=row[11],
+        aliases=tuple(json.loads(row[12])),
+        capabilities=optional_tuple(row[13]),
+        context_limit=row[14],
+        output_limit=row[15],
+        input_modalities=tuple(json.loads(row[16])),
+        output_modalities=tuple(json.loads(row[17])),
+        family=row[18],
+        knowledge_cutoff=row[19],
+        version=row[20],
     )
 
 
@@ -98,17 +122,26 @@ def price_of(
 
 
 def _columns(model: Model) -> dict[str, object]:
-    price = model.price
     return {
         "id": model.id,
         "code": model.code,
         "display_name": model.display_name,
         "status": model.status.value,
-        "input_price": price and price.input,
-        "output_price": price and price.output,
-        "cache_read_price": price and price.cache_read,
-        "cache_creation_price": price and price.cache_creation,
-        "request_price": price and price.per_request,
+        "input_price": model.price and model.price.input,
+        "output_price": model.price and model.price.output,
+        "cache_read_price": model.price and model.price.cache_read,
+        "cache_creation_price": model.price and model.price.cache_creation,
+        "request_price": model.price and model.price.per_request,
         "created_at": model.created_at,
         "updated_at": model.updated_at,
+        "description": model.description,
+        "aliases": json.dumps(model.aliases),
+        "capabilities": optional_json(model.capabilities),
+        "context_limit": model.context_limit,
+        "output_limit": model.output_limit,
+        "input_modalities": json.dumps(model.input_modalities),
+        "output_modalities": json.dumps(model.output_modalities),
+        "family": model.family,
+        "knowledge_cutoff": model.knowledge_cutoff,
+        "version": model.version,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gateway.model.registry import Pool
+from gateway.model.registry import Pool, Strategy
 from gateway.store.database import Tx
 
 
@@ -21,10 +21,12 @@ async def get(tx: Tx, pool_id: str) -> Pool | None:
 async def insert(tx: Tx, pool: Pool) -> None:
     await tx.execute(
         """
-        INSERT INTO pools (id, name, tier, cooldown_base_ms, cooldown_factor, cooldown_cap_ms,
-                           cooldown_jitter, max_attempts, wait_ms, created_at, updated_at)
-        VALUES (:id, :name, :tier, :cooldown_base_ms, :cooldown_factor, :cooldown_cap_ms, :cooldown_jitter,
-                :max_attempts, :wait_ms, :created_at, :updated_at)
+        INSERT INTO pools (
+          id, name, tier, cooldown_base_ms, cooldown_factor, cooldown_cap_ms, cooldown_jitter, max_attempts,
+          wait_ms, created_at, updated_at, strategy, version)
+        VALUES (
+          :id, :name, :tier, :cooldown_base_ms, :cooldown_factor, :cooldown_cap_ms, :cooldown_jitter,
+          :max_attempts, :wait_ms, :created_at, :updated_at, :strategy, :version)
         """,
         _columns(pool),
     )
@@ -33,10 +35,11 @@ async def insert(tx: Tx, pool: Pool) -> None:
 async def update(tx: Tx, pool: Pool) -> None:
     await tx.execute(
         """
-        UPDATE pools SET name = :name, tier = :tier, cooldown_base_ms = :cooldown_base_ms,
-               cooldown_factor = :cooldown_factor, cooldown_cap_ms = :cooldown_cap_ms,
-               cooldown_jitter = :cooldown_jitter, max_attempts = :max_attempts, wait_ms = :wait_ms,
-               updated_at = :updated_at
+        UPDATE pools SET
+          name = :name, tier = :tier, cooldown_base_ms = :cooldown_base_ms,
+          cooldown_factor = :cooldown_factor, cooldown_cap_ms = :cooldown_cap_ms,
+          cooldown_jitter = :cooldown_jitter, max_attempts = :max_attempts, wait_ms = :wait_ms,
+          updated_at = :updated_at, strategy = :strategy, version = :version
         WHERE id = :id
         """,
         _columns(pool),
@@ -50,9 +53,12 @@ async def delete(tx: Tx, pool_id: str) -> None:
 async def _select(tx: Tx, pool_id: str | None) -> tuple[Pool, ...]:
     async with tx.execute(
         """
-        SELECT id, name, tier, cooldown_base_ms, cooldown_factor, cooldown_cap_ms, cooldown_jitter,
-               max_attempts, wait_ms, created_at, updated_at
-        FROM pools WHERE (:id IS NULL OR id = :id) ORDER BY tier, name
+        SELECT
+          id, name, tier, cooldown_base_ms, cooldown_factor, cooldown_cap_ms, cooldown_jitter,
+          max_attempts, wait_ms, created_at, updated_at, strategy, version
+        FROM pools
+        WHERE (:id IS NULL OR id = :id)
+        ORDER BY tier, name
         """,
         {"id": pool_id},
     ) as rows:
@@ -72,6 +78,8 @@ def _pool(row: sqlite3.Row) -> Pool:
         wait_seconds=row[8] / 1000,
         created_at=row[9],
         updated_at=row[10],
+        strategy=Strategy(row[11]),
+        version=row[12],
     )
 
 
@@ -88,4 +96,6 @@ def _columns(pool: Pool) -> dict[str, object]:
         "wait_ms": round(pool.wait_seconds * 1000),
         "created_at": pool.created_at,
         "updated_at": pool.updated_at,
+        "strategy": pool.strategy.value,
+        "version": pool.version,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from gateway.model.registry import Provider
+from gateway.model.registry import BillingType, Provider
 from gateway.store.database import Tx
 
 
@@ -22,10 +22,14 @@ async def get(tx: Tx, provider_id: str) -> Provider | None:
 async def insert(tx: Tx, provider: Provider) -> None:
     await tx.execute(
         """
-        INSERT INTO providers (id, name, display_name, preset, priority, is_active, metadata, created_at,
-                               updated_at)
-        VALUES (:id, :name, :display_name, :preset, :priority, :is_active, :metadata, :created_at,
-                :updated_at)
+        INSERT INTO providers (
+          id, name, display_name, preset, priority, is_active, metadata, created_at, updated_at,
+          description, website, billing_type, monthly_quota, quota_reset_days, quota_expires_at, rpm_limit,
+          concurrent_limit, max_retries, version)
+        VALUES (
+          :id, :name, :display_name, :preset, :priority, :is_active, :metadata, :created_at, :updated_at,
+          :description, :website, :billing_type, :monthly_quota, :quota_reset_days, :quota_expires_at,
+          :rpm_limit, :concurrent_limit, :max_retries, :version)
         """,
         _columns(provider),
     )
@@ -34,8 +38,13 @@ async def insert(tx: Tx, provider: Provider) -> None:
 async def update(tx: Tx, provider: Provider) -> None:
     await tx.execute(
         """
-        UPDATE providers SET name = :name, display_name = :display_name, preset = :preset,
-               priority = :priority, is_active = :is_active, metadata = :metadata, updated_at = :updated_at
+        UPDATE providers SET
+          name = :name, display_name = :display_name, preset = :preset, priority = :priority,
+          is_active = :is_active, metadata = :metadata, updated_at = :updated_at,
+          description = :description, website = :website, billing_type = :billing_type,
+          monthly_quota = :monthly_quota, quota_reset_days = :quota_reset_days,
+          quota_expires_at = :quota_expires_at, rpm_limit = :rpm_limit,
+          concurrent_limit = :concurrent_limit, max_retries = :max_retries, version = :version
         WHERE id = :id
         """,
         _columns(provider),
@@ -50,8 +59,13 @@ async def delete(tx: Tx, provider_id: str) -> None:
 async def _select(tx: Tx, provider_id: str | None) -> tuple[Provider, ...]:
     async with tx.execute(
         """
-        SELECT id, name, display_name, preset, priority, is_active, metadata, created_at, updated_at
-        FROM providers WHERE (:id IS NULL OR id = :id) ORDER BY priority, name
+        SELECT
+          id, name, display_name, preset, priority, is_active, metadata, created_at, updated_at,
+          description, website, billing_type, monthly_quota, quota_reset_days, quota_expires_at, rpm_limit,
+          concurrent_limit, max_retries, version
+        FROM providers
+        WHERE (:id IS NULL OR id = :id)
+        ORDER BY priority, name
         """,
         {"id": provider_id},
     ) as rows:
@@ -69,6 +83,16 @@ def _provider(row: sqlite3.Row) -> Provider:
         metadata=json.loads(row[6]),
         created_at=row[7],
         updated_at=row[8],
+        description=row[9],
+        website=row[10],
+        billing_type=BillingType(row[11]),
+        monthly_quota=row[12],
+        quota_reset_days=row[13],
+        quota_expires_at=row[14],
+        rpm_limit=row[15],
+        concurrent_limit=row[16],
+        max_retries=row[17],
+        version=row[18],
     )
 
 
@@ -80,7 +104,17 @@ def _columns(provider: Provider) -> dict[str, object]:
         "preset": provider.preset,
         "priority": provider.priority,
         "is_active": provider.is_active,
-        "metadata": json.dumps(provider.metadata),
+        "metadata": json.dumps(dict(provider.metadata)),
         "created_at": provider.created_at,
         "updated_at": provider.updated_at,
+        "description": provider.description,
+        "website": provider.website,
+        "billing_type": provider.billing_type.value,
+        "monthly_quota": provider.monthly_quota,
+        "quota_reset_days": provider.quota_reset_days,
+        "quota_expires_at": provider.quota_expires_at,
+        "rpm_limit": provider.rpm_limit,
+        "concurrent_limit": provider.concurrent_limit,
+        "max_retries": provider.max_retries,
+        "version": provider.version,
     }

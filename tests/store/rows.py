@@ -9,18 +9,45 @@ from gateway.model.calls import Attempt, CallRecord, CallStatus, Skip, Usage, Us
 from gateway.model.people import ApiKey
 from gateway.model.registry import (
     ApiFormat,
+    BillingType,
     Endpoint,
+    KeyVersion,
     Model,
     ModelMapping,
     ModelStatus,
     Pool,
     Price,
+    PriceOverride,
     Provider,
     ProviderKey,
+    RouteRule,
+    RouteType,
+    Strategy,
+    UpstreamAlias,
 )
 
-POOL = Pool("pool1", "primary", 0, 5.0, 2.0, 300.0, 0.2, 4, 10.0, 1, 1)
-PROVIDER = Provider("prov1", "openai", "OpenAI", "openai", 50, True, {"team": "a", "n": [1, None]}, 1, 1)
+POOL = Pool("pool1", "primary", 0, 5.0, 2.0, 300.0, 0.2, 4, 10.0, 1, 1, Strategy.LEAST_BUSY, 2)
+PROVIDER = Provider(
+    id="prov1",
+    name="openai",
+    display_name="OpenAI",
+    preset="openai",
+    priority=50,
+    is_active=True,
+    metadata={"team": "a", "n": [1, None]},
+    created_at=1,
+    updated_at=1,
+    description="Ours",
+    website="https://example.com",
+    billing_type=BillingType.MONTHLY_QUOTA,
+    monthly_quota=5_000_000_000,
+    quota_reset_days=7,
+    quota_expires_at=9000,
+    rpm_limit=600,
+    concurrent_limit=8,
+    max_retries=2,
+    version=3,
+)
 ENDPOINT = Endpoint(
     id="end1",
     provider_id="prov1",
@@ -35,6 +62,13 @@ ENDPOINT = Endpoint(
     is_active=True,
     created_at=1,
     updated_at=1,
+    custom_path="/deployments/x/chat",
+    max_retries=1,
+    max_concurrent=4,
+    rpm_limit=0,
+    proxy_sealed=b"\x00proxy",
+    proxy_shown="http://proxy.example.com:3128",
+    version=4,
 )
 KEY = ProviderKey(
     id="key1",
@@ -53,10 +87,78 @@ KEY = ProviderKey(
     is_active=True,
     created_at=1,
     updated_at=1,
+    note="for agents",
+    rate_multiplier=800_000,
+    rate_multipliers={"openai_chat": 500_000},
+    global_priority={"openai_chat": 3},
+    tpm_limit=100_000,
+    max_concurrent=2,
+    daily_limit=1000,
+    monthly_limit=0,
+    allowed_models=(),
+    capabilities=("cache_1h",),
+    cache_ttl_minutes=0,
+    max_probe_interval_minutes=4,
+    expires_at=8000,
+    version=5,
 )
-MODEL = Model("model1", "gpt", "GPT", ModelStatus.ENABLED, Price(150, 600, 75, 150, 0), 1, 1)
-MAPPING = ModelMapping("map1", "prov1", "model1", "gpt-upstream", True, 1, 1)
-API_KEY = ApiKey("ak1", "laptop", b"h" * 32, "sk-gw-abcd", "wxyz", ("gpt",), 60, True, 5000, 1, 1)
+MODEL = Model(
+    id="model1",
+    code="gpt",
+    display_name="GPT",
+    status=ModelStatus.ENABLED,
+    price=Price(150, 600, 75, 150, 0),
+    created_at=1,
+    updated_at=1,
+    description="The usual one",
+    aliases=("fast", "gpt-*"),
+    capabilities=("tools", "vision"),
+    context_limit=128_000,
+    output_limit=16_000,
+    input_modalities=("text", "image"),
+    output_modalities=("text",),
+    family="gpt",
+    knowledge_cutoff="2025-06",
+    version=6,
+)
+MAPPING = ModelMapping(
+    id="map1",
+    provider_id="prov1",
+    model_id="model1",
+    upstream_name="gpt-upstream",
+    is_active=True,
+    created_at=1,
+    updated_at=1,
+    aliases=(UpstreamAlias("gpt-east", 0, ("openai_chat",)), UpstreamAlias("gpt-west", 0)),
+    price=PriceOverride(input=100, per_request=0),
+    capabilities=(),
+    is_available=False,
+    version=7,
+)
+API_KEY = ApiKey(
+    id="ak1",
+    name="laptop",
+    key_hash=b"h" * 32,
+    prefix="sk-gw-abcd",
+    tail="wxyz",
+    allowed_models=("gpt",),
+    rpm_limit=60,
+    is_active=True,
+    expires_at=5000,
+    created_at=1,
+    updated_at=1,
+    allowed_providers=("openai",),
+    allowed_formats=(),
+    tpm_limit=1000,
+    max_concurrent=3,
+    capabilities=("cache_1h",),
+    default_agent="coder",
+    default_business="billing",
+    default_capability="vision",
+    version=8,
+)
+ROUTE_RULE = RouteRule("rule1", RouteType.AGENT, "coder", "model1", 10, False, "for now", 1, 1, 2)
+KEY_VERSION = KeyVersion("key1", 1, "sk-a…wxyz", "0123456789ab", "first", "ann", 1)
 
 ATTEMPT = Attempt(1, "end1:key1", "openai/main", "primary", "gpt-upstream", 5, 20, 30, 40, "ok", 200, "", None)
 SKIP = Skip("end2:key2", "groq/free", "primary", "cooling", "It rests for 3.5 s more.", 3.5)

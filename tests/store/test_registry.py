@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from gateway.model.registry import ModelStatus
-from gateway.store import api_keys, endpoints, mappings, models, pools, provider_keys, providers
+from gateway.store import (
+    api_keys,
+    endpoints,
+    key_versions,
+    mappings,
+    models,
+    pools,
+    provider_keys,
+    providers,
+    route_rules,
+)
 from gateway.store.database import Database
-from tests.store.rows import API_KEY, ENDPOINT, KEY, MAPPING, MODEL, POOL, PROVIDER
+from tests.store.rows import API_KEY, ENDPOINT, KEY, KEY_VERSION, MAPPING, MODEL, POOL, PROVIDER, ROUTE_RULE
 
 pytestmark = pytest.mark.anyio
 
@@ -24,6 +34,7 @@ ROWS: list[tuple[ModuleType, Any, dict[str, Any]]] = [
     (models, MODEL, {"status": ModelStatus.DISABLED, "price": None}),
     (mappings, MAPPING, {"upstream_name": "other", "is_active": False}),
     (api_keys, API_KEY, {"allowed_models": None, "rpm_limit": None, "expires_at": None}),
+    (route_rules, ROUTE_RULE, {"priority": 1, "is_enabled": True, "note": "", "route_key": "writer"}),
 ]
 NAMES = [module.__name__.rpartition(".")[2] for module, _, _ in ROWS]
 
@@ -49,7 +60,12 @@ async def test_a_row_comes_back_as_it_was_stored(
 async def test_an_update_changes_every_writable_column(
     filled: Database, module: ModuleType, row: Any, changes: dict[str, Any]
 ) -> None:
-    after = replace(row, **changes, updated_at=2)
+    usual = {
+        field.name: field.default if field.default is not MISSING else field.default_factory()
+        for field in fields(row)
+        if field.default is not MISSING or field.default_factory is not MISSING
+    }
+    after = replace(row, **{**usual, **changes}, updated_at=2)
     async with filled.write() as tx:
         await module.update(tx, after)
     async with filled.read() as tx:
@@ -61,6 +77,8 @@ async def test_a_deleted_row_is_gone(filled: Database, module: ModuleType, row: 
     async with filled.write() as tx:
         if module is pools:
             await provider_keys.delete(tx, KEY.id)
+        if module is models:
+            await route_rules.delete(tx, ROUTE_RULE.id)
         await module.delete(tx, row.id)
     async with filled.read() as tx:
         assert await module.get(tx, row.id) is None
@@ -79,6 +97,33 @@ async def test_a_pool_with_keys_in_it_cannot_be_deleted(filled: Database) -> Non
     with pytest.raises(sqlite3.IntegrityError):
         async with filled.write() as tx:
             await pools.delete(tx, POOL.id)
+
+
+async def test_a_model_that_a_rule_points_at_cannot_be_deleted(filled: Database) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        async with filled.write() as tx:
+            await models.delete(tx, MODEL.id)
+
+
+async def test_what_points_at_a_model_is_found_by_it(filled: Database) -> None:
+    async with filled.read() as tx:
+        assert await route_rules.of_model(tx, MODEL.id) == (ROUTE_RULE,)
+        assert await mappings.of_model(tx, MODEL.id) == (MAPPING,)
+        assert await route_rules.of_model(tx, "another") == await mappings.of_model(tx, "another") == ()
+
+
+async def test_the_versions_of_a_key_come_newest_first_and_go_with_it(filled: Database) -> None:
+    second = replace(KEY_VERSION, number=2, masked="sk-b…wxyz")
+    async with filled.write() as tx:
+        await key_versions.insert(tx, KEY_VERSION)
+        await key_versions.insert(tx, second)
+    async with filled.read() as tx:
+        assert await key_versions.of_key(tx, KEY.id) == (second, KEY_VERSION)
+
+    async with filled.write() as tx:
+        await provider_keys.delete(tx, KEY.id)
+    async with filled.read() as tx:
+        assert await key_versions.of_key(tx, KEY.id) == ()
 
 
 async def test_rows_of_one_provider_are_found_by_it(filled: Database) -> None:
