@@ -9,7 +9,8 @@
     │   └── ModelNotFound        404  with the nearest names the caller may use
     ├── MethodNotAllowed         405
     ├── SlowRequest              408  its body did not come in time
-    ├── Conflict                 409  somebody changed it first, or it is in use
+    ├── Conflict                 409  it is in use, or its state does not allow that
+    │   └── Stale                409  somebody changed it first; with what is there now
     ├── Gone                     410  a one-use link that was used or is too old
     ├── TooLarge                 413
     ├── UnsupportedMedia         415
@@ -115,6 +116,17 @@ class Conflict(GatewayError):
     status = 409
     type = "invalid_request_error"
     code = "conflict"
+
+
+class Stale(Conflict):
+    """`current` is the row that is there now, `shown` the same as the API shows it."""
+
+    code = "changed_meanwhile"
+
+    def __init__(self, message: str, current: object) -> None:
+        super().__init__(message)
+        self.current = current
+        self.shown: object = None
 
 
 class Gone(GatewayError):

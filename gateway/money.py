@@ -43,6 +43,11 @@ def exact_dollars(nano: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def exact_factor(millionths: int) -> str:
+    """A multiplier without rounding or trailing zeros: `0.8`."""
+    return exact_dollars(millionths * (NANO // PER_MILLION))
+
+
 def token_cost(tokens: int, price: int) -> int:
     """Nano-dollars of `tokens` at `price` per million, rounded half up: the one rounding of a component."""
     return (tokens * price + PER_MILLION // 2) // PER_MILLION

@@ -82,6 +82,11 @@ def provider_key_binding(key_id: str, origin: str) -> str:
     return f"provider_keys:{key_id}:{origin}"
 
 
+def proxy_binding(endpoint_id: str) -> str:
+    """What an outbound proxy's URL is sealed to: the endpoint that uses it."""
+    return f"endpoints:{endpoint_id}:proxy"
+
+
 def mask(secret: str) -> str:
     """The first and last four characters, where enough stays hidden between them."""
     return f"{secret[:4]}…{secret[-4:]}" if len(secret) >= 16 else "…" + secret[-2:] if secret else ""

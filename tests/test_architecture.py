@@ -44,7 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Where each library may be imported: one place to change, one place to check.
 ONLY_IN: dict[str, tuple[set[str], str]] = {
     "aiosqlite": ({"store/database.py"}, "one place knows how the database is driven"),
-    "httpx": ({"proxy/upstream.py"}, "providers are reached through the guarded transport and nothing else"),
+    "httpx": (
+        {"proxy/upstream.py", "proxy/transports.py"},
+        "providers are reached through the guarded transport and nothing else",
+    ),
     "httpcore": ({"proxy/guard.py"}, "the guard sits inside the transport"),
     "nacl": ({"vault.py"}, "cryptography is in one place"),
     "jinja2": ({"admin/pages.py"}, "autoescape is switched on in one place"),

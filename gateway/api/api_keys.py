@@ -14,7 +14,7 @@ from gateway.model.people import Actor, ApiKey
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyShown:
-    """An API key without the key. `allowed_models` null is every model, an empty list none."""
+    """An API key without the key. What is allowed: null is everything, an empty list nothing."""
 
     id: str
     name: str
@@ -26,6 +26,15 @@ class ApiKeyShown:
     expires_at: int | None
     created_at: int
     updated_at: int
+    allowed_providers: tuple[str, ...] | None
+    allowed_formats: tuple[str, ...] | None
+    tpm_limit: int | None
+    max_concurrent: int | None
+    capabilities: tuple[str, ...]
+    default_agent: str
+    default_business: str
+    default_capability: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,15 @@ def _of_api_key(row: ApiKey) -> dict[str, Any]:
         "expires_at": row.expires_at,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
+        "allowed_providers": row.allowed_providers,
+        "allowed_formats": row.allowed_formats,
+        "tpm_limit": row.tpm_limit,
+        "max_concurrent": row.max_concurrent,
+        "capabilities": row.capabilities,
+        "default_agent": row.default_agent,
+        "default_business": row.default_business,
+        "default_capability": row.default_capability,
+        "version": row.version,
     }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control.desk import Desk
 from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.versions import VERSION
+from gateway.errors import Stale
 from gateway.model.people import Actor
 
 Row = TypeVar("Row")
@@ -68,7 +70,11 @@ def operations(of: Collection[Row]) -> tuple[Operation, ...]:
 
     @policy("token")
     async def update(visit: Visit) -> object:
-        return of.shown(visit.desk, await of.update(visit.desk, visit.actor, visit.path["id"], visit.body))
+        try:
+            return of.shown(visit.desk, await of.update(visit.desk, visit.actor, visit.path["id"], visit.body))
+        except Stale as error:
+            error.shown = of.shown(visit.desk, cast(Row, error.current))
+            raise
 
     @policy("token")
     async def delete(visit: Visit) -> object:
@@ -78,7 +84,7 @@ def operations(of: Collection[Row]) -> tuple[Operation, ...]:
     many, one = f"{PREFIX}{of.path}", f"{PREFIX}{of.path}/{{id}}"
     name = of.noun.replace(" ", "_").lower()
     an = "an" if of.noun[0] in "aeA" else "a"
-    changes = tuple(field for field in of.table if not field.fixed)
+    changes = (*(field for field in of.table if not field.fixed), VERSION)
     return (
         Operation("GET", many, f"list_{name}s", f"Every {of.noun}.", listing, of.answer, query=PAGING, is_list=True),
         Operation("POST", many, f"create_{name}", f"Make {an} {of.noun}.", create, of.made or of.answer, 201, of.table),

@@ -13,7 +13,7 @@ from gateway.model.registry import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class EndpointShown:
-    """One provider's base URL for one API format."""
+    """One provider's base URL for one API format. `proxy` is shown without its credentials."""
 
     id: str
     provider_id: str
@@ -28,6 +28,12 @@ class EndpointShown:
     is_active: bool
     created_at: int
     updated_at: int
+    custom_path: str
+    max_retries: int | None
+    max_concurrent: int | None
+    rpm_limit: int | None
+    proxy: str
+    version: int
 
 
 def endpoint_shown(desk: Desk, row: Endpoint) -> EndpointShown:
@@ -45,6 +51,12 @@ def endpoint_shown(desk: Desk, row: Endpoint) -> EndpointShown:
         is_active=row.is_active,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        custom_path=row.custom_path,
+        max_retries=row.max_retries,
+        max_concurrent=row.max_concurrent,
+        rpm_limit=row.rpm_limit,
+        proxy=row.proxy_shown,
+        version=row.version,
     )
 
 

@@ -26,6 +26,16 @@ class ModelShown:
     request_price: str | None
     created_at: int
     updated_at: int
+    description: str
+    aliases: tuple[str, ...]
+    capabilities: tuple[str, ...] | None
+    context_limit: int | None
+    output_limit: int | None
+    input_modalities: tuple[str, ...]
+    output_modalities: tuple[str, ...]
+    family: str
+    knowledge_cutoff: str
+    version: int
 
 
 def model_shown(desk: Desk, row: Model) -> ModelShown:
@@ -42,6 +52,16 @@ def model_shown(desk: Desk, row: Model) -> ModelShown:
         request_price=None if price is None else exact_dollars(price.per_request),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        description=row.description,
+        aliases=row.aliases,
+        capabilities=row.capabilities,
+        context_limit=row.context_limit,
+        output_limit=row.output_limit,
+        input_modalities=row.input_modalities,
+        output_modalities=row.output_modalities,
+        family=row.family,
+        knowledge_cutoff=row.knowledge_cutoff,
+        version=row.version,
     )
 
 

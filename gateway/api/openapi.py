@@ -13,6 +13,8 @@ import msgspec
 from gateway import __version__
 from gateway.api.operations import PREFIX, Operation, Visit, policy, policy_of
 from gateway.control.fields import Field, Kind, Table
+from gateway.model.registry import ApiFormat
+from gateway.money import exact_factor
 
 _Schema = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"
@@ -37,6 +39,28 @@ _KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType(
         Kind.MODELS: {"type": ["array", "object"], "items": {"type": "string"}},
         Kind.HEADERS: {"type": "object", "additionalProperties": {"type": "string"}},
         Kind.OBJECT: {"type": "object"},
+        Kind.PARAGRAPH: {"type": "string", "maxLength": 2000},
+        Kind.WEBSITE: {"type": "string", "examples": ["https://example.com"]},
+        Kind.PROXY: {"type": "string", "writeOnly": True, "examples": ["http://user:password@proxy.example.com:3128"]},
+        Kind.FORMATS: {"type": "array", "items": {"type": "string", "enum": [name.value for name in ApiFormat]}},
+        Kind.CAPABILITIES: {"type": "array", "items": {"type": "string"}},
+        Kind.NAMES: {"type": "array", "items": {"type": "string"}},
+        Kind.UPSTREAM_ALIASES: {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "minLength": 1, "maxLength": 200},
+                    "priority": {"type": "integer", "minimum": 0, "maximum": 1000},
+                    "api_formats": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+        Kind.MULTIPLIER: {"type": ["string", "number"], "examples": ["0.8"]},
+        Kind.MULTIPLIERS: {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
+        Kind.PRIORITIES: {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
     }
 )
 
@@ -104,8 +128,15 @@ def field_schema(field: Field, *, partial: bool) -> _Schema:
         if "enum" in schema:
             schema["enum"].append(None)
     if not partial and not field.required and field.default is not None:
-        schema["default"] = msgspec.to_builtins(field.default)
+        schema["default"] = _default(field)
     return schema
+
+
+def _default(field: Field) -> object:
+    """What a body could say that means the same as leaving the field out."""
+    if field.kind is Kind.MULTIPLIER and isinstance(field.default, int):
+        return exact_factor(field.default)
+    return msgspec.to_builtins(field.default)
 
 
 def _bounds(field: Field, least: str, most: str) -> _Schema:
@@ -207,6 +238,7 @@ _ERROR: _Schema = {
                     "description": "What is wrong with each named field.",
                     "additionalProperties": {"type": "string"},
                 },
+                "current": {"description": "After 409 changed_meanwhile: what is there now."},
             },
         }
     },

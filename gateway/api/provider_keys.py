@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.api.collection import Collection, operations
 from gateway.control import provider_keys
 from gateway.control.desk import Desk
 from gateway.model.registry import ProviderKey
+from gateway.money import exact_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,20 @@ class ProviderKeyShown:
     is_active: bool
     created_at: int
     updated_at: int
+    note: str
+    rate_multiplier: str
+    rate_multipliers: Mapping[str, str]
+    global_priority: Mapping[str, int]
+    tpm_limit: int | None
+    max_concurrent: int | None
+    daily_limit: int | None
+    monthly_limit: int | None
+    allowed_models: tuple[str, ...] | None
+    capabilities: tuple[str, ...]
+    cache_ttl_minutes: int
+    max_probe_interval_minutes: int
+    expires_at: int | None
+    version: int
 
 
 def provider_key_shown(desk: Desk, row: ProviderKey) -> ProviderKeyShown:
@@ -59,6 +75,20 @@ def provider_key_shown(desk: Desk, row: ProviderKey) -> ProviderKeyShown:
         is_active=row.is_active,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        note=row.note,
+        rate_multiplier=exact_factor(row.rate_multiplier),
+        rate_multipliers={name: exact_factor(factor) for name, factor in row.rate_multipliers.items()},
+        global_priority=row.global_priority,
+        tpm_limit=row.tpm_limit,
+        max_concurrent=row.max_concurrent,
+        daily_limit=row.daily_limit,
+        monthly_limit=row.monthly_limit,
+        allowed_models=row.allowed_models,
+        capabilities=row.capabilities,
+        cache_ttl_minutes=row.cache_ttl_minutes,
+        max_probe_interval_minutes=row.max_probe_interval_minutes,
+        expires_at=row.expires_at,
+        version=row.version,
     )
 
 

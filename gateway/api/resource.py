@@ -15,7 +15,7 @@ from gateway.api.body import read_object
 from gateway.api.operations import Operation, Visit, policy_of
 from gateway.control import tokens
 from gateway.control.desk import Desk
-from gateway.errors import GatewayError, InvalidFields, MethodNotAllowed, NotAuthenticated, NotFound, Unexpected
+from gateway.errors import GatewayError, InvalidFields, MethodNotAllowed, NotAuthenticated, NotFound, Stale, Unexpected
 from gateway.ids import new_request_id
 from gateway.model.people import Actor
 
@@ -70,6 +70,8 @@ class Resource:
         }
         if isinstance(error, InvalidFields):
             described["fields"] = error.fields
+        if isinstance(error, Stale):
+            described["current"] = error.shown
         response = _json(error.status, {"error": described}, request_id)
         if isinstance(error, MethodNotAllowed):
             response.headers["allow"] = self._allowed()

@@ -15,12 +15,13 @@ from gateway.api import (
     provider_keys,
     providers,
     requests,
+    route_rules,
 )
 from gateway.api.operations import PREFIX, Operation
 from gateway.api.resource import Resource
 from gateway.control.desk import Desk
 
-_NOUNS = (backends, providers, endpoints, provider_keys, pools, models, mappings, api_keys, requests)
+_NOUNS = (backends, providers, endpoints, provider_keys, pools, models, mappings, route_rules, api_keys, requests)
 
 
 def all_operations() -> tuple[Operation, ...]:

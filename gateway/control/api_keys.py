@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.desk import Desk
-from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.fields import Field, Kind, Table, limit, read
 from gateway.control.lookup import require
+from gateway.control.versions import editable, require_current
 from gateway.ids import new_id
 from gateway.model.people import Actor, ApiKey
 from gateway.store import api_keys, calls
@@ -26,13 +27,24 @@ FIELDS: Table = (
         nullable=True,
     ),
     Field(
-        "rpm_limit",
-        Kind.INT,
-        "Requests per minute; null unlimited, 0 refuses.",
+        "allowed_providers",
+        Kind.STRINGS,
+        "Names of providers it may reach; null is every one, an empty list none.",
         nullable=True,
-        least=0,
-        most=1_000_000,
     ),
+    Field(
+        "allowed_formats",
+        Kind.FORMATS,
+        "API formats it may speak; null is every one, an empty list none.",
+        nullable=True,
+    ),
+    limit("rpm_limit", "Requests per minute"),
+    limit("tpm_limit", "Tokens per minute", 1_000_000_000),
+    limit("max_concurrent", "Calls at the same time", 100_000),
+    Field("capabilities", Kind.CAPABILITIES, "What every backend of its calls must be able to do.", default=()),
+    Field("default_agent", Kind.TEXT, "For route rules, where a call names no agent.", default="", most=100),
+    Field("default_business", Kind.TEXT, "For route rules, where a call names no business.", default="", most=100),
+    Field("default_capability", Kind.TEXT, "For route rules, where a call names no capability.", default="", most=100),
     Field("is_active", Kind.BOOL, "Whether it is accepted.", default=True),
     Field("expires_at", Kind.TIME, "When it ends: Unix milliseconds or ISO 8601; null is never.", nullable=True),
 )
@@ -76,10 +88,11 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 
 
 async def update(desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object], *, text: bool = False) -> ApiKey:
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(editable(FIELDS), raw, partial=True, text=text)
     async with desk.change(actor) as change:
         before = require(await api_keys.get(change.tx, key_id), "API key")
-        after = replace(before, **values, updated_at=change.at)
+        require_current(before, values, "API key")
+        after = replace(before, **values, updated_at=change.at, version=before.version + 1)
         await api_keys.update(change.tx, after)
         change.note("update", "api_key", after.id, before, after)
         return after

@@ -12,7 +12,6 @@ from gateway.control.desk import Change, Desk
 from gateway.control.fields import Values, read
 from gateway.control.presets import PRESETS
 from gateway.errors import InvalidFields
-from gateway.model.people import Actor
 from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Provider, ProviderKey
 from gateway.store import endpoints, mappings, models
 
@@ -43,14 +42,14 @@ async def joined(
     return endpoint, [f"{name} stays as it is for provider {provider.name}; change it there" for name in changed]
 
 
-async def new_endpoint(change: Change, actor: Actor, provider: Provider, values: Values) -> Endpoint:
+async def new_endpoint(desk: Desk, change: Change, provider: Provider, values: Values) -> Endpoint:
     wanted = {"provider_id": provider.id, "base_url": values["base_url"]}
     whole = {
         **read(endpoint_control.FIELDS, wanted, partial=False, text=False),
         **only(values, dict.fromkeys(("api_format", "timeout_seconds", "local_upstream"))),
     }
     del whole["api_key"]
-    return await endpoint_control.add(change, actor, whole)
+    return await endpoint_control.add(desk, change, whole)
 
 
 async def serve(change: Change, provider: Provider, wanted: Mapping[str, str]) -> Served:
@@ -109,8 +108,7 @@ async def _map(
     change: Change, provider: Provider, model: Model, upstream_name: str, there: ModelMapping | None
 ) -> ModelMapping:
     if there is None:
-        wanted: Values = {"provider_id": provider.id, "upstream_name": upstream_name, "is_active": True}
-        return await mapping_control.add(change, wanted, model)
+        return await mapping_control.add(change, mapping_control.new_values(provider.id, upstream_name), model)
     if there.upstream_name == upstream_name and there.is_active:
         return there
     return await mapping_control.revise(change, there, {"upstream_name": upstream_name, "is_active": True})

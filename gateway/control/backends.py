@@ -87,7 +87,7 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
             provider = existing[0]
             endpoint, notes = await parts.joined(change, provider, values, raw)
         else:
-            provider, endpoint = await _new_provider(change, actor, values)
+            provider, endpoint = await _new_provider(desk, change, values)
             notes = []
         key = await _new_key(desk, change, provider, values)
         models, mappings, model_notes = await parts.serve(change, provider, values["models"])
@@ -110,7 +110,7 @@ async def update(
             provider = await provider_control.revise(change, provider, of_provider)
         of_endpoint = parts.only(values, dict.fromkeys(("base_url", "timeout_seconds", "local_upstream")))
         if of_endpoint:
-            endpoint = await endpoint_control.revise(change, actor, endpoint, of_endpoint)
+            endpoint = await endpoint_control.revise(desk, change, endpoint, of_endpoint)
             key = require(await provider_keys.get(change.tx, key.id), "backend")
         key = await _revised_key(desk, change, key, values)
         models, mappings, notes = await parts.serve(change, provider, values.get("models", {}))
@@ -128,7 +128,7 @@ async def set_enabled(desk: Desk, actor: Actor, backend_id: str, enabled: bool) 
         if enabled and not provider.is_active:
             await provider_control.revise(change, provider, {"is_active": True})
         if enabled and not endpoint.is_active:
-            await endpoint_control.revise(change, actor, endpoint, {"is_active": True})
+            await endpoint_control.revise(desk, change, endpoint, {"is_active": True})
 
 
 async def delete(desk: Desk, actor: Actor, backend_id: str) -> None:
@@ -170,7 +170,7 @@ def _with_preset(values: Values) -> Values:
     return {**values, "base_url": base_url, "local_upstream": is_local}
 
 
-async def _new_provider(change: Change, actor: Actor, values: Values) -> tuple[Provider, Endpoint]:
+async def _new_provider(desk: Desk, change: Change, values: Values) -> tuple[Provider, Endpoint]:
     if not values["base_url"]:
         raise InvalidFields({"base_url": "is required"})
     provider = await provider_control.add(
@@ -181,7 +181,7 @@ async def _new_provider(change: Change, actor: Actor, values: Values) -> tuple[P
             "display_name": PRESETS[values["preset"]].label if values["preset"] == values["name"] else "",
         },
     )
-    return provider, await parts.new_endpoint(change, actor, provider, values)
+    return provider, await parts.new_endpoint(desk, change, provider, values)
 
 
 async def _new_key(desk: Desk, change: Change, provider: Provider, values: Values) -> ProviderKey:

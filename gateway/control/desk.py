@@ -41,6 +41,7 @@ class Change:
 
     tx: Tx
     at: int
+    actor: Actor
     notes: list[tuple[str, str, str, object, object]] = field(default_factory=list)
 
     def note(self, action: str, kind: str, object_id: str, before: object, after: object) -> None:
@@ -65,7 +66,7 @@ class Desk:
     async def change(self, actor: Actor) -> AsyncIterator[Change]:
         """Commit together: what is done to `tx`, the audit rows and the config version. Then publish."""
         async with self.db.write() as tx:
-            change = Change(tx, self.clock.wall_ms())
+            change = Change(tx, self.clock.wall_ms(), actor)
             yield change
             version = await instance.next_config_version(tx)
             for action, kind, object_id, before, after in change.notes:

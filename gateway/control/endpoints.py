@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from gateway.control import provider_keys as keys
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, read
+from gateway.control.fields import Field, Kind, Table, Values, limit, read
 from gateway.control.lookup import chosen, require
+from gateway.control.proxies import checked_path, sealed_proxy
+from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
 from gateway.ids import new_id
 from gateway.model.origin import parse_base_url
@@ -33,6 +35,24 @@ FIELDS: Table = (
     Field("idle_seconds", Kind.NUMBER, "Longest silence inside an answer.", default=60.0, least=0.1, most=3600),
     Field("local_upstream", Kind.BOOL, "Allow this one address although it is not public https.", default=False),
     Field("injects_usage", Kind.BOOL, "Ask for a stream's usage when the client did not.", default=True),
+    Field(
+        "custom_path",
+        Kind.TEXT,
+        "What follows the base URL in place of the format's own path, as in /deployments/x/chat/completions.",
+        default="",
+        most=200,
+    ),
+    Field(
+        "max_retries",
+        Kind.INT,
+        "Further attempts of one call at this endpoint; null as many as the pool allows.",
+        nullable=True,
+        least=0,
+        most=20,
+    ),
+    limit("max_concurrent", "Calls at the same time, over all keys", 100_000),
+    limit("rpm_limit", "Requests per minute, over all keys"),
+    Field("proxy", Kind.PROXY, "An outbound HTTP proxy: http://user:password@host:port; empty for none.", default=""),
     Field("is_active", Kind.BOOL, "Whether calls may be sent to it.", default=True),
     Field("api_key", Kind.SECRET, "The provider's only key, entered again for a new address."),
 )
@@ -55,7 +75,7 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
     secret = values.pop("api_key")
     async with desk.change(actor) as change:
         provider = chosen(await providers.every(change.tx), values["provider_id"], "provider_id", "provider")
-        endpoint = await add(change, actor, {**values, "provider_id": provider.id})
+        endpoint = await add(desk, change, {**values, "provider_id": provider.id})
         await _enter_secret(desk, change, provider.id, secret)
         return endpoint
 
@@ -64,11 +84,12 @@ async def update(
     desk: Desk, actor: Actor, endpoint_id: str, raw: Mapping[str, object], *, text: bool = False
 ) -> Endpoint:
     """Another scheme, host or port unbinds the provider's keys; `api_key` enters the only one again."""
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(editable(FIELDS), raw, partial=True, text=text)
     secret = values.pop("api_key", None)
     async with desk.change(actor) as change:
         before = require(await endpoints.get(change.tx, endpoint_id), "endpoint")
-        after = await revise(change, actor, before, values)
+        require_current(before, values, "endpoint")
+        after = await revise(desk, change, before, values)
         await _enter_secret(desk, change, after.provider_id, secret)
         return after
 
@@ -82,15 +103,17 @@ async def delete(desk: Desk, actor: Actor, endpoint_id: str) -> None:
         await keys.rebind(change, endpoint.provider_id)
 
 
-async def add(change: Change, actor: Actor, values: Values) -> Endpoint:
+async def add(desk: Desk, change: Change, values: Values) -> Endpoint:
     """`values` as FIELDS reads them, with the provider's real id and without `api_key`."""
-    local = allowed_local(values["base_url"], actor, is_local=values["local_upstream"])
+    local = allowed_local(values["base_url"], change.actor, is_local=values["local_upstream"])
     api_format = ApiFormat(values["api_format"])
+    endpoint_id = new_id()
+    plain = checked_path({**values, "api_format": api_format, "local_upstream": local})
     endpoint = Endpoint(
-        id=new_id(),
+        id=endpoint_id,
         created_at=change.at,
         updated_at=change.at,
-        **{**values, "api_format": api_format, "local_upstream": local},
+        **sealed_proxy(desk.vault, endpoint_id, plain),
     )
     for other in await endpoints.of_provider(change.tx, endpoint.provider_id):
         if other.api_format is api_format:
@@ -101,8 +124,10 @@ async def add(change: Change, actor: Actor, values: Values) -> Endpoint:
     return endpoint
 
 
-async def revise(change: Change, actor: Actor, before: Endpoint, values: Values) -> Endpoint:
-    after = replace(before, **{**values, "local_upstream": _local_after(before, actor, values)}, updated_at=change.at)
+async def revise(desk: Desk, change: Change, before: Endpoint, values: Values) -> Endpoint:
+    plain = checked_path({**values, "local_upstream": _local_after(before, change.actor, values)})
+    sealed = sealed_proxy(desk.vault, before.id, plain)
+    after = replace(before, **sealed, updated_at=change.at, version=before.version + 1)
     await endpoints.update(change.tx, after)
     change.note("update", "endpoint", after.id, before, after)
     await keys.rebind(change, after.provider_id)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from gateway.control import form_text, kinds
+from gateway.control import form_text, kinds, registry_kinds
 from gateway.errors import InvalidFields
 
 Values = dict[str, Any]
@@ -38,6 +38,16 @@ class Kind(StrEnum):
     MODELS = "models"  # dict of public name to upstream name
     HEADERS = "headers"  # dict[str, str]
     OBJECT = "object"  # dict[str, JSON]
+    PARAGRAPH = "paragraph"  # str, several lines
+    WEBSITE = "website"  # str, an http address or empty
+    PROXY = "proxy"  # str, the URL of an outbound proxy or empty; write-only
+    FORMATS = "formats"  # tuple[str, ...], API formats
+    CAPABILITIES = "capabilities"  # tuple[str, ...], normalised and sorted
+    NAMES = "names"  # tuple[str, ...], model codes or `prefix*`
+    UPSTREAM_ALIASES = "upstream_aliases"  # tuple[UpstreamAlias, ...]
+    MULTIPLIER = "multiplier"  # int, millionths
+    MULTIPLIERS = "multipliers"  # dict of API format to millionths
+    PRIORITIES = "priorities"  # dict of API format to int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,11 @@ def read(table: Table, raw: Mapping[str, object], *, partial: bool, text: bool) 
     return values
 
 
+def limit(name: str, about: str, most: int = 1_000_000) -> Field:
+    """A limit: null is none at all, 0 refuses everything."""
+    return Field(name, Kind.INT, f"{about}; null unlimited, 0 refuses.", nullable=True, least=0, most=most)
+
+
 def with_choices(table: Table, name: str, choices: tuple[str, ...]) -> Table:
     """The table with other choices for one field."""
     return [replace(field, choices=choices) if field.name == name else field for field in table]
@@ -123,7 +138,7 @@ def _from_form(field: Field, given: str, partial: bool, faults: dict[str, str]) 
             return _ABSENT
     if field.kind is Kind.BOOL:
         return False
-    if field.kind is Kind.SECRET and partial:
+    if field.kind in (Kind.SECRET, Kind.PROXY) and partial:
         return _ABSENT
     if field.nullable:
         return None
@@ -184,6 +199,16 @@ _READERS: Mapping[Kind, Callable[[object], object]] = MappingProxyType(
         Kind.MODELS: kinds.models,
         Kind.HEADERS: kinds.headers,
         Kind.OBJECT: kinds.json_object,
+        Kind.PARAGRAPH: registry_kinds.paragraph,
+        Kind.WEBSITE: registry_kinds.website,
+        Kind.PROXY: registry_kinds.proxy,
+        Kind.FORMATS: registry_kinds.formats,
+        Kind.CAPABILITIES: registry_kinds.capabilities,
+        Kind.NAMES: registry_kinds.names,
+        Kind.UPSTREAM_ALIASES: registry_kinds.upstream_aliases,
+        Kind.MULTIPLIER: registry_kinds.multiplier,
+        Kind.MULTIPLIERS: registry_kinds.multipliers,
+        Kind.PRIORITIES: registry_kinds.priorities,
     }
 )
 
@@ -198,5 +223,11 @@ _FORM_READERS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
         Kind.MODELS: form_text.pairs,
         Kind.HEADERS: form_text.headers,
         Kind.OBJECT: form_text.json_object,
+        Kind.FORMATS: form_text.items,
+        Kind.CAPABILITIES: form_text.items,
+        Kind.NAMES: form_text.items,
+        Kind.UPSTREAM_ALIASES: form_text.upstream_aliases,
+        Kind.MULTIPLIERS: form_text.pairs,
+        Kind.PRIORITIES: form_text.integer_pairs,
     }
 )

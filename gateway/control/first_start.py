@@ -80,7 +80,7 @@ async def _add_demo(desk: Desk, change: Change) -> None:
             text=False,
         )
         del of_endpoint["api_key"]
-        await endpoints.add(change, _ACTOR, of_endpoint)
+        await endpoints.add(desk, change, of_endpoint)
         of_key = {"provider_id": provider.id, "name": "main", "pool": pool}
         await provider_keys.add(desk, change, read(provider_keys.FIELDS, of_key, partial=False, text=False))
         await backend_parts.serve(change, provider, {f"demo/{name}": name for name in DEMO_MODELS})

@@ -46,6 +46,22 @@ def pairs(text: str) -> dict[str, str]:
     return found
 
 
+def integer_pairs(text: str) -> dict[str, int]:
+    """`name = number`, one per line or separated by commas."""
+    return {name: integer(number) for name, number in pairs(text).items()}
+
+
+def upstream_aliases(text: str) -> list[dict[str, object]]:
+    """`name`, `name priority` or `name priority format format`, one per line."""
+    found: list[dict[str, object]] = []
+    for line in text.splitlines():
+        words = line.split()
+        if words:
+            priority = integer(words[1]) if len(words) > 1 else 0
+            found.append({"name": words[0], "priority": priority, "api_formats": words[2:]})
+    return found
+
+
 def headers(text: str) -> dict[str, str]:
     """`Name: value`, one per line."""
     found: dict[str, str] = {}

@@ -8,10 +8,12 @@ from dataclasses import replace
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import chosen, require
+from gateway.control.prices import PRICES, price_fields
+from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor
-from gateway.model.registry import Model, ModelMapping
+from gateway.model.registry import Model, ModelMapping, PriceOverride
 from gateway.store import mappings, models, providers
 from gateway.store.database import Tx
 
@@ -20,6 +22,15 @@ FIELDS: Table = (
     Field("model_id", Kind.TEXT, "The model, by id or code.", required=True, fixed=True),
     Field("upstream_name", Kind.TEXT, "The provider's own name of it; the code where left out.", default="", most=200),
     Field("is_active", Kind.BOOL, "Whether calls may go this way.", default=True),
+    Field("is_available", Kind.BOOL, "Whether the provider offers it at present.", default=True),
+    Field(
+        "aliases",
+        Kind.UPSTREAM_ALIASES,
+        "Other names at the provider with priority and formats; the lowest that fits is asked for.",
+        default=(),
+    ),
+    *price_fields("; null is the model's"),
+    Field("capabilities", Kind.CAPABILITIES, "What it can do here; null is what the model can.", nullable=True),
 )
 
 
@@ -48,9 +59,10 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 async def update(
     desk: Desk, actor: Actor, mapping_id: str, raw: Mapping[str, object], *, text: bool = False
 ) -> ModelMapping:
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(editable(FIELDS), raw, partial=True, text=text)
     async with desk.change(actor) as change:
         before = require(await mappings.get(change.tx, mapping_id), "mapping")
+        require_current(before, values, "mapping")
         if values.get("upstream_name") == "":
             values["upstream_name"] = require(await models.get(change.tx, before.model_id), "model").code
         return await revise(change, before, values)
@@ -72,6 +84,10 @@ async def add(change: Change, values: Values, model: Model) -> ModelMapping:
         is_active=values["is_active"],
         created_at=change.at,
         updated_at=change.at,
+        aliases=values["aliases"],
+        price=_price(PriceOverride(), values),
+        capabilities=values["capabilities"],
+        is_available=values["is_available"],
     )
     await mappings.insert(change.tx, mapping)
     change.note("create", "mapping", mapping.id, None, mapping)
@@ -79,7 +95,9 @@ async def add(change: Change, values: Values, model: Model) -> ModelMapping:
 
 
 async def revise(change: Change, before: ModelMapping, values: Values) -> ModelMapping:
-    after = replace(before, **values, updated_at=change.at)
+    plain = {name: value for name, value in values.items() if name not in PRICES}
+    price = _price(before.price, values)
+    after = replace(before, **plain, price=price, updated_at=change.at, version=before.version + 1)
     await mappings.update(change.tx, after)
     change.note("update", "mapping", after.id, before, after)
     return after
@@ -88,6 +106,18 @@ async def revise(change: Change, before: ModelMapping, values: Values) -> ModelM
 async def remove(change: Change, mapping: ModelMapping) -> None:
     await mappings.delete(change.tx, mapping.id)
     change.note("delete", "mapping", mapping.id, mapping, None)
+
+
+def new_values(provider_id: str, upstream_name: str) -> Values:
+    """What a mapping is of which only the names are known."""
+    return {
+        **read(FIELDS, {"provider_id": provider_id, "model_id": "-"}, partial=False, text=False),
+        "upstream_name": upstream_name,
+    }
+
+
+def _price(before: PriceOverride, values: Values) -> PriceOverride:
+    return replace(before, **{PRICES[name]: values[name] for name in PRICES if name in values})
 
 
 async def _chosen_model(tx: Tx, wanted: str) -> Model:

@@ -8,16 +8,23 @@ from dataclasses import replace
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import require
+from gateway.control.prices import PRICES, price_fields
+from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor
 from gateway.model.registry import MODEL_TRANSITIONS, Model, ModelStatus, Price
-from gateway.store import models
+from gateway.store import models, route_rules
 from gateway.store.database import Tx
 from gateway.store.models import price_of
 
-_PER_MILLION = "Dollars per million {}; null is unpriced."
-_PRICES = ("input_price", "output_price", "cache_read_price", "cache_creation_price", "request_price")
+_INPUT_PRICE = "; null is the input price"
+_PRICES = tuple(PRICES)
+_PLAIN = (
+    *("display_name", "description", "aliases", "capabilities", "context_limit", "output_limit"),
+    *("input_modalities", "output_modalities", "family", "knowledge_cutoff"),
+)
+_NAMED_IN_REFUSAL = 5
 
 FIELDS: Table = (
     Field("code", Kind.MODEL_CODE, "Unique public name, lower case.", required=True),
@@ -29,21 +36,21 @@ FIELDS: Table = (
         default=ModelStatus.ENABLED.value,
         choices=tuple(ModelStatus),
     ),
-    Field("input_price", Kind.DOLLARS, _PER_MILLION.format("input tokens"), nullable=True),
-    Field("output_price", Kind.DOLLARS, _PER_MILLION.format("output tokens"), nullable=True),
+    Field("description", Kind.PARAGRAPH, "What it is good for.", default=""),
+    Field("aliases", Kind.NAMES, "Further names, whole or beginnings with a star, as in gpt-4o-*.", default=()),
     Field(
-        "cache_read_price",
-        Kind.DOLLARS,
-        "Dollars per million tokens read from a cache; null is the input price.",
+        "capabilities",
+        Kind.CAPABILITIES,
+        "All that it can do, such as tools, vision, json_schema; null is unknown, which stops nothing.",
         nullable=True,
     ),
-    Field(
-        "cache_creation_price",
-        Kind.DOLLARS,
-        "Dollars per million tokens written to a cache; null is the input price.",
-        nullable=True,
-    ),
-    Field("request_price", Kind.DOLLARS, "Dollars per request; null is none.", nullable=True),
+    Field("context_limit", Kind.INT, "Most tokens of a whole call.", nullable=True, least=1, most=100_000_000),
+    Field("output_limit", Kind.INT, "Most tokens of an answer.", nullable=True, least=1, most=100_000_000),
+    Field("input_modalities", Kind.CAPABILITIES, "What goes in: text, image, audio.", default=()),
+    Field("output_modalities", Kind.CAPABILITIES, "What comes out.", default=()),
+    Field("family", Kind.TEXT, "Which family it is of.", default="", most=100),
+    Field("knowledge_cutoff", Kind.TEXT, "Until when it knows, such as 2025-06.", default="", most=40),
+    *price_fields("; null is unpriced", "; null is unpriced", _INPUT_PRICE, _INPUT_PRICE, "; null is none"),
 )
 
 
@@ -66,29 +73,32 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 
 
 async def update(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object], *, text: bool = False) -> Model:
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(editable(FIELDS), raw, partial=True, text=text)
     async with desk.change(actor) as change:
         before = require(await models.get(change.tx, model_id), "model")
+        require_current(before, values, "model")
         after = replace(
             before,
+            **{name: values[name] for name in _PLAIN if name in values},
             code=values.get("code", before.code),
-            display_name=values.get("display_name", before.display_name),
+            version=before.version + 1,
             status=_next_status(before.status, ModelStatus(values.get("status", before.status))),
             price=_price({**_kept_prices(before.price, values), **values}),
             updated_at=change.at,
         )
-        await _require_free_code(change.tx, after)
+        await _require_free_names(change.tx, after)
         await models.update(change.tx, after)
         change.note("update", "model", after.id, before, after)
         return after
 
 
 async def delete(desk: Desk, actor: Actor, model_id: str) -> None:
-    """With its mappings. Raises NotFound, or Conflict while it is ENABLED."""
+    """With its mappings. Raises NotFound, or Conflict while it is ENABLED or a route rule points at it."""
     async with desk.change(actor) as change:
         model = require(await models.get(change.tx, model_id), "model")
         if model.status is ModelStatus.ENABLED:
             raise Conflict(f"Model {model.code} is ENABLED; disable it before you delete it.")
+        await _require_no_rules(change.tx, model)
         await models.delete(change.tx, model.id)
         change.note("delete", "model", model.id, model, None)
 
@@ -97,13 +107,13 @@ async def add(change: Change, values: Values) -> Model:
     model = Model(
         id=new_id(),
         code=values["code"],
-        display_name=values["display_name"],
         status=ModelStatus(values["status"]),
         price=_price(values),
         created_at=change.at,
         updated_at=change.at,
+        **{name: values[name] for name in _PLAIN},
     )
-    await _require_free_code(change.tx, model)
+    await _require_free_names(change.tx, model)
     await models.insert(change.tx, model)
     change.note("create", "model", model.id, None, model)
     return model
@@ -144,7 +154,26 @@ def _kept_prices(price: Price | None, values: Values) -> Values:
     }
 
 
-async def _require_free_code(tx: Tx, model: Model) -> None:
-    other = await models.by_code(tx, model.code)
-    if other is not None and other.id != model.id:
-        raise InvalidFields({"code": f"is taken: there is already {model.code}"})
+async def _require_free_names(tx: Tx, model: Model) -> None:
+    """No two models answer to one name. Raises InvalidFields."""
+    taken: dict[str, Model] = {}
+    for other in await models.every(tx):
+        if other.id != model.id:
+            taken.update(dict.fromkeys((other.code, *other.aliases), other))
+    if model.code in taken:
+        owner = taken[model.code]
+        words = f"there is already {model.code}" if owner.code == model.code else f"it is an alias of {owner.code}"
+        raise InvalidFields({"code": f"is taken: {words}"})
+    for alias in model.aliases:
+        if alias == model.code:
+            raise InvalidFields({"aliases": f"must not hold the model's own code {alias}"})
+        if alias in taken:
+            raise InvalidFields({"aliases": f"must not hold {alias}, which is a name of {taken[alias].code}"})
+
+
+async def _require_no_rules(tx: Tx, model: Model) -> None:
+    found = await route_rules.of_model(tx, model.id)
+    if found:
+        named = ", ".join(f"{rule.route_type} {rule.route_key}" for rule in found[:_NAMED_IN_REFUSAL])
+        more = f" and {len(found) - _NAMED_IN_REFUSAL} more" if len(found) > _NAMED_IN_REFUSAL else ""
+        raise Conflict(f"Route rules point at model {model.code}: {named}{more}; delete them or point them elsewhere.")

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from gateway.control import pool_stats
 from gateway.control.desk import Desk
-from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import require, require_free_name
+from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor
-from gateway.model.registry import Pool
+from gateway.model.registry import Pool, Strategy
 from gateway.store import pools, provider_keys, providers
 from gateway.store.database import Tx
 
@@ -20,6 +21,13 @@ _NAMED_IN_REFUSAL = 5
 
 FIELDS: Table = (
     Field("name", Kind.SLUG, "Unique short name.", required=True),
+    Field(
+        "strategy",
+        Kind.CHOICE,
+        "How its backends are ordered.",
+        default=Strategy.PRIORITY.value,
+        choices=tuple(Strategy),
+    ),
     Field("tier", Kind.INT, "Lower is tried first; equal tiers one after the other.", default=10, least=0, most=1000),
     Field(
         "cooldown_base_seconds",
@@ -64,7 +72,7 @@ def stats(desk: Desk) -> list[pool_stats.PoolStats]:
 async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> Pool:
     values = read(FIELDS, raw, partial=False, text=text)
     async with desk.change(actor) as change:
-        pool = Pool(id=new_id(), **values, created_at=change.at, updated_at=change.at)
+        pool = Pool(id=new_id(), **_typed(values), created_at=change.at, updated_at=change.at)
         await _require_sound(change.tx, pool)
         await pools.insert(change.tx, pool)
         change.note("create", "pool", pool.id, None, pool)
@@ -72,10 +80,11 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 
 
 async def update(desk: Desk, actor: Actor, pool_id: str, raw: Mapping[str, object], *, text: bool = False) -> Pool:
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(editable(FIELDS), raw, partial=True, text=text)
     async with desk.change(actor) as change:
         before = require(await pools.get(change.tx, pool_id), "pool")
-        after = replace(before, **values, updated_at=change.at)
+        require_current(before, values, "pool")
+        after = replace(before, **_typed(values), updated_at=change.at, version=before.version + 1)
         await _require_sound(change.tx, after)
         await pools.update(change.tx, after)
         change.note("update", "pool", after.id, before, after)
@@ -89,6 +98,10 @@ async def delete(desk: Desk, actor: Actor, pool_id: str) -> None:
         await _require_unused(change.tx, pool)
         await pools.delete(change.tx, pool.id)
         change.note("delete", "pool", pool.id, pool, None)
+
+
+def _typed(values: Values) -> Values:
+    return {**values, "strategy": Strategy(values["strategy"])} if "strategy" in values else values
 
 
 async def _require_sound(tx: Tx, pool: Pool) -> None:

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from gateway.control import rotations
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, read
+from gateway.control.fields import Field, Kind, Table, Values, limit, read
 from gateway.control.lookup import chosen, require, require_free_name
+from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
 from gateway.ids import new_id
 from gateway.model.origin import origin_of
 from gateway.model.people import Actor
-from gateway.model.registry import ApiFormat, Endpoint, Pool, ProviderKey
+from gateway.model.registry import RATE_UNIT, ApiFormat, Endpoint, Pool, ProviderKey
 from gateway.store import endpoints, pools, provider_keys, providers
 from gateway.store.database import Tx
 from gateway.vault import fingerprint, mask, provider_key_binding
@@ -22,24 +24,63 @@ FIELDS: Table = (
     Field("provider_id", Kind.TEXT, "The provider, by id or name.", required=True, fixed=True),
     Field("pool", Kind.TEXT, "The pool, by id or name; the first one where left out.", nullable=True),
     Field("name", Kind.LABEL, "Unique among the provider's keys; made up where left out.", default=""),
-    Field("api_formats", Kind.STRINGS, "Wire formats it is for.", default=(ApiFormat.OPENAI_CHAT.value,)),
+    Field("api_formats", Kind.FORMATS, "Wire formats it is for.", default=(ApiFormat.OPENAI_CHAT.value,)),
     Field("api_key", Kind.SECRET, "The secret, `env:NAME`, or empty where none is needed.", default=""),
+    Field("secret_note", Kind.TEXT, "Kept with this secret in the key's history.", default=""),
+    Field("note", Kind.PARAGRAPH, "Anything you want to keep with it.", default=""),
     Field("internal_priority", Kind.INT, "Lower goes first among the provider's keys.", default=50, least=0, most=1000),
     Field("weight", Kind.INT, "Share among equals; 0 takes it out.", default=1, least=0, most=1000),
     Field(
+        "global_priority",
+        Kind.PRIORITIES,
+        "By API format: the place among all keys of a pool that goes by it; lower goes first.",
+        default={},
+    ),
+    Field(
         "rpm_limit",
         Kind.INT,
-        "Requests per minute; null unlimited, 0 refuses.",
+        "Requests per minute; null learns it from the provider's refusals, 0 refuses.",
         nullable=True,
         least=0,
         most=1_000_000,
     ),
+    limit("tpm_limit", "Tokens per minute", 1_000_000_000),
+    limit("max_concurrent", "Calls at the same time", 100_000),
+    limit("daily_limit", "Requests in 24 hours", 1_000_000_000),
+    limit("monthly_limit", "Requests in 30 days", 1_000_000_000),
+    Field(
+        "allowed_models",
+        Kind.MODEL_CODES,
+        "Models it may be used for; null or an empty list is every one.",
+        nullable=True,
+    ),
+    Field("capabilities", Kind.CAPABILITIES, "What it can do besides, such as cache_1h or context_1m.", default=()),
+    Field("rate_multiplier", Kind.MULTIPLIER, "Actual cost over list cost.", default=RATE_UNIT),
+    Field("rate_multipliers", Kind.MULTIPLIERS, "The same for single API formats.", default={}),
+    Field(
+        "cache_ttl_minutes",
+        Kind.INT,
+        "How long a conversation comes back to it; 0 never.",
+        default=5,
+        least=0,
+        most=1440,
+    ),
+    Field(
+        "max_probe_interval_minutes",
+        Kind.INT,
+        "The longest that an open circuit waits before it is tried.",
+        default=32,
+        least=2,
+        most=32,
+    ),
+    Field("expires_at", Kind.TIME, "When it ends: Unix milliseconds or ISO 8601; null is never.", nullable=True),
     Field("is_active", Kind.BOOL, "Whether it may be used.", default=True),
 )
 
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*(_KEY|_TOKEN|_SECRET)")
 _OURS = "GATEWAY_"
-_PLAIN = ("name", "internal_priority", "weight", "rpm_limit", "is_active")
+_SPECIAL = frozenset({"provider_id", "pool", "api_formats", "api_key", "secret_note"})
+_PLAIN = tuple(field.name for field in FIELDS if field.name not in _SPECIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +119,11 @@ async def update(
     desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object], *, text: bool = False
 ) -> ProviderKey:
     """`api_key` left out, or empty in a form, keeps the secret."""
-    values = read(FIELDS, raw, partial=True, text=text)
+    values = read(editable(FIELDS), raw, partial=True, text=text)
     async with desk.change(actor) as change:
-        return await revise(desk, change, require(await provider_keys.get(change.tx, key_id), "provider key"), values)
+        before = require(await provider_keys.get(change.tx, key_id), "provider key")
+        require_current(before, values, "provider key")
+        return await revise(desk, change, before, values)
 
 
 async def delete(desk: Desk, actor: Actor, key_id: str) -> None:
@@ -98,33 +141,31 @@ async def add(desk: Desk, change: Change, values: Values) -> ProviderKey:
     formats = _known_formats(values["api_formats"])
     origin = _origin(await endpoints.of_provider(change.tx, values["provider_id"]), formats)
     credential = _credential(desk, key_id, origin, values["api_key"])
+    plain = _plain(values)
     key = ProviderKey(
         id=key_id,
         provider_id=values["provider_id"],
         pool_id=(await chosen_pool(change.tx, values["pool"])).id,
-        name=name,
         api_formats=formats,
         sealed=credential.sealed,
         env_name=credential.env_name,
         bound_origin=origin,
         masked=credential.masked,
         fingerprint=credential.fingerprint,
-        internal_priority=values["internal_priority"],
-        weight=values["weight"],
-        rpm_limit=values["rpm_limit"],
-        is_active=values["is_active"],
         created_at=change.at,
         updated_at=change.at,
+        **{**plain, "name": name},
     )
     await provider_keys.insert(change.tx, key)
+    await rotations.remember(change, None, key, values["secret_note"])
     change.note("create", "provider_key", key.id, None, key)
     return key
 
 
 async def revise(desk: Desk, change: Change, before: ProviderKey, values: Values) -> ProviderKey:
-    plain = {name: values[name] for name in _PLAIN if name in values}
+    plain = _plain(values)
     plain["name"] = plain.get("name") or before.name
-    after = replace(before, **plain, updated_at=change.at)
+    after = replace(before, **plain, updated_at=change.at, version=before.version + 1)
     if after.name != before.name:
         require_free_name(await provider_keys.of_provider(change.tx, before.provider_id), after.name, after.id)
     if "pool" in values:
@@ -137,6 +178,7 @@ async def revise(desk: Desk, change: Change, before: ProviderKey, values: Values
     else:
         after = rebound(after, origin)
     await provider_keys.update(change.tx, after)
+    await rotations.remember(change, before, after, values.get("secret_note", ""))
     change.note("update", "provider_key", after.id, before, after)
     return after
 
@@ -152,7 +194,7 @@ async def rebind(change: Change, provider_id: str) -> None:
     for before in await provider_keys.of_provider(change.tx, provider_id):
         after = rebound(before, _origin(there, before.api_formats))
         if after != before:
-            after = replace(after, updated_at=change.at)
+            after = replace(after, updated_at=change.at, version=before.version + 1)
             await provider_keys.update(change.tx, after)
             change.note("unbind" if after.bound_origin is None else "bind", "provider_key", after.id, before, after)
 
@@ -212,10 +254,17 @@ def _origin(there: Sequence[Endpoint], formats: Sequence[str]) -> str | None:
     return next((origin_of(endpoint.base_url) for endpoint in there if endpoint.api_format in formats), None)
 
 
+def _plain(values: Values) -> Values:
+    """What is stored as it was sent; a list of no models means every model."""
+    plain = {name: values[name] for name in _PLAIN if name in values}
+    if plain.get("allowed_models") == ():
+        plain["allowed_models"] = None
+    return plain
+
+
 def _known_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    known = tuple(api_format.value for api_format in ApiFormat)
-    if not formats or any(name not in known for name in formats):
-        raise InvalidFields({"api_formats": f"must name one or more of {', '.join(known)}"})
+    if not formats:
+        raise InvalidFields({"api_formats": f"must name one or more of {', '.join(ApiFormat)}"})
     return tuple(formats)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, read, with_choices
+from gateway.control.fields import Field, Kind, Table, Values, limit, read, with_choices
 from gateway.control.lookup import require, require_free_name
 from gateway.control.presets import PRESETS, codes_for
+from gateway.control.versions import editable, require_current
 from gateway.ids import new_id
 from gateway.model.people import Actor
-from gateway.model.registry import Provider
+from gateway.model.registry import BillingType, Provider
 from gateway.store import providers
 
 FIELDS: Table = (
@@ -26,6 +27,33 @@ FIELDS: Table = (
     ),
     Field("priority", Kind.INT, "Lower goes first among providers of a pool.", default=50, least=0, most=1000),
     Field("is_active", Kind.BOOL, "Whether calls may be sent to it.", default=True),
+    Field("description", Kind.PARAGRAPH, "What it is for.", default=""),
+    Field("website", Kind.WEBSITE, "Where its console or its prices are.", default=""),
+    Field(
+        "billing_type",
+        Kind.CHOICE,
+        "How it is paid; a free tier has no actual cost.",
+        default=BillingType.PAY_AS_YOU_GO.value,
+        choices=tuple(BillingType),
+    ),
+    Field(
+        "monthly_quota",
+        Kind.DOLLARS,
+        "Dollars that may be spent before the quota begins anew; null unlimited, 0 refuses.",
+        nullable=True,
+    ),
+    Field("quota_reset_days", Kind.INT, "Days until the quota begins anew.", default=30, least=1, most=366),
+    Field("quota_expires_at", Kind.TIME, "When the quota ends for good; null is never.", nullable=True),
+    limit("rpm_limit", "Requests per minute, over all its keys"),
+    limit("concurrent_limit", "Calls at the same time, over all its keys", 100_000),
+    Field(
+        "max_retries",
+        Kind.INT,
+        "Further attempts of one call at this provider; null as many as the pool allows.",
+        nullable=True,
+        least=0,
+        most=20,
+    ),
     Field("metadata", Kind.OBJECT, "Anything you want to keep with it.", default={}),
 )
 
@@ -51,9 +79,10 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 async def update(
     desk: Desk, actor: Actor, provider_id: str, raw: Mapping[str, object], *, text: bool = False
 ) -> Provider:
-    values = read(with_choices(FIELDS, "preset", codes_for(actor)), raw, partial=True, text=text)
+    values = read(editable(with_choices(FIELDS, "preset", codes_for(actor))), raw, partial=True, text=text)
     async with desk.change(actor) as change:
         before = require(await providers.get(change.tx, provider_id), "provider")
+        require_current(before, values, "provider")
         return await revise(change, before, values)
 
 
@@ -64,7 +93,7 @@ async def delete(desk: Desk, actor: Actor, provider_id: str) -> None:
 
 
 async def add(change: Change, values: Values) -> Provider:
-    provider = Provider(id=new_id(), **values, created_at=change.at, updated_at=change.at)
+    provider = Provider(id=new_id(), **_typed(values), created_at=change.at, updated_at=change.at)
     require_free_name(await providers.every(change.tx), provider.name, provider.id)
     await providers.insert(change.tx, provider)
     change.note("create", "provider", provider.id, None, provider)
@@ -72,7 +101,7 @@ async def add(change: Change, values: Values) -> Provider:
 
 
 async def revise(change: Change, before: Provider, values: Values) -> Provider:
-    after = replace(before, **values, updated_at=change.at)
+    after = replace(before, **_typed(values), updated_at=change.at, version=before.version + 1)
     require_free_name(await providers.every(change.tx), after.name, after.id)
     await providers.update(change.tx, after)
     change.note("update", "provider", after.id, before, after)
@@ -82,3 +111,9 @@ async def revise(change: Change, before: Provider, values: Values) -> Provider:
 async def remove(change: Change, provider: Provider) -> None:
     await providers.delete(change.tx, provider.id)
     change.note("delete", "provider", provider.id, provider, None)
+
+
+def _typed(values: Values) -> Values:
+    if "billing_type" not in values:
+        return values
+    return {**values, "billing_type": BillingType(values["billing_type"])}

@@ -7,7 +7,17 @@ from urllib.parse import urlsplit
 
 from gateway.model.registry import BUILTIN_PATHS, Endpoint
 from gateway.routing.snapshot import Registry, build_snapshot
-from gateway.store import api_keys, endpoints, instance, mappings, models, pools, provider_keys, providers
+from gateway.store import (
+    api_keys,
+    endpoints,
+    instance,
+    mappings,
+    models,
+    pools,
+    provider_keys,
+    providers,
+    route_rules,
+)
 from gateway.store.database import Tx
 
 build = build_snapshot
@@ -25,6 +35,7 @@ async def read_registry(tx: Tx, demo_origin: str) -> Registry:
         models=await models.every(tx),
         mappings=await mappings.every(tx),
         api_keys=await api_keys.every(tx),
+        route_rules=await route_rules.every(tx),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,9 +15,11 @@ from gateway import __version__
 from gateway.errors import UpstreamFailed
 from gateway.formats.body import decode_any
 from gateway.model.origin import origin_of
-from gateway.proxy.guard import GuardedBackend, PermitsLocal
+from gateway.model.registry import Endpoint
+from gateway.proxy.guard import PermitsLocal
+from gateway.proxy.transports import Transports, open_transports
 from gateway.routing.snapshot import Backend
-from gateway.vault import Secret, Vault, provider_key_binding
+from gateway.vault import Secret, Vault, provider_key_binding, proxy_binding
 
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
@@ -26,6 +27,9 @@ LARGEST_ANSWER = 32 * 1024 * 1024
 _MOST_MODELS = 5000
 
 Header = tuple[bytes, bytes]
+
+_NEVER_SENT = (httpx.UnsupportedProtocol, httpx.ProxyError)
+"""Faults in which no request left: an address that is none, an outbound proxy that refused to connect."""
 
 _origin_of = functools.lru_cache(4096)(origin_of)
 
@@ -89,28 +93,29 @@ class UpstreamAnswer:
 class Upstream:
     """Made by `open_upstream`. Sends to a backend's address with a backend's key, and nowhere else."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, vault: Vault, secrets: Mapping[str, str]) -> None:
-        self._transport = transport
+    def __init__(self, transports: Transports, vault: Vault, secrets: Mapping[str, str]) -> None:
+        self._transports = transports
         self._vault = vault
         self._secrets = secrets
 
     async def post(self, backend: Backend, path: str, body: bytes, headers: Sequence[Header]) -> UpstreamAnswer:
-        """Send `body` to the backend's `path`. Raises ConnectFailed, Broken or KeyUnusable."""
+        """Send `body` to the endpoint's own path, else to `path`. Raises ConnectFailed, Broken or KeyUnusable."""
         secret = self._secret_of(backend)
         request = httpx.Request(
             "POST",
-            backend.endpoint.base_url.rstrip("/") + path,
+            backend.endpoint.base_url.rstrip("/") + (backend.endpoint.custom_path or path),
             headers=[*headers, *_own_headers(backend, secret), (b"content-type", b"application/json")],
             content=body,
         )
-        return await self._send(request, secret)
+        return await self._send(backend.endpoint, request, secret)
 
     async def model_names(self, backend: Backend) -> list[str]:
         """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""
         try:
             secret = self._secret_of(backend)
             url = backend.endpoint.base_url.rstrip("/") + "/models"
-            answer = await self._send(httpx.Request("GET", url, headers=_own_headers(backend, secret)), secret)
+            request = httpx.Request("GET", url, headers=_own_headers(backend, secret))
+            answer = await self._send(backend.endpoint, request, secret)
         except (ConnectFailed, Broken, KeyUnusable) as error:
             raise UpstreamFailed(f"{backend.name} cannot be reached: {error}.") from error
         try:
@@ -141,21 +146,22 @@ class Upstream:
         except ValueError as error:
             raise KeyUnusable(f"its key cannot be opened ({error}); enter it again") from None
 
-    async def _send(self, request: httpx.Request, secret: Secret | None) -> UpstreamAnswer:
+    async def _send(self, endpoint: Endpoint, request: httpx.Request, secret: Secret | None) -> UpstreamAnswer:
+        transport = self._transport_of(endpoint)
         connection = _ConnectionTrace()
         request.extensions = {
             "timeout": {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None},
             "trace": connection.note,
         }
         try:
-            response = await self._transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            response = await transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, *_NEVER_SENT) as error:
             raise ConnectFailed(_words(error)) from error
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
             if connection.is_new or _is_answer(error):
                 raise Broken(_words(error)) from error
             # A kept connection that the provider had just closed: nothing was answered, so once more.
-            response = await self._send_again(request)
+            response = await _send_again(transport, request)
         except httpx.HTTPError as error:
             raise Broken(_words(error)) from error
         answer = UpstreamAnswer(response.status_code, _readable(response.headers), response, secret)
@@ -164,13 +170,15 @@ class Upstream:
             raise Broken("the provider compressed its answer although asked not to")
         return answer
 
-    async def _send_again(self, request: httpx.Request) -> httpx.Response:
+    def _transport_of(self, endpoint: Endpoint) -> httpx.AsyncBaseTransport:
+        if endpoint.proxy_sealed is None:
+            return self._transports.direct
         try:
-            return await self._transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise ConnectFailed(_words(error)) from error
-        except httpx.HTTPError as error:
-            raise Broken(_words(error)) from error
+            return self._transports.through(
+                endpoint.proxy_sealed, lambda sealed: self._vault.unseal(sealed, proxy_binding(endpoint.id)).reveal()
+            )
+        except ValueError as error:
+            raise KeyUnusable(f"its outbound proxy cannot be opened ({error}); enter it again") from None
 
 
 @dataclass(slots=True)
@@ -184,21 +192,13 @@ class _ConnectionTrace:
             self.is_new = True
 
 
-class _Transport(httpx.AsyncHTTPTransport):
-    """Drops the connection of a call that is cancelled before it sent anything; httpcore would keep it for ever."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await super().handle_async_request(request)
-        except asyncio.CancelledError:
-            pool: Any = self._pool
-            held = {id(request.connection) for request in pool._requests}
-            lost = [one for one in pool._connections if id(one) not in held and not one.is_idle()]
-            for one in lost:
-                pool._connections.remove(one)
-            for one in lost:
-                await one.aclose()
-            raise
+async def _send_again(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+    try:
+        return await transport.handle_async_request(request)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, *_NEVER_SENT) as error:
+        raise ConnectFailed(_words(error)) from error
+    except httpx.HTTPError as error:
+        raise Broken(_words(error)) from error
 
 
 @contextlib.asynccontextmanager
@@ -206,19 +206,8 @@ async def open_upstream(
     vault: Vault, secrets: Mapping[str, str], permits_local: PermitsLocal
 ) -> AsyncIterator[Upstream]:
     """The connections to all providers. No proxy of the environment, no redirects, every address checked."""
-    transport = _Transport(
-        trust_env=False,
-        limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=20),
-    )
-    # httpx has no public way to set httpcore's network backend; tests/proxy/test_guard.py pins this.
-    pool: Any = transport._pool
-    guard = GuardedBackend(pool._network_backend, permits_local)
-    pool._network_backend = guard
-    try:
-        async with transport:
-            yield Upstream(transport, vault, secrets)
-    finally:
-        guard.close()
+    async with open_transports(permits_local) as transports:
+        yield Upstream(transports, vault, secrets)
 
 
 def _is_answer(error: httpx.HTTPError) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.model.people import ApiKey
-from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Pool, Provider, ProviderKey
+from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Pool, Provider, ProviderKey, RouteRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Registry:
     models: tuple[Model, ...]
     mappings: tuple[ModelMapping, ...]
     api_keys: tuple[ApiKey, ...]
+    route_rules: tuple[RouteRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Snapshot:
     provider_backends: Mapping[str, tuple[Backend, ...]]
     upstream_models: Mapping[tuple[str, str], Model]
     local_upstreams: frozenset[str]
-    """The private `host:port` pairs that an operator allowed to be dialled."""
+    """The private `host:port` pairs that an operator allowed to be dialled, outbound proxies among them."""
 
     def serving_models(self) -> list[Model]:
         """Models that a caller may be shown: enabled, with at least one enabled backend."""
@@ -104,10 +105,17 @@ def build_snapshot(registry: Registry) -> Snapshot:
         providers=MappingProxyType({provider.name: provider for provider in registry.providers}),
         provider_backends=MappingProxyType(by_provider),
         upstream_models=MappingProxyType(upstream_models),
-        local_upstreams=frozenset(
-            endpoint.local_upstream for endpoint in registry.endpoints if endpoint.local_upstream is not None
-        ),
+        local_upstreams=frozenset(_dialled_by_choice(registry.endpoints)),
     )
+
+
+def _dialled_by_choice(endpoints: Iterable[Endpoint]) -> Iterable[str]:
+    """Addresses that may be dialled although they are private: local upstreams, and outbound proxies."""
+    for endpoint in endpoints:
+        if endpoint.local_upstream is not None:
+            yield endpoint.local_upstream
+        if endpoint.proxy_shown:
+            yield endpoint.proxy_shown.removeprefix("http://")
 
 
 def _backends(registry: Registry, providers: Mapping[str, Provider]) -> list[Backend]:

@@ -33,6 +33,7 @@ CASES: list[tuple[str, Json, Json]] = [
     ("/models", {"code": "new", "status": "DRAFT"}, {"display_name": "New"}),
     ("/mappings", {"provider_id": "acme", "model_id": "demo/echo"}, {"upstream_name": "x"}),
     ("/provider-keys", {"provider_id": "acme", "api_key": "sk-CANARY-0123456789"}, {"rpm_limit": 5}),
+    ("/route-rules", {"route_type": "AGENT", "route_key": "coder", "model_id": "demo/echo"}, {"note": "x"}),
     ("/api-keys", {"name": "laptop"}, {"allowed_models": []}),
 ]
 
@@ -52,7 +53,7 @@ async def test_a_noun_from_first_to_last(
 
     changed = await api.patch(f"{path}/{new['id']}", json=change)
     assert changed.status_code == 200
-    assert changed.json() == {**new, **change, "updated_at": changed.json()["updated_at"]}
+    assert changed.json() == {**new, **change, "updated_at": changed.json()["updated_at"], "version": 2}
 
     gone = await api.delete(f"{path}/{new['id']}")
     assert (gone.status_code, gone.content) == (204, b"")

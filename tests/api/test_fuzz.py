@@ -54,6 +54,16 @@ FINE: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.MODELS: st.one_of(st.lists(codes, max_size=4, unique=True), st.dictionaries(codes, codes, max_size=4)),
     Kind.HEADERS: st.dictionaries(st.sampled_from(["x-a", "X-B"]), st.text("ab \t~", max_size=9), max_size=2),
     Kind.OBJECT: st.dictionaries(words, st.one_of(words, st.lists(words)), max_size=3),
+    Kind.PARAGRAPH: st.text("aü €'\"<>%_\\\n", max_size=30),
+    Kind.WEBSITE: st.sampled_from(["", "https://a.example/prices", "http://b.example:81"]),
+    Kind.PROXY: st.sampled_from(["", "http://user:CANARY@proxy.example:3128"]),
+    Kind.FORMATS: formats,
+    Kind.CAPABILITIES: st.lists(st.sampled_from(["tools", "Vision", "cache-1h"]), max_size=3),
+    Kind.NAMES: st.lists(codes.flatmap(lambda code: st.sampled_from([code, f"{code}*"])), max_size=3),
+    Kind.UPSTREAM_ALIASES: st.lists(codes, max_size=3, unique=True).map(lambda names: [{"name": one} for one in names]),
+    Kind.MULTIPLIER: st.sampled_from([0, 1, 0.5, "0.123456"]),
+    Kind.MULTIPLIERS: st.dictionaries(st.sampled_from(list(ApiFormat)), st.sampled_from(["0.5", 2]), max_size=2),
+    Kind.PRIORITIES: st.dictionaries(st.sampled_from(list(ApiFormat)), st.integers(0, 99), max_size=2),
 }
 ODD: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.URL: st.one_of(
@@ -69,6 +79,13 @@ ODD: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.MODELS: st.dictionaries(words, words, max_size=3),
     Kind.HEADERS: st.dictionaries(words, words, max_size=3),
     Kind.OBJECT: st.dictionaries(words, junk, max_size=3),
+    Kind.PROXY: words.map(lambda word: f"http://{word}"),
+    Kind.WEBSITE: words.map(lambda word: f"https://{word}"),
+    Kind.NAMES: st.lists(words.map(lambda word: f"{word}*"), max_size=3),
+    Kind.UPSTREAM_ALIASES: st.lists(st.dictionaries(st.sampled_from(["name", "priority"]), junk), max_size=3),
+    Kind.MULTIPLIER: st.one_of(st.decimals().map(str), words),
+    Kind.MULTIPLIERS: st.dictionaries(st.sampled_from([*ApiFormat, "x"]), junk, max_size=2),
+    Kind.PRIORITIES: st.dictionaries(st.sampled_from([*ApiFormat, "x"]), junk, max_size=2),
 }
 THERE = {"provider_id": ["acme", "bare", "demo"], "model_id": ["demo/echo", "m"], "pool": ["primary", "fallback"]}
 
@@ -129,7 +146,17 @@ def encoded(query: dict[str, str]) -> str:
     )
 
 
-LISTS = ["backends", "providers", "endpoints", "provider-keys", "pools", "models", "mappings", "api-keys"]
+LISTS = [
+    "backends",
+    "providers",
+    "endpoints",
+    "provider-keys",
+    "pools",
+    "models",
+    "mappings",
+    "route-rules",
+    "api-keys",
+]
 PAGING = (Field("limit", Kind.INT, "", least=1, most=10_000), Field("offset", Kind.INT, "", most=1_000_000))
 REQUESTS = (*requests.FILTERS, Field("before", Kind.TEXT, ""), Field("limit", Kind.INT, "", least=1, most=500))
 

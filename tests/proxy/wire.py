@@ -50,7 +50,7 @@ async def lane() -> AsyncIterator[Upstream]:
 
 def pool_of(upstream: Upstream) -> httpcore.AsyncConnectionPool:
     """The connections below httpx, to see that none is left behind."""
-    pool = upstream._transport._pool  # type: ignore[attr-defined]
+    pool = upstream._transports.direct._pool  # type: ignore[attr-defined]
     assert isinstance(pool, httpcore.AsyncConnectionPool)
     return pool
 

@@ -109,6 +109,9 @@ CREATE TABLE key_versions (
   PRIMARY KEY (key_id, number)
 ) STRICT, WITHOUT ROWID;
 
+INSERT INTO key_versions (key_id, number, masked, fingerprint, note, actor, at)
+SELECT id, 1, masked, fingerprint, '', '', created_at FROM provider_keys WHERE masked <> '';
+
 CREATE TABLE model_checks (
   id TEXT PRIMARY KEY,
   model_id TEXT NOT NULL REFERENCES models (id) ON DELETE CASCADE,
