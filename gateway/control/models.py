@@ -8,6 +8,7 @@ from dataclasses import replace
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import require
+from gateway.control.permissions import follow_model
 from gateway.control.prices import PRICES, price_fields
 from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, InvalidFields
@@ -88,6 +89,7 @@ async def update(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, obje
         )
         await _require_free_names(change.tx, after)
         await models.update(change.tx, after)
+        await follow_model(change, before.code, after.code)
         change.note("update", "model", after.id, before, after)
         return after
 

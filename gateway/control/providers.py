@@ -8,6 +8,7 @@ from dataclasses import replace
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, limit, read, with_choices
 from gateway.control.lookup import require, require_free_name
+from gateway.control.permissions import follow_provider
 from gateway.control.presets import PRESETS, codes_for
 from gateway.control.versions import editable, require_current
 from gateway.ids import new_id
@@ -104,6 +105,7 @@ async def revise(change: Change, before: Provider, values: Values) -> Provider:
     after = replace(before, **_typed(values), updated_at=change.at, version=before.version + 1)
     require_free_name(await providers.every(change.tx), after.name, after.id)
     await providers.update(change.tx, after)
+    await follow_provider(change, before.name, after.name)
     change.note("update", "provider", after.id, before, after)
     return after
 
