@@ -8,6 +8,7 @@ from itertools import groupby
 from random import Random
 
 from gateway.model.calls import Skip
+from gateway.routing import limits
 from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RestKind
@@ -35,7 +36,7 @@ def plan_candidates(lanes: Sequence[Lane], ask: Ask, world: World) -> Plan:
 def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
     """The first reason not to send to this backend now, or None."""
     backend = lane.backend
-    return _configured_away(backend, world.env_names) or _resting(backend, world) or _empty(backend, world)
+    return _configured_away(backend, world.env_names) or _resting(backend, world) or limits.full(backend, ask, world)
 
 
 def soonest_recovery(skips: Iterable[Skip]) -> float | None:
@@ -82,17 +83,6 @@ REST_REASONS: Mapping[RestKind, str] = {
     RestKind.QUOTA: "out_of_quota",
     RestKind.REFUSED: "key_refused",
 }
-
-
-def _empty(backend: Backend, world: World) -> Skip | None:
-    bucket = world.state.bucket(backend, world.now)
-    if bucket is None:
-        return None
-    seconds = bucket.seconds_until_one(world.now)
-    if seconds == 0.0:
-        return None
-    limit = f"{bucket.per_minute} requests per minute"
-    return skip(backend, "rpm_empty", f"Its {limit} are used up for {seconds:.1f} s.", seconds)
 
 
 def _rank(lane: Lane) -> tuple[int, str, int, int]:
