@@ -20,7 +20,8 @@ from gateway.ops.demo import demo_server
 from gateway.proxy.attempt import Attempter
 from gateway.proxy.endpoints import Entrance, OpenAiSurface
 from gateway.proxy.forward import Forwarder
-from gateway.proxy.ledger import Ledger, open_ledger, restore_state
+from gateway.proxy.ledger import Ledger, open_ledger
+from gateway.proxy.memory import restore_state
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.settle import Settler
 from gateway.proxy.upstream import Upstream, open_upstream
@@ -64,6 +65,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         async with db.read() as tx:
             cell = SnapshotCell(snapshots.build(await snapshots.read_registry(tx, demo_origin)))
         state = RuntimeState()
+        state.follow(cell.current.backends)
         await restore_state(db, state, clock)
         ledger = await opened.enter_async_context(open_ledger(db, state, clock))
         upstream = await opened.enter_async_context(
@@ -92,7 +94,7 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> Ap
 
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
-    settler = Settler(ledger.record, clock, lambda: cell.current.version)
+    settler = Settler(ledger.record, state, clock, lambda: cell.current.version)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
     surface = OpenAiSurface(Pipeline(cell, world, forwarder, settler), settler, ledger, entrance, state)
 

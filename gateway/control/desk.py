@@ -81,7 +81,7 @@ class Desk:
         """Swap the snapshot. Two changes may get here in either order; the newer one stays."""
         if snapshot.version >= self.snapshot.current.version:
             self.snapshot.current = snapshot
-            self.state.forget_all_but(snapshot.backends)
+            self.state.follow(snapshot.backends)
 
 
 def shown(row: object) -> str | None:

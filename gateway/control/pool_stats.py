@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.routing.breaker import BreakerState
+from gateway.routing.buckets import TokenBucket
+from gateway.routing.limits import key_requests
 from gateway.routing.snapshot import Backend, Snapshot, backend_order
 from gateway.routing.state import BackendState, RestKind, RuntimeState
 
@@ -127,7 +129,7 @@ def backend_stats(
         streak=seen.streak,
         in_flight=seen.in_flight,
         rpm_limit=key.rpm_limit,
-        rpm_left=_rpm_left(key.rpm_limit, seen, now),
+        rpm_left=_rpm_left(key.rpm_limit, state.buckets.get(key_requests(key)), now),
         successes=seen.successes,
         failures=seen.failures,
         masked=key.masked,
@@ -180,10 +182,10 @@ def _configured(backend: Backend, env_names: Container[str]) -> tuple[BackendSta
     return None
 
 
-def _rpm_left(limit: int | None, seen: BackendState, now: float) -> int | None:
-    if limit is None or seen.bucket is None:
+def _rpm_left(limit: int | None, bucket: TokenBucket | None, now: float) -> int | None:
+    if limit is None or bucket is None:
         return limit
-    refilled = seen.bucket.level + max(0.0, now - seen.bucket.updated) * seen.bucket.per_minute / 60
+    refilled = bucket.level + max(0.0, now - bucket.updated) * bucket.limit / bucket.period
     return int(min(float(limit), refilled))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gateway.formats.openai_chat import ChatRequest
 from gateway.model.calls import Attempt, Skip
 from gateway.model.people import ApiKey
+from gateway.routing.limits import Grant
 
 Header = tuple[bytes, bytes]
 
@@ -47,12 +48,15 @@ class Call:
 class Trail:
     """What became of a call on its way: filled while it is forwarded, written down at its end.
 
-    `sent_at` is when the first byte went to a provider (monotonic).
+    `sent_at` is when the first byte went to a provider (monotonic). `admitted` is what it took of its API key's limits
+    and `answering` what it took at the backend that answers: both are settled with the tokens that it used.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
     skips: dict[str, Skip] = field(default_factory=dict)
     sent_at: float | None = None
+    admitted: Grant | None = None
+    answering: Grant | None = None
 
     def skip(self, *skips: Skip) -> None:
         """Keep the first reason of each backend: later ones are often its echo."""

@@ -22,6 +22,7 @@ from gateway.proxy.ledger import Ledger
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.relay import Relay, Send
 from gateway.proxy.settle import Settler, client_left, outcome_of
+from gateway.routing.limits import api_key_requests
 from gateway.routing.resolve import models_for
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.state import RuntimeState
@@ -124,7 +125,7 @@ class OpenAiSurface:
         ]
 
     def _limit_headers(self, api_key: ApiKey) -> list[Header]:
-        return passing.of_limit(self._state.api_key_buckets.get(api_key.id), self._entrance.clock.mono())
+        return passing.of_limit(self._state.buckets.get(api_key_requests(api_key.id)), self._entrance.clock.mono())
 
     async def _models(self, arrival: Arrival, api_key: ApiKey, receive: Receive, send: Send) -> None:
         snapshot = self._entrance.snapshot()

@@ -109,9 +109,10 @@ class Forwarder:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
         if not isinstance(left, Left):
             health.answered(claimed, self._world())
+            journey.trail.answering = claimed.grant
             return Reply(journey.target, lane, left, finish)
         if not left.is_sent:
-            health.not_sent(claimed, self._world().state)
+            health.not_sent(claimed, self._world())
         finish(left.ending, left.status)
         return journey.leave(lane, left)
 
@@ -124,7 +125,7 @@ class Forwarder:
             return True
         if budget.take(world.now):
             return True
-        health.not_sent(claimed, world.state)
+        health.not_sent(claimed, world)
         health.conclude(claimed, Ending(Verdict.ABANDONED), world, self._clock.wall_ms())
         sentence = "Too many calls are being tried again right now, so this one was not."
         journey.trail.skip(skip(claimed.backend, "retry_budget", sentence))
@@ -149,7 +150,7 @@ class Forwarder:
         number = journey.started(lane)
 
         def finish(ending: Ending, status: int | None) -> None:
-            rest = health.conclude(claimed, ending, self._world(), self._clock.wall_ms())
+            rest = health.conclude(claimed, ending, self._world(), self._clock.wall_ms(), timing.first_output_ms)
             journey.trail.attempts.append(
                 Attempt(
                     number=number,

@@ -70,10 +70,10 @@ def of_limit(bucket: TokenBucket | None, now: float) -> list[Header]:
     """The API key's own limit, in OpenAI's words; nothing where it has none."""
     if bucket is None:
         return []
-    missing = bucket.per_minute - bucket.level
-    seconds = missing * 60 / bucket.per_minute if bucket.per_minute else 0
+    missing = bucket.limit - bucket.level
+    seconds = missing * 60 / bucket.limit if bucket.limit else 0
     return [
-        (b"x-ratelimit-limit-requests", str(bucket.per_minute).encode()),
+        (b"x-ratelimit-limit-requests", str(bucket.limit).encode()),
         (b"x-ratelimit-remaining-requests", str(int(bucket.level)).encode()),
         (b"x-ratelimit-reset-requests", f"{seconds:.3f}s".encode()),
     ]

@@ -1,4 +1,4 @@
-"""Where calls are written: rows are queued without waiting and written in batches, with the state of backends.
+"""Where calls are written: rows are queued without waiting and written in batches, with the runtime state.
 
 A row leaves the queue only when its transaction is committed, so that a failed or cancelled write loses nothing.
 """
@@ -15,10 +15,11 @@ from itertools import islice
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.model.calls import CallRecord
-from gateway.routing.state import BackendState, RestKind, RuntimeState
-from gateway.store import backend_states, calls
-from gateway.store.backend_states import StoredState
+from gateway.proxy.memory import write_state
+from gateway.routing.state import RuntimeState
+from gateway.store import calls, provider_spend
 from gateway.store.database import Database
+from gateway.store.provider_spend import StoredSpend
 
 log = logging.getLogger("gateway.ledger")
 
@@ -36,7 +37,7 @@ class Ledger:
         self._db = db
         self._state = state
         self._clock = clock
-        self._queue: deque[CallRecord] = deque()
+        self._queue: deque[tuple[CallRecord, StoredSpend | None]] = deque()
         self._fault = ""
         self._turn = asyncio.Lock()
         self._has_rows = asyncio.Event()
@@ -50,8 +51,9 @@ class Ledger:
         """Why the last write failed; empty while writing works."""
         return self._fault
 
-    def record(self, row: CallRecord) -> None:
-        self._queue.append(row)
+    def record(self, row: CallRecord, spend: StoredSpend | None = None) -> None:
+        """`spend` is the sum at its provider with this call, to be written together with it."""
+        self._queue.append((row, spend))
         self._has_rows.set()
 
     async def flush(self) -> None:
@@ -91,57 +93,23 @@ class Ledger:
         self._has_rows.clear()
 
     async def _write_batch(self) -> None:
-        rows = list(islice(self._queue, _BATCH))
-        changed = set(self._state.dirty)
-        kept = [row for backend_id in changed if (row := self._stored(backend_id)) is not None]
-        gone = sorted(changed - {row.backend_id for row in kept})
-        self._state.dirty -= changed
+        """The oldest rows, what was spent with them, and what changed of the state, together or not at all."""
+        batch = list(islice(self._queue, _BATCH))
+        spends = {spend.provider_id: spend for _, spend in batch if spend is not None}
+        dirty = self._state.dirty.take()
         is_written = False
         try:
             async with self._db.write() as tx:
-                await calls.insert_many(tx, rows)
-                await backend_states.save_many(tx, kept)
-                await backend_states.delete_many(tx, gone)
+                await calls.insert_many(tx, [row for row, _ in batch])
+                await provider_spend.save_many(tx, spends.values())
+                await write_state(tx, self._state, dirty, self._clock)
             is_written = True
         finally:
             if is_written:
-                for _ in rows:
+                for _ in batch:
                     self._queue.popleft()
             else:
-                self._state.dirty |= changed
-
-    def _stored(self, backend_id: str) -> StoredState | None:
-        state = self._state.backends.get(backend_id)
-        now, wall = self._clock.mono(), self._clock.wall_ms()
-        if state is None or not (state.streak or state.fault or state.breaker.openings or state.seconds_left(now)):
-            return None
-        left, breaker = state.seconds_left(now), state.breaker
-        return StoredState(
-            backend_id=backend_id,
-            resting_until=wall + round(left * 1000) if left else None,
-            rest_reason=state.rest_reason,
-            rest_kind=state.rest_kind.value,
-            streak=state.streak,
-            fault=state.fault,
-            fault_at=state.fault_at_ms,
-            breaker_openings=breaker.openings,
-            breaker_open_until=wall + round((breaker.open_until - now) * 1000) if breaker.openings else None,
-            updated_at=wall,
-        )
-
-
-async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None:
-    """Read back the rests, streaks and faults that were written before a stop or a crash."""
-    async with db.read() as tx:
-        stored = await backend_states.every(tx)
-    now, wall = clock.mono(), clock.wall_ms()
-    for row in stored:
-        found: BackendState = state.of(row.backend_id)
-        found.streak, found.fault, found.fault_at_ms = row.streak, row.fault, row.fault_at
-        if row.breaker_open_until is not None:
-            found.breaker.restore(row.breaker_openings, now + (row.breaker_open_until - wall) / 1000)
-        if row.resting_until is not None:
-            found.rest(now + (row.resting_until - wall) / 1000, row.rest_reason, RestKind(row.rest_kind))
+                self._state.dirty.put_back(dirty)
 
 
 @contextlib.asynccontextmanager

@@ -10,9 +10,13 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.model.calls import CallRecord, CallStatus, Usage
 from gateway.model.people import ApiKey
+from gateway.model.registry import Provider
 from gateway.proxy.call import Arrival, Call, Trail
 from gateway.proxy.forward import Reply
-from gateway.routing.cost import cost_of
+from gateway.routing import limits, quota
+from gateway.routing.cost import actual_cost, cost_of, rate_of
+from gateway.routing.state import RuntimeState
+from gateway.store.provider_spend import StoredSpend
 
 access_log = logging.getLogger("gateway.access")
 CLIENT_LEFT = 499
@@ -31,15 +35,23 @@ class Outcome:
 
 
 class Settler:
-    """Makes ledger rows out of endings. `record` takes each row without waiting."""
+    """Makes ledger rows out of endings, and settles what calls took. `record` takes each row without waiting."""
 
-    def __init__(self, record: Callable[[CallRecord], None], clock: Clock, config_version: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        record: Callable[[CallRecord, StoredSpend | None], None],
+        state: RuntimeState,
+        clock: Clock,
+        config_version: Callable[[], int],
+    ) -> None:
         self._record = record
+        self._state = state
         self._clock = clock
         self._config_version = config_version
 
     def settle(self, call: Call, trail: Trail, reply: Reply | None, outcome: Outcome) -> None:
-        """Write down a call that was understood."""
+        """Write down a call that was understood, and end what it holds, exactly once."""
+        self._release(trail, outcome.usage)
         self._write(
             _Known(call.arrival, call.api_key, call.request.model, call.request.is_stream), outcome, trail, reply
         )
@@ -53,6 +65,8 @@ class Settler:
         target = reply.target if reply is not None else None
         price = target.price if target is not None else None
         backend = reply.lane.backend if reply is not None else None
+        cost = cost_of(outcome.usage, price)
+        actual = cost if backend is None else actual_cost(cost, backend)
         record = CallRecord(
             id=arrival.id,
             started_at=arrival.started_at,
@@ -74,7 +88,7 @@ class Settler:
             error=outcome.error[:1000],
             usage=outcome.usage,
             price=price,
-            cost_nano=cost_of(outcome.usage, price),
+            cost_nano=cost,
             total_ms=_ms(now - arrival.received),
             first_byte_ms=None if outcome.first_byte_at is None else _ms(outcome.first_byte_at - arrival.received),
             overhead_us=round(((trail.sent_at or now) - arrival.received) * 1_000_000),
@@ -82,9 +96,29 @@ class Settler:
             client_ip=arrival.client_ip,
             attempts=tuple(trail.attempts),
             skips=tuple(trail.skips.values()),
+            rate_multiplier=rate_of(backend) if backend else None,
+            actual_nano=actual,
         )
-        self._record(record)
+        self._record(record, None if backend is None else self._spend(backend.provider, actual))
         _log(record)
+
+    def _release(self, trail: Trail, usage: Usage) -> None:
+        used = usage.input + usage.output + usage.cache_read + usage.cache_creation
+        if trail.answering is not None:
+            limits.settle(trail.answering, used, self._state)
+        if trail.admitted is not None:
+            if trail.sent_at is None:
+                limits.give_back(trail.admitted, self._state)  # refused before anything was sent
+            limits.leave(trail.admitted, self._state)
+            limits.settle(trail.admitted, used, self._state)
+
+    def _spend(self, provider: Provider, nano: int | None) -> StoredSpend | None:
+        """What was spent at the provider with this call; None where that is as it was."""
+        if not nano:
+            return None
+        spent = self._state.spent
+        spend = spent[provider.id] = quota.added(spent.get(provider.id), provider, nano, self._clock.wall_ms())
+        return StoredSpend(provider.id, spend.used_nano, spend.since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A circuit breaker: a backend that mostly fails is left alone, then tried by one call at a time.
 
     closed ──(of the last 20 results within 300 s, 5 or more and half of them failed)──▶ open
-    open ──(30 s, doubling with each opening up to 32 min)──▶ half-open
+    open ──(30 s, doubling with each opening up to the key's longest)──▶ half-open
     half-open ──(3 successes)──▶ closed, with an empty window
     half-open ──(2 failures)──▶ open
 
@@ -64,18 +64,21 @@ class Breaker:
         if self.trial == claim_id:
             self.trial = ""
 
-    def record(self, claim_id: str, *, succeeded: bool, now: float) -> bool:
-        """A result; True where the state changed. Results of calls from before an opening say nothing new."""
+    def record(self, claim_id: str, *, succeeded: bool, now: float, longest_open: float = LONGEST_OPEN_SECONDS) -> bool:
+        """A result; True where the state changed. Results of calls from before an opening say nothing new.
+
+        `longest_open` bounds the seconds for which it may open now.
+        """
         if self.state is BreakerState.CLOSED:
             self.results.append((now, succeeded))
-            return self._open_if_failing(now)
+            return self._open_if_failing(now, longest_open)
         if self.trial != claim_id:
             return False
         self.trial = ""
         self.trial_successes += succeeded
         self.trial_failures += not succeeded
         if self.trial_failures >= FAILURES_TO_REOPEN:
-            self._open(now)
+            self._open(now, longest_open)
         elif self.trial_successes >= SUCCESSES_TO_CLOSE:
             self.clear()
         return self.state is not BreakerState.HALF_OPEN
@@ -95,18 +98,18 @@ class Breaker:
             self.openings = openings
             self.open_until = open_until
 
-    def _open_if_failing(self, now: float) -> bool:
+    def _open_if_failing(self, now: float, longest: float) -> bool:
         while self.results and now - self.results[0][0] > WINDOW_SECONDS:
             self.results.popleft()
         failed = sum(not succeeded for _, succeeded in self.results)
         if len(self.results) < LEAST_RESULTS or failed < FAILED_SHARE * len(self.results):
             return False
-        self._open(now)
+        self._open(now, longest)
         return True
 
-    def _open(self, now: float) -> None:
+    def _open(self, now: float, longest: float) -> None:
         self.state = BreakerState.OPEN
-        self.open_until = now + min(OPEN_SECONDS * 2 ** min(self.openings, 16), LONGEST_OPEN_SECONDS)
+        self.open_until = now + min(OPEN_SECONDS * 2 ** min(self.openings, 16), longest)
         self.openings += 1
         self.trial = ""
         self.results.clear()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gateway.model.calls import Usage, UsageSource
-from gateway.model.registry import Price
+from gateway.model.registry import RATE_UNIT, BillingType, Price
 from gateway.money import token_cost
+from gateway.routing.snapshot import Backend
 
 
 def cost_lines(usage: Usage, price: Price) -> list[tuple[str, int, int, int]]:
@@ -28,3 +29,18 @@ def cost_of(usage: Usage, price: Price | None) -> int | None:
     if price is None:
         return None
     return sum(cost for _, _, _, cost in cost_lines(usage, price))
+
+
+def rate_of(backend: Backend) -> int:
+    """Actual cost over list cost at this backend, in millionths: for its API format, else its key's own."""
+    key = backend.key
+    return key.rate_multipliers.get(backend.endpoint.api_format.value, key.rate_multiplier)
+
+
+def actual_cost(cost_nano: int | None, backend: Backend) -> int | None:
+    """What the provider takes of the list cost, rounded half up; None stays unknown, a free tier takes nothing."""
+    if cost_nano is None:
+        return None
+    if backend.provider.billing_type is BillingType.FREE_TIER:
+        return 0
+    return (2 * cost_nano * rate_of(backend) + RATE_UNIT) // (2 * RATE_UNIT)

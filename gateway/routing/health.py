@@ -8,15 +8,21 @@ from random import Random
 
 from gateway.model.calls import Skip
 from gateway.model.registry import Pool
+from gateway.routing import limits
 from gateway.routing.candidates import why_not
+from gateway.routing.limits import Grant
 from gateway.routing.rate_limits import QUOTA_REST_SECONDS, LimitClass, Limited
 from gateway.routing.snapshot import Backend, Lane
-from gateway.routing.state import BackendState, RestKind, RuntimeState
+from gateway.routing.state import BackendState, RestKind
 from gateway.routing.world import Ask, World
 
 _REFUSED_BASE_SECONDS = 60.0
 _REFUSED_CAP_SECONDS = 3600.0
 _CONCURRENCY_REST_SECONDS = 1.0
+_SUCCESSES_PER_PLACE = 20
+_LARGEST_ALLOWANCE = 100
+_SCORE_SHARE = 0.1
+_LATENCY_SHARE = 0.2
 
 
 class Verdict(StrEnum):
@@ -42,11 +48,12 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A place at a backend: a token, one of the calls in flight and, after a rest, the one probe."""
+    """A place at a backend: what it took of limits, one of the calls in flight and, after a rest, the one probe."""
 
     id: str
     lane: Lane
     ask: Ask
+    grant: Grant = Grant()
 
     @property
     def backend(self) -> Backend:
@@ -59,22 +66,24 @@ def claim(lane: Lane, ask: Ask, claim_id: str, world: World) -> Claim | Skip:
     reason = why_not(lane, ask, world)
     if reason is not None:
         return reason
-    bucket = world.state.bucket(backend, world.now)
-    if bucket is not None:
-        bucket.take(world.now)  # why_not has just seen one in it
+    grant = limits.take(backend, ask, world)
     state = world.state.of(backend.id)
     if state.needs_probe:
         state.probe_holder = claim_id
+    endpoint = world.state.endpoint_rests.get(backend.endpoint.base_url)
+    if endpoint is not None and endpoint.needs_probe:
+        endpoint.probe_holder = claim_id
     state.breaker.admit(claim_id, world.now)
     state.in_flight += 1
-    return Claim(claim_id, lane, ask)
+    return Claim(claim_id, lane, ask, grant)
 
 
-def not_sent(claimed: Claim, state: RuntimeState) -> None:
-    """The request of this claim never left: its token goes back."""
-    found = state.backends.get(claimed.backend.id)
-    if found is not None and found.bucket is not None:
-        found.bucket.give_back()
+def not_sent(claimed: Claim, world: World) -> None:
+    """The request of this claim never left: what it took of requests goes back."""
+    limits.give_back(claimed.grant, world.state)
+    learned = world.state.learned.get(claimed.backend.key.id)
+    if learned is not None:
+        learned.sent(world.now, -1)
 
 
 def answered(claimed: Claim, world: World) -> None:
@@ -82,6 +91,7 @@ def answered(claimed: Claim, world: World) -> None:
 
     Called at the first real output, so that nobody waits for the end of a long stream.
     """
+    _endpoint_answered(claimed, world)
     state = world.state.backends.get(claimed.backend.id)
     if state is None:
         return  # deleted meanwhile
@@ -89,19 +99,30 @@ def answered(claimed: Claim, world: World) -> None:
     if state.seconds_left(world.now) > 0:
         return  # limited meanwhile by a later call; this older answer changes nothing
     if state.streak or state.needs_probe:
-        world.state.dirty.add(claimed.backend.id)
+        world.state.dirty.backends.add(claimed.backend.id)
     state.needs_probe = False
     state.streak = 0
     state.resting_until = 0.0
     state.rest_reason = ""
 
 
-def conclude(claimed: Claim, ending: Ending, world: World, wall_ms: int) -> float | None:
-    """End what `claim` began, exactly once. The seconds of rest that the backend got, or None."""
+def conclude(
+    claimed: Claim, ending: Ending, world: World, wall_ms: int, first_output_ms: int | None = None
+) -> float | None:
+    """End what `claim` began, exactly once. The seconds of rest that the backend got, or None.
+
+    `first_output_ms` is how long its first output took. Where there was one, the tokens that the claim reserved stay
+    so until `limits.settle` says what was used; without one none were.
+    """
     backend = claimed.backend
+    limits.leave(claimed.grant, world.state)
+    if first_output_ms is None:
+        limits.settle(claimed.grant, 0, world.state)
+    is_probe = _release_endpoint_probe(claimed, world)
     state = world.state.backends.get(backend.id)
     if state is None:
         return None  # deleted meanwhile
+    at_once = state.in_flight
     state.in_flight -= 1
     _release_probe(claimed, state)
     _note_result(claimed, state, ending, world)
@@ -110,11 +131,11 @@ def conclude(claimed: Claim, ending: Ending, world: World, wall_ms: int) -> floa
     if ending.verdict in (Verdict.OK, Verdict.CLIENT_FAULT, Verdict.NOT_SERVED):
         answered(claimed, world)
         if ending.verdict is Verdict.OK:
-            _succeeded(backend, world)
+            _succeeded(backend, state, world, first_output_ms)
         return None
     state.failures += 1
     state.fault, state.fault_at_ms = ending.reason[:300], wall_ms
-    world.state.dirty.add(backend.id)
+    world.state.dirty.backends.add(backend.id)
     # No call is sent while a backend rests, so one that ends now was sent before: it tells of the same limit, not
     # of a further one. Twenty calls refused in one moment are one limit.
     is_echo = state.seconds_left(world.now) > 0
@@ -123,6 +144,10 @@ def conclude(claimed: Claim, ending: Ending, world: World, wall_ms: int) -> floa
     if seconds is not None:
         state.streak = consecutive
         state.rest(world.now + seconds, ending.reason[:300], _rest_kind(ending))
+    if ending.limited is not None:
+        _learn(backend, ending.limited, world, is_echo=is_echo)
+        _lower_allowance(state, ending.limited, at_once)
+        _rest_together(backend, ending.limited, world, is_probe=is_probe)
     return seconds
 
 
@@ -153,13 +178,87 @@ def backoff(pool: Pool, consecutive: int, rng: Random) -> float:
 
 
 def _note_result(claimed: Claim, state: BackendState, ending: Ending, world: World) -> None:
-    """Tell the breaker what speaks of health: not limits, not a client's fault, not a client that left."""
-    if ending.verdict is Verdict.OK or ending.verdict in (Verdict.FAILED, Verdict.REFUSED):
-        succeeded = ending.verdict is Verdict.OK
-        if state.breaker.record(claimed.id, succeeded=succeeded, now=world.now):
-            world.state.dirty.add(claimed.backend.id)
-    else:
+    """Tell breaker and score what speaks of health: not limits, not a client's fault, not a client that left."""
+    if ending.verdict not in (Verdict.OK, Verdict.FAILED, Verdict.REFUSED):
         state.breaker.abandon(claimed.id)
+        return
+    succeeded = ending.verdict is Verdict.OK
+    longest = claimed.backend.key.max_probe_interval_minutes * 60.0
+    state.breaker.record(claimed.id, succeeded=succeeded, now=world.now, longest_open=longest)
+    state.score = _moved(state.score, float(succeeded), _SCORE_SHARE)
+    world.state.dirty.backends.add(claimed.backend.id)
+
+
+def _moved(average: float | None, value: float, share: float) -> float:
+    """The average moved by `share` of the way to `value`; the first value is the average."""
+    return value if average is None else average + share * (value - average)
+
+
+def _learn(backend: Backend, limited: Limited, world: World, *, is_echo: bool) -> None:
+    """A refusal for requests per minute teaches a key without a number of its own; a burst of them is one."""
+    if limited.limit_class is LimitClass.REQUESTS and backend.key.rpm_limit is None and not is_echo:
+        learned = world.state.learned_of(backend.key.id)
+        learned.refused(limited.requests_per_minute, world.now, world.wall_ms)
+        world.state.dirty.learned.add(backend.key.id)
+
+
+def _lower_allowance(state: BackendState, limited: Limited, at_once: int) -> None:
+    """One fewer at once than there were. Of a burst, each refusal sees fewer: it ends at what the provider took."""
+    if limited.limit_class is LimitClass.CONCURRENCY:
+        seen = max(1, at_once - 1)
+        state.allowance = seen if state.allowance is None else min(state.allowance, seen)
+        state.allowed = 0
+
+
+def _raise_allowance(backend: Backend, state: BackendState) -> None:
+    """One more at once after so many successes, until the allowance says nothing that the limits do not."""
+    if state.allowance is None:
+        return
+    state.allowed += 1
+    if state.allowed < _SUCCESSES_PER_PLACE:
+        return
+    state.allowed = 0
+    limits_set = (backend.key.max_concurrent, backend.endpoint.max_concurrent, _LARGEST_ALLOWANCE)
+    state.allowance += 1
+    if state.allowance >= min(most for most in limits_set if most is not None):
+        state.allowance = None
+
+
+def _rest_together(backend: Backend, limited: Limited, world: World, *, is_probe: bool) -> None:
+    """Have the whole endpoint rest where most of its keys are limited at once, or where its one probe was."""
+    if limited.limit_class is LimitClass.QUOTA:
+        return  # about one account's money
+    base_url, states = backend.endpoint.base_url, world.state.backends
+    own = states[backend.id]
+    rest = world.state.endpoint_rest(base_url)
+    rest.note_limit(backend.key.id, own.resting_until, world.now)
+    usable = {
+        found.key.id
+        for found in world.state.neighbours.get(base_url, (backend,))
+        if found.is_enabled and ((there := states.get(found.id)) is None or there.is_usable(world.now))
+    }
+    if rest.rest_if_most(usable):
+        world.state.dirty.endpoints.add(base_url)
+    elif is_probe:
+        rest.rest(own.resting_until, own.rest_reason)
+        world.state.dirty.endpoints.add(base_url)
+
+
+def _endpoint_answered(claimed: Claim, world: World) -> None:
+    base_url = claimed.backend.endpoint.base_url
+    rest = world.state.endpoint_rests.get(base_url)
+    if rest is not None and rest.needs_probe and rest.seconds_left(world.now) == 0:
+        rest.clear()
+        world.state.dirty.endpoints.add(base_url)
+
+
+def _release_endpoint_probe(claimed: Claim, world: World) -> bool:
+    """Whether this claim was its endpoint's one probe; now another call may be."""
+    rest = world.state.endpoint_rests.get(claimed.backend.endpoint.base_url)
+    if rest is None or rest.probe_holder != claimed.id:
+        return False
+    rest.probe_holder = ""
+    return True
 
 
 def _rest_kind(ending: Ending) -> RestKind:
@@ -174,9 +273,13 @@ def _release_probe(claimed: Claim, state: BackendState) -> None:
         state.probe_holder = ""
 
 
-def _succeeded(backend: Backend, world: World) -> None:
-    state = world.state.of(backend.id)
+def _succeeded(backend: Backend, state: BackendState, world: World, first_output_ms: int | None) -> None:
     state.successes += 1
+    _raise_allowance(backend, state)
+    if first_output_ms is not None:
+        state.first_output_ms = _moved(state.first_output_ms, float(first_output_ms), _LATENCY_SHARE)
+    learned = world.state.learned.get(backend.key.id)
+    if learned is not None and learned.succeeded(world.now, world.wall_ms):
+        world.state.dirty.learned.add(backend.key.id)
     if state.fault and state.seconds_left(world.now) == 0:
         state.fault, state.fault_at_ms = "", None
-        world.state.dirty.add(backend.id)

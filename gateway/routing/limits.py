@@ -1,19 +1,281 @@
-"""Limits at every level: what is full is said before anything is taken, so that a refused call consumes nothing."""
+"""Limits at every level: provider, endpoint, provider key and API key.
+
+What is full is said before anything is taken, and everything is taken together, so that a refused call consumes
+nothing anywhere. Tokens are reserved by estimate and settled by what was really used.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.errors import RateLimited
 from gateway.model.calls import Skip
+from gateway.model.people import ApiKey
+from gateway.model.registry import ProviderKey
+from gateway.money import format_dollars
+from gateway.routing import quota
+from gateway.routing.breaker import TRIAL_PATIENCE
+from gateway.routing.buckets import DAY, MINUTE, MONTH
 from gateway.routing.snapshot import Backend
+from gateway.routing.state import RuntimeState
 from gateway.routing.world import Ask, World, skip
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`amount` is taken from the bucket `name`, which holds `limit` a `period`. `code` and `words` explain it."""
+
+    name: str
+    limit: int
+    amount: int
+    code: str
+    words: str
+    owner: str = "Its limit of"
+    period: float = MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """`most` calls at once, counted under `name`; None is any number. They are counted all the same."""
+
+    name: str
+    most: int | None
+    code: str
+    owner: str = "Its limit of"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a call holds: places and requests by name, and `reserved` tokens of the bucket `tokens` (empty for none)."""
+
+    places: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+    tokens: str = ""
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Full:
+    reason: str
+    sentence: str
+    seconds: float | None
+
+
 def full(backend: Backend, ask: Ask, world: World) -> Skip | None:
-    """The first limit that leaves no room for this call at this backend now, or None. Takes nothing."""
-    bucket = world.state.bucket(backend, world.now)
-    if bucket is None:
+    """Why there is no room for this call at this backend now, or None. Takes nothing.
+
+    Of several reasons the one that lasts longest, so that its seconds are those until a call can be sent.
+    """
+    found = [
+        *_quota(backend, world),
+        *_endpoint(backend, world),
+        *_allowance(backend, world),
+        *_no_places(_places_of(backend), world),
+        *_empty(_rates_of(backend, ask, world), world),
+    ]
+    if not found:
         return None
-    seconds = bucket.seconds_until_one(world.now)
-    if seconds == 0.0:
-        return None
-    limit = f"{bucket.per_minute} requests per minute"
-    return skip(backend, "rpm_empty", f"Its {limit} are used up for {seconds:.1f} s.", seconds)
+    worst = _longest(found)
+    return skip(backend, worst.reason, worst.sentence, worst.seconds)
+
+
+def take(backend: Backend, ask: Ask, world: World) -> Grant:
+    """Everything that the call takes at this backend; `full` has just answered None."""
+    if backend.key.rpm_limit is None:
+        world.state.learned_of(backend.key.id).sent(world.now)
+    return _take(_rates_of(backend, ask, world), _places_of(backend), world)
+
+
+def admit(api_key: ApiKey, tokens: int, world: World) -> Grant:
+    """What a call takes of its API key's own limits. Raises RateLimited, having taken nothing."""
+    rates = _rates_of_api_key(api_key, tokens)
+    places = (Places(f"api_key:{api_key.id}", api_key.max_concurrent, "api_key", _OURS),)
+    found = [*_no_places(places, world), *_empty(rates, world)]
+    if found:
+        worst = _longest(found)
+        raise RateLimited(worst.sentence, retry_after=worst.seconds, retryable=worst.seconds is not None)
+    return _take(rates, places, world)
+
+
+def give_back(grant: Grant, state: RuntimeState) -> None:
+    """Nothing was sent: the requests were not made. Places and tokens are ended by `leave` and `settle`."""
+    for name in grant.requests:
+        _give(name, 1, state)
+
+
+def leave(grant: Grant, state: RuntimeState) -> None:
+    """The call is over: its places are free, exactly once."""
+    for name in grant.places:
+        left = state.places.get(name, 0) - 1
+        if left > 0:
+            state.places[name] = left
+        else:
+            state.places.pop(name, None)
+
+
+def settle(grant: Grant, used: int, state: RuntimeState) -> None:
+    """`used` tokens in place of those that were reserved, exactly once."""
+    if grant.tokens:
+        _give(grant.tokens, grant.reserved - used, state)
+
+
+def key_requests(key: ProviderKey) -> str:
+    """The name of the bucket of a provider key's requests per minute."""
+    return f"key:{key.id}:rpm"
+
+
+def api_key_requests(api_key_id: str) -> str:
+    """The name of the bucket of an API key's requests per minute."""
+    return f"api_key:{api_key_id}:rpm"
+
+
+def _rates_of(backend: Backend, ask: Ask, world: World) -> list[Rate]:
+    provider, endpoint, key, found = backend.provider, backend.endpoint, backend.key, []
+    if provider.rpm_limit is not None:
+        found.append(
+            Rate(
+                f"provider:{provider.id}:rpm",
+                provider.rpm_limit,
+                1,
+                "provider_rpm",
+                _REQUESTS,
+                _PROVIDERS,
+            )
+        )
+    if endpoint.rpm_limit is not None:
+        found.append(
+            Rate(
+                f"endpoint:{endpoint.id}:rpm",
+                endpoint.rpm_limit,
+                1,
+                "endpoint_rpm",
+                _REQUESTS,
+                _ENDPOINTS,
+            )
+        )
+    if key.rpm_limit is not None:
+        found.append(Rate(key_requests(key), key.rpm_limit, 1, "rpm", _REQUESTS))
+    elif (learned := _learned(key, world)) is not None:
+        found.append(Rate(f"key:{key.id}:learned", learned, 1, "rpm_learned", f"{_REQUESTS} that was learned"))
+    if key.tpm_limit is not None:
+        found.append(Rate(f"key:{key.id}:tpm", key.tpm_limit, max(1, ask.tokens), "tpm", _TOKENS))
+    if key.daily_limit is not None:
+        found.append(Rate(f"key:{key.id}:daily", key.daily_limit, 1, "daily", "requests a day", period=DAY))
+    if key.monthly_limit is not None:
+        found.append(Rate(f"key:{key.id}:monthly", key.monthly_limit, 1, "monthly", "requests a month", period=MONTH))
+    return found
+
+
+_REQUESTS = "requests per minute"
+_TOKENS = "tokens per minute"
+_PROVIDERS = "Its provider's limit of"
+_ENDPOINTS = "Its endpoint's limit of"
+_OURS = "This API key's limit of"
+
+
+def _learned(key: ProviderKey, world: World) -> int | None:
+    found = world.state.learned.get(key.id)
+    return None if found is None else found.enforced(world.now)
+
+
+def _rates_of_api_key(api_key: ApiKey, tokens: int) -> list[Rate]:
+    found = []
+    if api_key.rpm_limit is not None:
+        found.append(Rate(api_key_requests(api_key.id), api_key.rpm_limit, 1, "rpm", _REQUESTS, _OURS))
+    if api_key.tpm_limit is not None:
+        found.append(Rate(f"api_key:{api_key.id}:tpm", api_key.tpm_limit, max(1, tokens), "tpm", _TOKENS, _OURS))
+    return found
+
+
+def _places_of(backend: Backend) -> tuple[Places, ...]:
+    provider, endpoint, key = backend.provider, backend.endpoint, backend.key
+    return (
+        Places(f"provider:{provider.id}", provider.concurrent_limit, "provider", _PROVIDERS),
+        Places(f"endpoint:{endpoint.id}", endpoint.max_concurrent, "endpoint", _ENDPOINTS),
+        Places(f"key:{key.id}", key.max_concurrent, "key", "Its key's limit of"),
+    )
+
+
+def _empty(rates: Iterable[Rate], world: World) -> Iterable[_Full]:
+    for rate in rates:
+        bucket = world.state.bucket(rate.name, rate.limit, world.now, rate.period)
+        if bucket is None or (seconds := bucket.seconds_until(world.now, rate.amount)) == 0.0:
+            continue
+        if seconds is None:
+            yield _Full(f"{rate.code}_zero", f"{rate.owner} 0 {rate.words} admits nothing.", None)
+        else:
+            sentence = f"{rate.owner} {rate.limit} {rate.words} is used up for {seconds:.1f} s."
+            yield _Full(f"{rate.code}_empty", sentence, seconds)
+
+
+def _no_places(places: Iterable[Places], world: World) -> Iterable[_Full]:
+    for place in places:
+        if place.most is None or world.state.places.get(place.name, 0) < place.most:
+            continue
+        if place.most == 0:
+            yield _Full(f"{place.code}_concurrent_zero", f"{place.owner} 0 calls at once admits nothing.", None)
+        else:
+            sentence = f"{place.owner} {place.most} calls at once is used up."
+            yield _Full(f"{place.code}_busy", sentence, TRIAL_PATIENCE)
+
+
+def _quota(backend: Backend, world: World) -> Iterable[_Full]:
+    provider = backend.provider
+    if provider.quota_expires_at is not None and provider.quota_expires_at <= world.wall_ms:
+        yield _Full("quota_expired", "Its provider's quota has expired.", None)
+    if provider.monthly_quota is None:
+        return
+    spend = quota.current(world.state.spent.get(provider.id) or quota.Spend(0, world.wall_ms), provider, world.wall_ms)
+    if spend.used_nano >= provider.monthly_quota:
+        seconds = quota.seconds_until_reset(spend, provider, world.wall_ms) if provider.monthly_quota else None
+        yield _Full(
+            "quota_exhausted", f"Its provider's quota of {format_dollars(provider.monthly_quota)} is used up.", seconds
+        )
+
+
+def _endpoint(backend: Backend, world: World) -> Iterable[_Full]:
+    rest = world.state.endpoint_rests.get(backend.endpoint.base_url)
+    if rest is None:
+        return
+    left = rest.seconds_left(world.now)
+    if left > 0:
+        yield _Full("endpoint_cooling", f"Its whole endpoint rests for {left:.1f} s more: {rest.reason}.", left)
+    elif rest.probe_holder:
+        sentence = "Its endpoint's rest is over and one call is trying it first."
+        yield _Full("endpoint_probing", sentence, TRIAL_PATIENCE)
+
+
+def _allowance(backend: Backend, world: World) -> Iterable[_Full]:
+    state = world.state.backends.get(backend.id)
+    if state is not None and state.allowance is not None and state.in_flight >= state.allowance:
+        sentence = f"It was seen to take no more than {state.allowance} calls at once."
+        yield _Full("allowance_full", sentence, TRIAL_PATIENCE)
+
+
+def _longest(found: Iterable[_Full]) -> _Full:
+    return max(found, key=lambda one: float("inf") if one.seconds is None else one.seconds)
+
+
+def _take(rates: Iterable[Rate], places: Iterable[Places], world: World) -> Grant:
+    state, requests, tokens, reserved = world.state, [], "", 0
+    for rate in rates:
+        bucket = state.bucket(rate.name, rate.limit, world.now, rate.period)
+        if bucket is None or not bucket.take(world.now, rate.amount):
+            continue
+        state.dirty.buckets.add(rate.name)
+        if rate.code == "tpm":
+            tokens, reserved = rate.name, rate.amount
+        else:
+            requests.append(rate.name)
+    names = tuple(place.name for place in places)
+    for name in names:
+        state.places[name] = state.places.get(name, 0) + 1
+    return Grant(names, tuple(requests), tokens, reserved)
+
+
+def _give(name: str, amount: int, state: RuntimeState) -> None:
+    bucket = state.buckets.get(name)
+    if bucket is not None and amount:
+        bucket.give_back(amount)
+        state.dirty.buckets.add(name)

@@ -13,6 +13,7 @@ from typing import Any
 LONGEST_WORD_SECONDS = 24 * 3600.0
 QUOTA_REST_SECONDS = 3600.0
 _SHORT_SECONDS = 5.0
+_MINUTE = 60.0
 
 _QUOTA_CODES = frozenset(
     {
@@ -40,10 +41,14 @@ class LimitClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """A 429 understood. `seconds` is the server's word, None where it gave none."""
+    """A 429 understood. `seconds` is the server's word, None where it gave none.
+
+    `requests_per_minute` is the limit that it named, only with REQUESTS.
+    """
 
     limit_class: LimitClass
     seconds: float | None
+    requests_per_minute: int | None = None
 
 
 def classify(headers: Mapping[str, str], body: Any, now: float) -> Limited:
@@ -53,13 +58,13 @@ def classify(headers: Mapping[str, str], body: Any, now: float) -> Limited:
         return Limited(LimitClass.QUOTA, seconds)
     requests, tokens = _remaining(headers, "requests"), _remaining(headers, "tokens")
     if requests == 0:
-        return Limited(LimitClass.REQUESTS, seconds)
+        return Limited(LimitClass.REQUESTS, seconds, _requests_per_minute(headers, now))
     if tokens == 0 or 0 in (_remaining(headers, "input-tokens"), _remaining(headers, "output-tokens")):
         return Limited(LimitClass.TOKENS, seconds)
     if requests is not None and seconds is not None and seconds <= _SHORT_SECONDS:
         return Limited(LimitClass.CONCURRENCY, seconds)
     if requests is not None or any("ratelimit-limit" in name for name in headers):
-        return Limited(LimitClass.REQUESTS, seconds)
+        return Limited(LimitClass.REQUESTS, seconds, _requests_per_minute(headers, now))
     return Limited(LimitClass.UNKNOWN, seconds)
 
 
@@ -115,6 +120,19 @@ def _is_quota(headers: Mapping[str, str], body: Any) -> bool:
     # Anthropic sends retry-after with every limit that passes by itself.
     is_anthropic = isinstance(body, dict) and body.get("type") == "error"
     return is_anthropic and "retry-after" not in headers
+
+
+def _requests_per_minute(headers: Mapping[str, str], now: float) -> int | None:
+    """The limit of requests that the headers name; None where it resets too late to be one of a minute."""
+    for limit_name, reset_name in (
+        ("x-ratelimit-limit-requests", "x-ratelimit-reset-requests"),
+        ("anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-reset"),
+    ):
+        limit = _number(headers.get(limit_name))
+        reset = parse_moment(headers.get(reset_name), now)
+        if limit is not None and limit >= 1 and (reset is None or reset <= _MINUTE):
+            return int(limit)
+    return None
 
 
 def _remaining(headers: Mapping[str, str], what: str) -> float | None:

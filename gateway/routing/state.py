@@ -1,4 +1,4 @@
-"""What changes while calls are served: buckets, rests, breakers, faults and calls in flight, per backend.
+"""What changes while calls are served: buckets, places, rests, breakers, faults and what was learned and spent.
 
 Times are monotonic seconds and come in as arguments. What must survive a restart is named in `dirty` and
 written behind by the ledger's writer.
@@ -6,12 +6,15 @@ written behind by the ledger's writer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.routing.adaptive import Adaptive
 from gateway.routing.breaker import Breaker
-from gateway.routing.buckets import TokenBucket
+from gateway.routing.buckets import MINUTE, TokenBucket
+from gateway.routing.endpoint_rests import EndpointRest
+from gateway.routing.quota import Spend
 from gateway.routing.retry_budget import RetryBudget
 from gateway.routing.snapshot import Backend
 
@@ -29,10 +32,11 @@ class BackendState:
     """`fault` is why the last attempt failed, empty after a success. `streak` counts rests without a success.
 
     After a rest ends, `needs_probe` lets exactly one call go first, the `probe_holder`; the others pass by until
-    it is answered.
+    it is answered. `allowance` is how many calls at once the provider was seen to take, None as many as come;
+    `allowed` counts successes since it last changed. `score` is the recent share of successes, for display alone,
+    and `first_output_ms` the recent wait for the first output; None is unknown.
     """
 
-    bucket: TokenBucket | None = None
     resting_until: float = 0.0
     rest_reason: str = ""
     rest_kind: RestKind = RestKind.LIMITED
@@ -44,6 +48,10 @@ class BackendState:
     fault_at_ms: int | None = None
     successes: int = 0
     failures: int = 0
+    allowance: int | None = None
+    allowed: int = 0
+    score: float | None = None
+    first_output_ms: float | None = None
     breaker: Breaker = field(default_factory=Breaker)
 
     def rest(self, until: float, reason: str, kind: RestKind = RestKind.LIMITED) -> None:
@@ -61,8 +69,11 @@ class BackendState:
     def seconds_left(self, now: float) -> float:
         return max(0.0, self.resting_until - now)
 
+    def is_usable(self, now: float) -> bool:
+        return self.seconds_left(now) == 0 and self.breaker.seconds_until_trial(now) == 0
+
     def clear(self) -> None:
-        """An operator's word: rested, no fault, no streak, breaker closed."""
+        """An operator's word: rested, no fault, no streak, breaker closed, as many calls at once as come."""
         self.breaker.clear()
         self.resting_until = 0.0
         self.rest_reason = ""
@@ -71,15 +82,53 @@ class BackendState:
         self.probe_holder = ""
         self.fault = ""
         self.fault_at_ms = None
+        self.allowance = None
+
+
+@dataclass(slots=True)
+class Dirty:
+    """What changed since it was last written: ids of backends and provider keys, names of buckets, base URLs."""
+
+    backends: set[str] = field(default_factory=set)
+    buckets: set[str] = field(default_factory=set)
+    endpoints: set[str] = field(default_factory=set)
+    learned: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.backends or self.buckets or self.endpoints or self.learned)
+
+    def take(self) -> Dirty:
+        """Everything; afterwards nothing is dirty."""
+        taken = Dirty(self.backends, self.buckets, self.endpoints, self.learned)
+        self.backends, self.buckets, self.endpoints, self.learned = set(), set(), set(), set()
+        return taken
+
+    def put_back(self, taken: Dirty) -> None:
+        self.backends |= taken.backends
+        self.buckets |= taken.buckets
+        self.endpoints |= taken.endpoints
+        self.learned |= taken.learned
 
 
 @dataclass(slots=True)
 class RuntimeState:
-    """All of it, in memory, changed only in the event loop's thread."""
+    """All of it, in memory, changed only in the event loop's thread.
+
+    `buckets` and `places` (calls at once) go by a name that says whose they are, as routing/limits.py makes it;
+    `endpoint_rests` and `neighbours` by base URL, `learned` by provider key, `spent` by provider. `kept_levels` are
+    what was left in buckets (level, monotonic time) before a restart: each is looked at when its bucket is first
+    asked for.
+    """
 
     backends: dict[str, BackendState] = field(default_factory=dict)
-    api_key_buckets: dict[str, TokenBucket] = field(default_factory=dict)
-    dirty: set[str] = field(default_factory=set)
+    buckets: dict[str, TokenBucket] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    endpoint_rests: dict[str, EndpointRest] = field(default_factory=dict)
+    learned: dict[str, Adaptive] = field(default_factory=dict)
+    spent: dict[str, Spend] = field(default_factory=dict)
+    neighbours: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
+    kept_levels: dict[str, tuple[float, float]] = field(default_factory=dict)
+    dirty: Dirty = field(default_factory=Dirty)
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
     usage_refusers: set[str] = field(default_factory=set)
     """Endpoints that answered 400 to a stream's usage being asked for; they are not asked again."""
@@ -90,37 +139,52 @@ class RuntimeState:
             state = self.backends[backend_id] = BackendState()
         return state
 
-    def bucket(self, backend: Backend, now: float) -> TokenBucket | None:
-        """The backend's bucket under its present limit, or None where it has no limit."""
-        if backend.key.rpm_limit is None and backend.id not in self.backends:
+    def bucket(self, name: str, limit: int | None, now: float, period: float = MINUTE) -> TokenBucket | None:
+        """The bucket of this name under its present limit, or None where it has no limit."""
+        bucket = self.buckets.get(name)
+        if limit is None:
+            if bucket is not None:
+                del self.buckets[name]
+                self.dirty.buckets.add(name)
             return None
-        state = self.of(backend.id)
-        state.bucket = _fitting(state.bucket, backend.key.rpm_limit, now)
-        return state.bucket
+        if bucket is None:
+            level, updated = self.kept_levels.pop(name, (float(limit), now))
+            bucket = self.buckets[name] = TokenBucket(limit, min(level, float(limit)), updated, period)
+        elif bucket.limit != limit:
+            bucket.resize(limit, now)
+            self.dirty.buckets.add(name)
+        return bucket
 
-    def api_key_bucket(self, key_id: str, rpm_limit: int | None, now: float) -> TokenBucket | None:
-        fitting = _fitting(self.api_key_buckets.get(key_id), rpm_limit, now)
-        if fitting is None:
-            self.api_key_buckets.pop(key_id, None)
-        else:
-            self.api_key_buckets[key_id] = fitting
-        return fitting
+    def endpoint_rest(self, base_url: str) -> EndpointRest:
+        return self.endpoint_rests.setdefault(base_url, EndpointRest())
+
+    def learned_of(self, key_id: str) -> Adaptive:
+        found = self.learned.get(key_id)
+        if found is None:
+            found = self.learned[key_id] = Adaptive()
+        return found
 
     def clear(self, backend_id: str) -> None:
+        """An operator's word: this backend may be tried at once, and so may its endpoint."""
         self.of(backend_id).clear()
-        self.dirty.add(backend_id)
+        self.dirty.backends.add(backend_id)
+        for base_url, there in self.neighbours.items():
+            if base_url in self.endpoint_rests and any(backend.id == backend_id for backend in there):
+                self.endpoint_rests[base_url].clear()
+                self.dirty.endpoints.add(base_url)
 
-    def forget_all_but(self, backend_ids: Iterable[str]) -> None:
-        """Drop the state of backends that are gone."""
-        kept = set(backend_ids)
-        for gone in self.backends.keys() - kept:
+    def follow(self, backends: Mapping[str, Backend]) -> None:
+        """Know who shares a base URL, and forget what belongs to backends, keys and addresses that are gone."""
+        neighbours: dict[str, list[Backend]] = {}
+        for backend in backends.values():
+            neighbours.setdefault(backend.endpoint.base_url, []).append(backend)
+        self.neighbours = {base_url: tuple(found) for base_url, found in neighbours.items()}
+        for gone in self.backends.keys() - backends.keys():
             del self.backends[gone]
-            self.dirty.add(gone)
-
-
-def _fitting(bucket: TokenBucket | None, limit: int | None, now: float) -> TokenBucket | None:
-    if limit is None:
-        return None
-    if bucket is None:
-        return TokenBucket.full(limit, now)
-    return bucket if bucket.per_minute == limit else bucket.resized(limit, now)
+            self.dirty.backends.add(gone)
+        for base_url in self.endpoint_rests.keys() - neighbours.keys():
+            del self.endpoint_rests[base_url]
+            self.dirty.endpoints.add(base_url)
+        for key_id in self.learned.keys() - {backend.key.id for backend in backends.values()}:
+            del self.learned[key_id]
+            self.dirty.learned.add(key_id)

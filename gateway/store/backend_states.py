@@ -13,7 +13,8 @@ from gateway.store.database import Tx
 class StoredState:
     """Times are Unix milliseconds; `resting_until` None means that it does not rest.
 
-    `breaker_openings` 0 means that its breaker is closed.
+    `breaker_openings` 0 means that its breaker is closed. `score`, `first_output_ms` and `allowance` None: not known,
+    or as many calls at once as come.
     """
 
     backend_id: str
@@ -26,13 +27,16 @@ class StoredState:
     breaker_openings: int
     breaker_open_until: int | None
     updated_at: int
+    score: float | None = None
+    first_output_ms: float | None = None
+    allowance: int | None = None
 
 
 async def every(tx: Tx) -> tuple[StoredState, ...]:
     async with tx.execute(
         """
         SELECT backend_id, resting_until, rest_reason, rest_kind, streak, fault, fault_at,
-               breaker_openings, breaker_open_until, updated_at
+               breaker_openings, breaker_open_until, updated_at, score, first_output_ms, allowance
         FROM backend_states ORDER BY backend_id
         """
     ) as rows:
@@ -44,15 +48,17 @@ async def save_many(tx: Tx, states: Iterable[StoredState]) -> None:
     await tx.executemany(
         """
         INSERT INTO backend_states (backend_id, resting_until, rest_reason, rest_kind, streak, fault,
-                                    fault_at, breaker_openings, breaker_open_until, updated_at)
+                                    fault_at, breaker_openings, breaker_open_until, updated_at,
+                                    score, first_output_ms, allowance)
         VALUES (:backend_id, :resting_until, :rest_reason, :rest_kind, :streak, :fault, :fault_at,
-                :breaker_openings, :breaker_open_until, :updated_at)
+                :breaker_openings, :breaker_open_until, :updated_at, :score, :first_output_ms, :allowance)
         ON CONFLICT (backend_id) DO UPDATE SET
           resting_until = excluded.resting_until, rest_reason = excluded.rest_reason,
           rest_kind = excluded.rest_kind,
           streak = excluded.streak, fault = excluded.fault, fault_at = excluded.fault_at,
           breaker_openings = excluded.breaker_openings, breaker_open_until = excluded.breaker_open_until,
-          updated_at = excluded.updated_at
+          updated_at = excluded.updated_at, score = excluded.score,
+          first_output_ms = excluded.first_output_ms, allowance = excluded.allowance
         """,
         [asdict(state) for state in states],
     )

@@ -298,7 +298,7 @@ async def test_clearing_a_cooldown_ends_the_rest_and_is_written_down(office: Off
     await backends.clear_cooldown(desk, ANN, made.backend_id)
 
     assert (state.seconds_left(office.clock.mono()), state.streak) == (0, 0)
-    assert made.backend_id in desk.state.dirty
+    assert made.backend_id in desk.state.dirty.backends
     assert (await audit_rows(desk))[-1].action == "clear_cooldown"
 
 

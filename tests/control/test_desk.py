@@ -9,10 +9,13 @@ from dataclasses import replace
 import pytest
 
 from gateway.control import api_keys, backends, pools, provider_keys, providers, snapshots
+from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk, shown
 from gateway.errors import Conflict, NotFound
 from gateway.model.people import ManagementToken, Session, User
 from gateway.routing.breaker import BreakerState
+from gateway.routing.buckets import TokenBucket
+from gateway.routing.limits import key_requests
 from gateway.store import instance
 from gateway.store import providers as provider_rows
 from tests.desks import ANN, DEMO_ORIGIN, Office
@@ -157,11 +160,16 @@ async def test_a_deleted_backend_leaves_no_runtime_state(desk: Desk) -> None:
     assert set(desk.state.backends) == {kept.backend_id}
 
 
+def requests_left(desk: Desk, made: BackendMade, now: float) -> TokenBucket | None:
+    key = desk.snapshot().backends[made.backend_id].key
+    return desk.state.bucket(key_requests(key), key.rpm_limit, now)
+
+
 async def test_an_edit_leaves_rest_streak_breaker_and_bucket_alone(office: Office) -> None:
     desk, now = office.desk, office.clock.mono()
     made = await backends.create(desk, ANN, {**BACKEND, "rpm_limit": 10})
     state = desk.state.of(made.backend_id)
-    bucket = desk.state.bucket(desk.snapshot().backends[made.backend_id], now)
+    bucket = requests_left(desk, made, now)
     assert bucket is not None
     for _ in range(4):
         bucket.take(now)
@@ -177,23 +185,23 @@ async def test_an_edit_leaves_rest_streak_breaker_and_bucket_alone(office: Offic
     assert (after.seconds_left(now), after.rest_reason, after.streak, after.needs_probe) == (60, "limited", 3, True)
     assert (after.fault, after.failures) == ("429", 7)
     assert (after.breaker.state, after.breaker.openings) == (BreakerState.OPEN, 2)
-    assert after.bucket is not None
-    assert after.bucket.level == 6
+    assert bucket.level == 6
+    assert requests_left(desk, made, now) is bucket
 
 
 async def test_a_changed_limit_keeps_what_was_used(office: Office) -> None:
     desk, now = office.desk, office.clock.mono()
     made = await backends.create(desk, ANN, {**BACKEND, "rpm_limit": 10})
-    bucket = desk.state.bucket(desk.snapshot().backends[made.backend_id], now)
+    bucket = requests_left(desk, made, now)
     assert bucket is not None
     for _ in range(8):
         bucket.take(now)
 
     await backends.update(desk, ANN, made.backend_id, {"rpm_limit": 5})
 
-    smaller = desk.state.bucket(desk.snapshot().backends[made.backend_id], now)
+    smaller = requests_left(desk, made, now)
     assert smaller is not None
-    assert (smaller.per_minute, smaller.level) == (5, 0)
+    assert (smaller.limit, smaller.level) == (5, 0)
 
 
 async def test_nothing_is_written_down_for_what_is_not_there(desk: Desk) -> None:

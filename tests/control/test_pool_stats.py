@@ -8,6 +8,7 @@ from gateway.control import backends, endpoints, pools, provider_keys
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk
 from gateway.control.pool_stats import BackendStats, BackendStatus
+from gateway.routing.limits import key_requests
 from gateway.routing.snapshot import Backend
 from tests.desks import ANN, Office
 
@@ -94,7 +95,7 @@ async def test_a_variable_that_is_not_set_is_shown(desk: Desk, made: BackendMade
 
 
 async def test_what_is_left_of_a_bucket_refills(office: Office, made: BackendMade) -> None:
-    bucket = office.desk.state.bucket(in_force(office.desk, made), office.clock.mono())
+    bucket = office.desk.state.bucket(key_requests(in_force(office.desk, made).key), 60, office.clock.mono())
     assert bucket is not None
     for _ in range(10):
         assert bucket.take(office.clock.mono())

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gateway.model.calls import CallStatus
+from gateway.routing.limits import key_requests
 from tests.conftest import MakeProvider
 from tests.harness import RunningGateway
 from tests.provider import Pause, Scene, answer, delta, drop, hang, hello_stream, limited, raw, refused, sse, stream
@@ -93,7 +94,7 @@ async def test_an_unreachable_backend_costs_nothing_but_the_try(
 
     assert got.status_code == 200
     assert "could not connect" in (await gateway.row()).attempts[0].error
-    bucket = gateway.desk.state.of(made.backend_id).bucket
+    bucket = gateway.desk.state.buckets.get(key_requests(made.key))
     assert bucket is not None
     assert bucket.level == 5
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.model.calls import CallRecord
-from gateway.proxy.ledger import Ledger, open_ledger, restore_state
+from gateway.proxy.ledger import Ledger, open_ledger
+from gateway.proxy.memory import restore_state
 from gateway.routing.state import RestKind, RuntimeState
 from gateway.store import calls
 from gateway.store.calls import CallFilter
@@ -128,9 +129,9 @@ async def test_states_are_written_with_the_rows_and_read_back(db: Database) -> N
     state.of("e:rest").rest(clock.mono() + 90, "HTTP 429", RestKind.QUOTA)
     state.of("e:rest").streak = 3
     state.of("e:fault").fault, state.of("e:fault").fault_at_ms = "HTTP 500", 77
-    state.dirty |= {"e:rest", "e:fault", "e:clean"}
+    state.dirty.backends |= {"e:rest", "e:fault", "e:clean"}
     await Ledger(db, state, clock).flush()
-    assert state.dirty == set()
+    assert not state.dirty
 
     later = RuntimeState()
     clock.advance(30)
@@ -148,7 +149,7 @@ async def test_a_rest_that_ended_while_the_program_was_off_still_asks_for_one_pr
     state = RuntimeState()
     state.of("b").rest(clock.mono() + 5, "HTTP 429")
     state.of("b").streak = 1
-    state.dirty.add("b")
+    state.dirty.backends.add("b")
     await Ledger(db, state, clock).flush()
 
     later = RuntimeState()
@@ -163,7 +164,7 @@ async def test_a_state_that_is_clean_again_is_forgotten_on_disk(db: Database) ->
     clock = FakeClock()
     state = RuntimeState()
     state.of("b").fault = "HTTP 500"
-    state.dirty.add("b")
+    state.dirty.backends.add("b")
     ledger = Ledger(db, state, clock)
     await ledger.flush()
     state.clear("b")

@@ -25,7 +25,7 @@ def test_waiting_as_long_as_it_says_is_enough(per_minute: int, waits: list[float
     bucket = TokenBucket.full(per_minute, now)
     for wait in waits:
         now += wait
-        seconds = bucket.seconds_until_one(now)
+        seconds = bucket.seconds_until(now)
         assert seconds is not None
         now += seconds + 1e-6
         assert bucket.take(now)
@@ -35,8 +35,8 @@ def test_waiting_as_long_as_it_says_is_enough(per_minute: int, waits: list[float
 def test_a_new_limit_keeps_what_was_used(first: int, second: int, taken: int) -> None:
     bucket = TokenBucket.full(first, 0.0)
     used = sum(bucket.take(0.0) for _ in range(taken))
-    resized = bucket.resized(second, 0.0)
-    assert sum(resized.take(0.0) for _ in range(200)) == max(0, second - used)
+    bucket.resize(second, 0.0)
+    assert sum(bucket.take(0.0) for _ in range(200)) == max(0, second - used)
 
 
 def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:
@@ -60,4 +60,4 @@ def test_it_says_when_the_next_one_comes(per_minute: int, expected: float | None
     bucket = TokenBucket.full(per_minute, 0.0)
     while bucket.take(0.0):
         pass
-    assert bucket.seconds_until_one(0.0) == pytest.approx(expected) if expected else expected is None
+    assert bucket.seconds_until(0.0) == pytest.approx(expected) if expected else expected is None

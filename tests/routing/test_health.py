@@ -64,7 +64,7 @@ def test_a_failure_that_is_no_limit_gives_no_rest_but_is_remembered() -> None:
     one, state = backend(), RuntimeState()
     found = claimed(claim(lane(one), ask(), "c1", world(state=state)))
     assert conclude(found, Ending(Verdict.FAILED, "HTTP 500"), world(state=state), 5) is None
-    assert (state.of(one.id).fault, state.of(one.id).fault_at_ms, state.dirty) == ("HTTP 500", 5, {one.id})
+    assert (state.of(one.id).fault, state.of(one.id).fault_at_ms, state.dirty.backends) == ("HTTP 500", 5, {one.id})
 
 
 def test_an_answer_from_before_a_limit_does_not_end_the_rest() -> None:
@@ -103,7 +103,7 @@ def test_a_later_and_longer_word_of_the_server_still_extends_the_rest() -> None:
 def test_what_was_not_sent_gives_its_token_back() -> None:
     one, state = backend(rpm_limit=1), RuntimeState()
     found = claimed(claim(lane(one), ask(), "c1", world(state=state)))
-    not_sent(found, state)
+    not_sent(found, world(state=state))
     conclude(found, Ending(Verdict.FAILED, "could not connect"), world(state=state), 0)
     assert isinstance(claim(lane(one), ask(), "c2", world(state=state)), Claim)
 

@@ -1,0 +1,35 @@
+"""What was spent at a provider since its quota last began anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.model.registry import Provider
+
+_DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """`used_nano` nano-dollars since `since` (Unix ms)."""
+
+    used_nano: int
+    since: int
+
+
+def current(spend: Spend, provider: Provider, wall_ms: int) -> Spend:
+    """`spend` as of now: begun anew as often as the provider's reset days have passed. A clock set back changes
+    nothing, so that no period begins twice."""
+    length = provider.quota_reset_days * _DAY_MS
+    periods = (wall_ms - spend.since) // length
+    return spend if periods < 1 else Spend(0, spend.since + periods * length)
+
+
+def added(spend: Spend | None, provider: Provider, nano: int, wall_ms: int) -> Spend:
+    """With a call's actual cost. The first call ever begins the first period."""
+    now = current(spend or Spend(0, wall_ms), provider, wall_ms)
+    return Spend(now.used_nano + nano, now.since)
+
+
+def seconds_until_reset(spend: Spend, provider: Provider, wall_ms: int) -> float:
+    return (spend.since + provider.quota_reset_days * _DAY_MS - wall_ms) / 1000

@@ -1,0 +1,33 @@
+"""Rows of `provider_spend`: what was spent at each provider since its quota last began anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from gateway.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpend:
+    """Nano-dollars since `since` (Unix ms)."""
+
+    provider_id: str
+    used_nano: int
+    since: int
+
+
+async def every(tx: Tx) -> tuple[StoredSpend, ...]:
+    async with tx.execute("SELECT provider_id, used_nano, since FROM provider_spend ORDER BY provider_id") as rows:
+        return tuple(StoredSpend(*row) for row in await rows.fetchall())
+
+
+async def save_many(tx: Tx, spends: Iterable[StoredSpend]) -> None:
+    """Write each as the new sum, so that writing the same twice counts once."""
+    await tx.executemany(
+        """
+        INSERT INTO provider_spend (provider_id, used_nano, since) VALUES (:provider_id, :used_nano, :since)
+        ON CONFLICT (provider_id) DO UPDATE SET used_nano = excluded.used_nano, since = excluded.since
+        """,
+        [asdict(spend) for spend in spends],
+    )
