@@ -52,5 +52,5 @@ def plan_of(call: Call, target: Target, world: World) -> Plan:
 
 
 def tokens_of(call: Call) -> int:
-    """What is reserved of tokens per minute: four bytes of messages a token, rounded up. The answer is settled later."""
+    """What is reserved of tokens per minute: four bytes of messages a token. What was used is settled later."""
     return -(-len(bytes(call.request.fields["messages"])) // 4)
