@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import RunningGateway, running_gateway
+from tests.place import Place
 from tests.provider import Provider, Scene, scripted_provider
 
 
@@ -37,3 +38,12 @@ async def provider() -> AsyncIterator[MakeProvider]:
             return made.then(*scenes[:-1])
 
         yield make
+
+
+@pytest.fixture
+async def place(tmp_path: Path, provider: MakeProvider) -> AsyncIterator[Place]:
+    async with running_gateway(tmp_path) as gateway:
+        first, second = await provider(), await provider()
+        made = await gateway.backend(first)
+        spare = await gateway.backend(second, pool="fallback")
+        yield Place(gateway, first, second, made, spare)

@@ -3,83 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from gateway.control import api_keys, endpoints, mappings, models, pools, provider_keys, providers, route_rules
-from gateway.control.backends import BackendMade
-from gateway.model.calls import CallRecord
-from tests.conftest import MakeProvider
-from tests.harness import RunningGateway, running_gateway
-from tests.provider import CHAT_ANSWER, Pause, Provider, answer, delta, hang, limited, refused, sse, stream
+from tests.place import Json, Place
+from tests.provider import CHAT_ANSWER, Pause, answer, delta, hang, limited, refused, sse, stream
 
 pytestmark = pytest.mark.anyio
-
-Json = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Place:
-    """A gateway whose model `m` is served by `first` in the pool primary, then by `second` in fallback."""
-
-    gateway: RunningGateway
-    first: Provider
-    second: Provider
-    made: BackendMade
-    spare: BackendMade
-
-    async def send(self, method: str, path: str, **body: Any) -> httpx.Response:
-        credential = {"authorization": f"Bearer {self.gateway.management_token}"}
-        return await self.gateway.client.request(method, f"/api/admin{path}", headers=credential, json=body)
-
-    async def patch(self, path: str, **change: Any) -> Json:
-        got = await self.send("PATCH", path, **change)
-        assert got.status_code == 200, got.text
-        found: Json = got.json()
-        return found
-
-    def path_of(self, noun: str, *, spare: bool = False) -> str:
-        of = self.spare if spare else self.made
-        ids = {
-            "providers": of.provider.id,
-            "endpoints": of.endpoint.id,
-            "provider-keys": of.key.id,
-            "pools": of.key.pool_id,
-            "models": of.models[0].id,
-            "mappings": of.mappings[0].id,
-            "backends": of.backend_id,
-            "api-keys": self.gateway.desk.snapshot().registry.api_keys[0].id,
-        }
-        return f"/{noun}/{ids[noun]}"
-
-    async def turn(self, noun: str, *, spare: bool = False, **change: Any) -> Json:
-        """Change what belongs to the first backend, or to the spare one."""
-        return await self.patch(self.path_of(noun, spare=spare), **change)
-
-    async def call(self, **body: Any) -> tuple[str, CallRecord]:
-        """Who answered (`first`, `second` or nobody), and the ledger's row."""
-        before = len(await self.gateway.rows())
-        got = await self.gateway.call(**body)
-        rows = await self.gateway.rows()
-        assert len(rows) == before + 1
-        names = {self.made.provider.name: "first", self.spare.provider.name: "second"}
-        return names.get(got.headers.get("x-gateway-provider", ""), "nobody"), rows[-1]
-
-
-@pytest.fixture
-async def place(tmp_path: Path, provider: MakeProvider) -> AsyncIterator[Place]:
-    async with running_gateway(tmp_path) as gateway:
-        first, second = await provider(), await provider()
-        made = await gateway.backend(first)
-        spare = await gateway.backend(second, pool="fallback")
-        yield Place(gateway, first, second, made, spare)
-
 
 TAKES_IT_OUT: list[tuple[str, Json, str]] = [
     ("providers", {"is_active": False}, "inactive"),
