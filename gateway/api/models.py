@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.api.collection import Collection, operations
-from gateway.control import models
+from gateway.control import models, routable
 from gateway.control.desk import Desk
 from gateway.model.registry import Model
 from gateway.money import exact_dollars
@@ -13,7 +13,7 @@ from gateway.money import exact_dollars
 
 @dataclass(frozen=True, slots=True)
 class ModelShown:
-    """A public model; prices are null where it is unpriced."""
+    """A public model; prices are null where it is unpriced. `notes` say what an operator should know of it."""
 
     id: str
     code: str
@@ -36,6 +36,7 @@ class ModelShown:
     family: str
     knowledge_cutoff: str
     version: int
+    notes: tuple[str, ...]
 
 
 def model_shown(desk: Desk, row: Model) -> ModelShown:
@@ -62,6 +63,7 @@ def model_shown(desk: Desk, row: Model) -> ModelShown:
         family=row.family,
         knowledge_cutoff=row.knowledge_cutoff,
         version=row.version,
+        notes=routable.notes(desk.snapshot(), row),
     )
 
 

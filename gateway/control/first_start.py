@@ -59,7 +59,7 @@ async def fill(desk: Desk, found: Sequence[Detected]) -> str:
 
 async def _add_demo(desk: Desk, change: Change) -> None:
     for name in DEMO_MODELS:
-        free: Values = {"code": f"demo/{name}", "input_price": "0", "output_price": "0"}
+        free: Values = {"code": f"demo/{name}", "status": "ENABLED", "input_price": "0", "output_price": "0"}
         await models.add(change, read(models.FIELDS, free, partial=False, text=False))
     for name, pool, base_url in (
         ("demo", "primary", "builtin:demo"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gateway.control import routable
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import require
@@ -25,7 +26,6 @@ _PLAIN = (
     *("display_name", "description", "aliases", "capabilities", "context_limit", "output_limit"),
     *("input_modalities", "output_modalities", "family", "knowledge_cutoff"),
 )
-_NAMED_IN_REFUSAL = 5
 
 FIELDS: Table = (
     Field("code", Kind.MODEL_CODE, "Unique public name, lower case.", required=True),
@@ -33,8 +33,8 @@ FIELDS: Table = (
     Field(
         "status",
         Kind.CHOICE,
-        "Only ENABLED models serve.",
-        default=ModelStatus.ENABLED.value,
+        "Only ENABLED models serve; it takes a backend that can.",
+        default=ModelStatus.DRAFT.value,
         choices=tuple(ModelStatus),
     ),
     Field("description", Kind.PARAGRAPH, "What it is good for.", default=""),
@@ -68,9 +68,13 @@ async def get(desk: Desk, model_id: str) -> Model:
 
 
 async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> Model:
+    """Without a status it is a DRAFT. Raises InvalidFields, also for ENABLED: nothing is mapped to a new model yet."""
     values = read(FIELDS, raw, partial=False, text=text)
     async with desk.change(actor) as change:
-        return await add(change, values)
+        made = await add(change, values)
+        if made.status is ModelStatus.ENABLED:
+            _require_routable(desk, made)
+        return made
 
 
 async def update(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object], *, text: bool = False) -> Model:
@@ -88,6 +92,8 @@ async def update(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, obje
             updated_at=change.at,
         )
         await _require_free_names(change.tx, after)
+        if after.status is ModelStatus.ENABLED and before.status is not ModelStatus.ENABLED:
+            _require_routable(desk, after)
         await models.update(change.tx, after)
         await follow_model(change, before.code, after.code)
         change.note("update", "model", after.id, before, after)
@@ -106,6 +112,7 @@ async def delete(desk: Desk, actor: Actor, model_id: str) -> None:
 
 
 async def add(change: Change, values: Values) -> Model:
+    """Whatever its status: who adds an ENABLED one sees to it that something serves it."""
     model = Model(
         id=new_id(),
         code=values["code"],
@@ -123,7 +130,7 @@ async def add(change: Change, values: Values) -> Model:
 
 def new_values(code: str) -> Values:
     """What a model is that was only named: enabled and unpriced."""
-    return read(FIELDS, {"code": code}, partial=False, text=False)
+    return read(FIELDS, {"code": code, "status": ModelStatus.ENABLED.value}, partial=False, text=False)
 
 
 def _next_status(before: ModelStatus, after: ModelStatus) -> ModelStatus:
@@ -131,6 +138,13 @@ def _next_status(before: ModelStatus, after: ModelStatus) -> ModelStatus:
         ways = " or ".join(sorted(MODEL_TRANSITIONS[before]))
         raise InvalidFields({"status": f"cannot go from {before} to {after}; from {before} it can become {ways}"})
     return after
+
+
+def _require_routable(desk: Desk, model: Model) -> None:
+    """Raises InvalidFields. Inside a change the snapshot is what was committed last."""
+    snapshot = desk.snapshot()
+    if not routable.is_routable(snapshot, model.id):
+        raise InvalidFields({"status": f"cannot be ENABLED: {routable.missing(snapshot.registry, model.id)}"})
 
 
 def _price(values: Values) -> Price | None:
@@ -176,6 +190,5 @@ async def _require_free_names(tx: Tx, model: Model) -> None:
 async def _require_no_rules(tx: Tx, model: Model) -> None:
     found = await route_rules.of_model(tx, model.id)
     if found:
-        named = ", ".join(f"{rule.route_type} {rule.route_key}" for rule in found[:_NAMED_IN_REFUSAL])
-        more = f" and {len(found) - _NAMED_IN_REFUSAL} more" if len(found) > _NAMED_IN_REFUSAL else ""
-        raise Conflict(f"Route rules point at model {model.code}: {named}{more}; delete them or point them elsewhere.")
+        rules = routable.named(found)
+        raise Conflict(f"Route rules point at model {model.code}: {rules}; delete them or point them elsewhere.")

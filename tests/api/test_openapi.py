@@ -119,6 +119,6 @@ def test_every_kind_of_field_has_a_schema(kind: Kind) -> None:
 
 def test_choices_and_bounds_are_shown() -> None:
     status = field_schema(next(field for field in models.FIELDS if field.name == "status"), partial=False)
-    assert (status["enum"], status["default"]) == (["DRAFT", "ENABLED", "DISABLED", "DEPRECATED"], "ENABLED")
+    assert (status["enum"], status["default"]) == (["DRAFT", "ENABLED", "DISABLED", "DEPRECATED"], "DRAFT")
     name = field_schema(next(field for field in api_keys.FIELDS if field.name == "name"), partial=False)
     assert (name["minLength"], name["maxLength"]) == (1, 100)
