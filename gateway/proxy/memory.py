@@ -80,12 +80,12 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
 
 def _stored_state(backend_id: str, state: RuntimeState, at: Moment) -> StoredState | None:
     found = state.backends.get(backend_id)
-    if found is None or not _is_remembered(found, at):
+    if found is None or not _is_remembered(found):
         return None
-    left, breaker = found.seconds_left(at.mono), found.breaker
+    breaker = found.breaker
     return StoredState(
         backend_id=backend_id,
-        resting_until=at.to_wall(found.resting_until) if left else None,
+        resting_until=at.to_wall(found.resting_until) if found.needs_probe else None,
         rest_reason=found.rest_reason,
         rest_kind=found.rest_kind.value,
         streak=found.streak,
@@ -100,8 +100,8 @@ def _stored_state(backend_id: str, state: RuntimeState, at: Moment) -> StoredSta
     )
 
 
-def _is_remembered(found: BackendState, at: Moment) -> bool:
-    is_ill = found.streak or found.fault or found.breaker.openings or found.seconds_left(at.mono)
+def _is_remembered(found: BackendState) -> bool:
+    is_ill = found.needs_probe or found.streak or found.fault or found.breaker.openings
     return bool(is_ill) or found.score is not None or found.allowance is not None
 
 

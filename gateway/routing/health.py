@@ -199,6 +199,7 @@ def _learn(backend: Backend, limited: Limited, world: World, *, is_echo: bool) -
     if limited.limit_class is LimitClass.REQUESTS and backend.key.rpm_limit is None and not is_echo:
         learned = world.state.learned_of(backend.key.id)
         learned.refused(limited.requests_per_minute, world.now, world.wall_ms)
+        limits.count_learned(backend.key, world)
         world.state.dirty.learned.add(backend.key.id)
 
 

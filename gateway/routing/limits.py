@@ -120,9 +120,23 @@ def settle(grant: Grant, used: int, state: RuntimeState) -> None:
         _give(grant.tokens, grant.reserved - used, state)
 
 
+def count_learned(key: ProviderKey, world: World) -> None:
+    """A limit was learned: what was sent in the last minute has been taken from it already."""
+    limit, name = _learned(key, world), _learned_requests(key)
+    bucket = None if limit is None else world.state.bucket(name, limit, world.now)
+    if bucket is not None:
+        sent = world.state.learned_of(key.id).requests_last_minute(world.now)
+        bucket.level = min(bucket.level, max(0.0, float(bucket.limit - sent)))
+        world.state.dirty.buckets.add(name)
+
+
 def key_requests(key: ProviderKey) -> str:
     """The name of the bucket of a provider key's requests per minute."""
     return f"key:{key.id}:rpm"
+
+
+def _learned_requests(key: ProviderKey) -> str:
+    return f"key:{key.id}:learned"
 
 
 def api_key_requests(api_key_id: str) -> str:
@@ -157,7 +171,7 @@ def _rates_of(backend: Backend, ask: Ask, world: World) -> list[Rate]:
     if key.rpm_limit is not None:
         found.append(Rate(key_requests(key), key.rpm_limit, 1, "rpm", _REQUESTS))
     elif (learned := _learned(key, world)) is not None:
-        found.append(Rate(f"key:{key.id}:learned", learned, 1, "rpm_learned", f"{_REQUESTS} that was learned"))
+        found.append(Rate(_learned_requests(key), learned, 1, "rpm_learned", f"{_REQUESTS} that was learned"))
     if key.tpm_limit is not None:
         found.append(Rate(f"key:{key.id}:tpm", key.tpm_limit, max(1, ask.tokens), "tpm", _TOKENS))
     if key.daily_limit is not None:

@@ -164,6 +164,12 @@ class RuntimeState:
             found = self.learned[key_id] = Adaptive()
         return found
 
+    def forget_learned(self, key_id: str, wall_ms: int) -> None:
+        """An operator's word: nothing is known of this key's requests per minute."""
+        if key_id in self.learned:
+            self.learned[key_id].reset(wall_ms)
+            self.dirty.learned.add(key_id)
+
     def clear(self, backend_id: str) -> None:
         """An operator's word: this backend may be tried at once, and so may its endpoint."""
         self.of(backend_id).clear()

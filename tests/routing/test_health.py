@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.model.calls import Skip
+from gateway.routing.breaker import BreakerState
 from gateway.routing.health import Claim, Ending, Verdict, answered, backoff, claim, conclude, not_sent
 from gateway.routing.rate_limits import LimitClass, Limited
+from gateway.routing.snapshot import Backend
 from gateway.routing.state import RuntimeState
 from tests.routing.build import PRIMARY, ask, backend, lane, world
 
@@ -117,6 +119,122 @@ def test_a_key_that_was_refused_rests_longer_each_time() -> None:
         now = state.of(one.id).resting_until
     assert rests[:3] == [60.0, 120.0, 240.0]
     assert rests[-1] == 3600.0
+
+
+CONCURRENCY = Ending(Verdict.LIMITED, "HTTP 429", Limited(LimitClass.CONCURRENCY, 0.5))
+
+
+def together(state: RuntimeState, one: Backend, count: int) -> list[Claim]:
+    return [claimed(claim(lane(one), ask(), str(number), world(state=state))) for number in range(count)]
+
+
+def test_a_burst_that_is_too_large_leaves_an_allowance_of_what_was_taken() -> None:
+    one, state = backend(), RuntimeState()
+    calls = together(state, one, 12)
+    for found in calls[4:]:
+        conclude(found, CONCURRENCY, world(state=state), 0)
+    assert (state.of(one.id).allowance, state.of(one.id).in_flight) == (4, 4)
+
+
+def test_an_allowance_is_never_below_one() -> None:
+    one, state = backend(), RuntimeState()
+    conclude(together(state, one, 1)[0], CONCURRENCY, world(state=state), 0)
+    assert state.of(one.id).allowance == 1
+
+
+def succeed(state: RuntimeState, one: Backend, times: int) -> list[int | None]:
+    found = []
+    for _ in range(times):
+        conclude(together(state, one, 1)[0], Ending(Verdict.OK), world(state=state), 0, first_output_ms=5)
+        found.append(state.of(one.id).allowance)
+    return found
+
+
+def test_an_allowance_grows_by_one_with_every_twenty_successes() -> None:
+    one, state = backend(), RuntimeState()
+    state.of(one.id).allowance = 3
+    assert succeed(state, one, 60)[18::20] == [3, 4, 5]
+    assert state.of(one.id).allowance == 6
+
+
+@pytest.mark.parametrize(("most", "begins"), [(5, 4), (None, 99)])
+def test_an_allowance_ends_where_it_says_no_more_than_the_limit(most: int | None, begins: int) -> None:
+    one, state = backend(max_concurrent=most), RuntimeState()
+    state.of(one.id).allowance = begins
+    assert succeed(state, one, 20)[-2:] == [begins, None]
+
+
+def test_the_score_is_unknown_then_follows_the_results_apart_from_the_decision() -> None:
+    one, state = backend(), RuntimeState()
+    assert state.of(one.id).score is None
+    for verdict in (Verdict.ABANDONED, Verdict.CLIENT_FAULT, Verdict.NOT_SERVED, Verdict.FAILED, Verdict.FAILED):
+        conclude(together(state, one, 1)[0], Ending(verdict, "x"), world(state=state), 0)
+    assert state.of(one.id).score == 0.0
+    succeed(state, one, 1)
+    assert state.of(one.id).score == pytest.approx(0.1)
+    assert state.of(one.id).breaker.state is BreakerState.CLOSED
+
+
+def test_the_wait_for_the_first_output_is_averaged_over_answers_alone() -> None:
+    one, state = backend(), RuntimeState()
+    for verdict, first_output_ms in ((Verdict.OK, 100), (Verdict.FAILED, 9000), (Verdict.OK, 200)):
+        conclude(together(state, one, 1)[0], Ending(verdict, "x"), world(state=state), 0, first_output_ms)
+    assert state.of(one.id).first_output_ms == pytest.approx(120)
+
+
+@pytest.mark.parametrize("minutes", [2, 32])
+def test_a_circuit_opens_no_longer_than_its_key_says(minutes: int) -> None:
+    one, state, now = backend(max_probe_interval_minutes=minutes), RuntimeState(), 0.0
+    for number in range(31):
+        now = max(now, state.of(one.id).breaker.open_until)
+        found = claimed(claim(lane(one), ask(), str(number), world(now, state)))
+        conclude(found, Ending(Verdict.FAILED, "HTTP 500"), world(now, state), 0)
+    assert state.of(one.id).breaker.open_until - now == minutes * 60
+
+
+def test_only_refusals_for_requests_teach_and_a_burst_is_one() -> None:
+    one, state = backend(), RuntimeState()
+    calls = together(state, one, 6)
+    for found in calls[:4]:
+        conclude(found, limited(9), world(state=state), 0)
+    assert [seen.counted for seen in state.learned[one.key.id].observations] == [6]
+    for found, limit_class in zip(calls[4:], (LimitClass.TOKENS, LimitClass.UNKNOWN), strict=True):
+        conclude(found, Ending(Verdict.LIMITED, "x", Limited(limit_class, 1.0)), world(2000.0, state), 0)
+    assert len(state.learned[one.key.id].observations) == 1
+
+
+def test_a_key_with_a_number_of_its_own_learns_nothing() -> None:
+    one, state = backend(rpm_limit=9), RuntimeState()
+    conclude(together(state, one, 1)[0], limited(9), world(state=state), 0)
+    assert state.learned == {}
+
+
+results = st.lists(st.tuples(st.floats(0, 60), st.sampled_from(Verdict)), max_size=60)
+
+
+@given(results)
+def test_score_window_and_breaker_agree(calls: list[tuple[float, Verdict]]) -> None:
+    one, state, now, seen = backend(), RuntimeState(), 0.0, []
+    for wait, verdict in calls:
+        now += wait
+        found = claim(lane(one), ask(), "c", world(now, state))
+        if isinstance(found, Skip):
+            continue
+        ending = Ending(verdict, "x", Limited(LimitClass.UNKNOWN, 0.0) if verdict is Verdict.LIMITED else None)
+        conclude(found, ending, world(now, state), 0)
+        after = state.of(one.id)
+        if verdict in (Verdict.OK, Verdict.FAILED, Verdict.REFUSED):
+            seen.append(verdict is Verdict.OK)
+            if after.breaker.state is BreakerState.CLOSED and after.breaker.results:
+                assert after.breaker.results[-1][1] is seen[-1]
+        assert (after.score is None) == (not seen)
+        if after.score is not None:
+            assert 0.0 <= after.score <= 1.0
+            assert (after.score == 1.0) == all(seen)
+            assert (after.score == 0.0) == (not any(seen))
+        if after.breaker.state is BreakerState.OPEN:
+            assert after.score is not None
+            assert after.score < 1.0
 
 
 class Probing(RuleBasedStateMachine):

@@ -12,7 +12,7 @@ from gateway.store.database import Database
 
 pytestmark = pytest.mark.anyio
 
-RESTING = StoredState("end1:key1", 5000, "rate limited", "limited", 2, "HTTP 429", 4000, 2, 9000, 4000)
+RESTING = StoredState("end1:key1", 5000, "rate limited", "limited", 2, "HTTP 429", 4000, 2, 9000, 4000, 0.0, 12.5, 3)
 FAULTY = StoredState("end2:key2", None, "", "limited", 0, "HTTP 500", 4100, 0, None, 4100)
 
 
