@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.api.collection import Collection, operations
-from gateway.control import models, routable
+from gateway.api.collection import PAGING, Collection, Items, operations
+from gateway.api.operations import PREFIX, Operation, Visit, policy
+from gateway.control import model_list, model_summary, models, routable
 from gateway.control.desk import Desk
+from gateway.control.fields import read
+from gateway.control.model_summary import SourceUse
 from gateway.model.registry import Model
 from gateway.money import exact_dollars
 
@@ -67,7 +71,73 @@ def model_shown(desk: Desk, row: Model) -> ModelShown:
     )
 
 
-OPERATIONS = operations(
+@dataclass(frozen=True, slots=True)
+class SourceUseShown:
+    """Use of the last seven days from one source; `API` and `TEST` are this gateway's, others were reported."""
+
+    source: str
+    is_reported: bool
+    requests: int
+    successes: int
+    input_tokens: int
+    output_tokens: int
+    cost: str
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsSummaryShown:
+    """`unhealthy` are enabled models whose newest check is not HEALTHY, or that were never checked."""
+
+    total: int
+    statuses: Mapping[str, int]
+    rules_total: int
+    rules: Mapping[str, int]
+    unhealthy: tuple[str, ...]
+    uses: tuple[SourceUseShown, ...]
+    tests_passed: int
+    tests_failed: int
+
+
+def use_shown(use: SourceUse) -> SourceUseShown:
+    return SourceUseShown(
+        source=use.source,
+        is_reported=use.is_reported,
+        requests=use.requests,
+        successes=use.successes,
+        input_tokens=use.input_tokens,
+        output_tokens=use.output_tokens,
+        cost=exact_dollars(use.cost_nano),
+        unpriced=use.unpriced,
+    )
+
+
+@policy("token")
+async def _list(visit: Visit) -> object:
+    values = read((*model_list.FILTERS, *PAGING), visit.query, partial=False, text=True)
+    wanted = model_list.parse_filter({name: visit.query[name] for name in ("status", "q") if name in visit.query})
+    found = await model_list.search(visit.desk, wanted)
+    chosen = found[values["offset"] : values["offset"] + values["limit"]]
+    return Items(tuple(model_shown(visit.desk, row) for row in chosen), len(found))
+
+
+@policy("token")
+async def _summary(visit: Visit) -> object:
+    found = await model_summary.summary(visit.desk)
+    return ModelsSummaryShown(
+        total=found.total,
+        statuses=found.statuses,
+        rules_total=found.rules_total,
+        rules=found.rules,
+        unhealthy=found.unhealthy,
+        uses=tuple(use_shown(use) for use in found.uses),
+        tests_passed=found.passed,
+        tests_failed=found.failed,
+    )
+
+
+_MANY = f"{PREFIX}/models"
+_, *_OTHERS = operations(
     Collection(
         noun="model",
         path="/models",
@@ -80,4 +150,19 @@ OPERATIONS = operations(
         delete=models.delete,
         shown=model_shown,
     )
+)
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        _MANY,
+        "list_models",
+        "Models that match, the newest change first.",
+        _list,
+        ModelShown,
+        query=(*model_list.FILTERS, *PAGING),
+        is_list=True,
+    ),
+    Operation("GET", f"{_MANY}/summary", "summarise_models", "All models in numbers.", _summary, ModelsSummaryShown),
+    *_OTHERS,
 )

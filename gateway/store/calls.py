@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.model.calls import Attempt, CallRecord, CallStatus, Skip, Usage, UsageSource
+from gateway.model.calls import Attempt, CallRecord, CallSource, CallStatus, Skip, Usage, UsageSource
 from gateway.store.database import Tx
 from gateway.store.models import price_of
 
@@ -77,13 +77,13 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                            status, code, error_code, error, input_tokens, output_tokens, cache_read_tokens,
                            cache_creation_tokens, reasoning_tokens, usage_source, input_price, output_price,
                            cache_read_price, cache_creation_price, request_price, cost_nano, total_ms,
-                           first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips)
+                           first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips, source)
         VALUES (:id, :started_at, :api_key_id, :api_key_name, :api_format, :path, :asked_model, :served_model,
                 :provider_id, :provider, :backend_id, :backend, :pool, :is_stream, :status, :code,
                 :error_code, :error, :input_tokens, :output_tokens, :cache_read_tokens,
                 :cache_creation_tokens, :reasoning_tokens, :usage_source, :input_price, :output_price,
                 :cache_read_price, :cache_creation_price, :request_price, :cost_nano, :total_ms,
-                :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips)
+                :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips, :source)
         ON CONFLICT DO NOTHING
         """,
         [_columns(record) for record in records],
@@ -161,7 +161,7 @@ async def get(tx: Tx, call_id: str) -> CallRecord | None:
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
                usage_source, input_price, output_price, cache_read_price, cache_creation_price,
                request_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version, client_ip,
-               skips
+               skips, source
         FROM calls WHERE id = :id
         """,
         {"id": call_id},
@@ -225,6 +225,7 @@ def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
         client_ip=row[34],
         attempts=attempts,
         skips=tuple(Skip(**skip) for skip in json.loads(row[35])),
+        source=CallSource(row[36]),
     )
 
 
@@ -286,4 +287,5 @@ def _columns(record: CallRecord) -> dict[str, object]:
         "client_ip": record.client_ip,
         "attempt_count": len(record.attempts),
         "skips": json.dumps([asdict(skip) for skip in record.skips]),
+        "source": record.source.value,
     }

@@ -24,6 +24,34 @@ async def by_code(tx: Tx, code: str) -> Model | None:
     return found[0] if found else None
 
 
+async def search(tx: Tx, status: ModelStatus | None, text: str) -> tuple[Model, ...]:
+    """Newest change first; `text` is inside its names or those that providers have for it, None and "" are any.
+
+    Letters count whatever their case, as far as SQLite knows it (A to Z).
+    """
+    async with tx.execute(
+        """
+        SELECT
+          id, code, display_name, status, input_price, output_price, cache_read_price,
+          cache_creation_price, request_price, created_at, updated_at, description, aliases, capabilities,
+          context_limit, output_limit, input_modalities, output_modalities, family, knowledge_cutoff,
+          version
+        FROM models
+        WHERE (:status IS NULL OR status = :status)
+          AND (:text = '' OR instr(code, lower(:text)) OR instr(lower(display_name), lower(:text))
+               OR EXISTS (SELECT 1 FROM json_each(models.aliases) WHERE instr(value, lower(:text)))
+               OR EXISTS (
+                 SELECT 1 FROM mappings JOIN providers ON providers.id = mappings.provider_id
+                 WHERE mappings.model_id = models.id
+                   AND (instr(lower(upstream_name), lower(:text)) OR instr(lower(providers.name), lower(:text))
+                        OR instr(lower(providers.display_name), lower(:text)))))
+        ORDER BY updated_at DESC, code
+        """,
+        {"status": None if status is None else status.value, "text": text},
+    ) as rows:
+        return tuple(_model(row) for row in await rows.fetchall())
+
+
 async def insert(tx: Tx, model: Model) -> None:
     await tx.execute(
         """

@@ -79,13 +79,11 @@ async def test_an_endpoint_from_first_to_last(api: httpx.AsyncClient) -> None:
 
 
 async def test_lists_are_paged(api: httpx.AsyncClient) -> None:
-    for number in range(5):
-        await made(api, "/models", {"code": f"aa-{number}"})
+    whole = (await api.get("/mappings")).json()
+    page = (await api.get("/mappings", params={"limit": 2, "offset": 1})).json()
 
-    page = (await api.get("/models", params={"limit": 2, "offset": 1})).json()
-
-    assert [item["code"] for item in page["items"]] == ["aa-1", "aa-2"]
-    assert page["total"] >= 5
+    assert page["items"] == whole["items"][1:3]
+    assert page["total"] == whole["total"] >= 5
     refused = await api.get("/models", params={"limit": 0, "ofset": 1})
     assert refused.json()["error"]["fields"] == {
         "limit": "must be 1 or more",
