@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from gateway.admin import routes as pages
 from gateway.api import routes as api
 from gateway.clock import Clock, SystemClock
-from gateway.control import snapshots
+from gateway.control import health_events, snapshots
 from gateway.control.desk import Desk, SnapshotCell
+from gateway.control.events import Events
 from gateway.control.instance import open_vault
 from gateway.front import Front, Rooms
 from gateway.ops.demo import demo_server
@@ -44,8 +45,9 @@ class App:
     surface: OpenAiSurface
 
     def begin_stop(self) -> None:
-        """Take no new calls: /readyz turns red and calls are told to come again."""
+        """Take no new calls: /readyz turns red, calls are told to come again, streams of events end."""
         self.surface.is_draining = True
+        self.desk.events.end()
 
 
 @contextlib.asynccontextmanager
@@ -71,7 +73,9 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         upstream = await opened.enter_async_context(
             open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
         )
-        desk = Desk(db, vault, cell, state, clock, settings, demo_origin, upstream.model_names)
+        events = Events(clock.wall_ms())
+        desk = Desk(db, vault, cell, state, clock, settings, demo_origin, upstream.model_names, events)
+        await opened.enter_async_context(health_events.watching(desk))
         app = _assemble(desk, ledger, upstream, rng)
         try:
             yield app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.admin import account, backends, keys, login, overview, providers, requests, setup
+from gateway.admin import account, backends, events, keys, login, overview, providers, requests, setup
 from gateway.admin.assets import load_assets
 from gateway.admin.pages import Pages
 from gateway.admin.site import Door, Endpoint, Site, public
@@ -70,6 +70,7 @@ def routes(desk: Desk) -> list[Route]:
     pages = [Route(path, Endpoint(site, door), methods=[method]) for method, path, door in PAGES]
     return [
         Route("/static/{name:path}", assets, methods=["GET"]),
+        Route("/admin/events", Endpoint(site, events.STREAM), methods=["GET"]),
         *pages,
         Route("/admin/{rest:path}", Endpoint(site, nothing), methods=_EVERY_METHOD),
     ]

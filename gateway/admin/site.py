@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.admin.pages import Pages, protect
 from gateway.admin.visits import (
     FLASH_COOKIE,
+    UNATTENDED,
     Visit,
     cookie_name,
     keep_cookie,
@@ -94,11 +95,15 @@ Handler = Callable[[Site, Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A page's function with who may come in: `public`, or `session` for signed-in administrators."""
+    """A page's function with who may come in: `public`, or `session` for signed-in administrators.
+
+    Coming through an `unattended` one does not keep a session alive.
+    """
 
     policy: str
     handler: Handler
     place: str = ""
+    unattended: bool = False
 
 
 def public(handler: Handler) -> Door:
@@ -157,11 +162,13 @@ class Endpoint:
             guest_token=token,
             place=self.door.place,
             root=self.site.root,
+            events_after=self.site.desk.events.latest,
         )
 
     async def _recognised(self, visit: Visit) -> Visit:
         token = visit.request.cookies.get(cookie_name(visit.request, SESSION), "")
-        found = await sessions.recognise(self.site.desk, token) if token else None
+        is_activity = not (self.door.unattended or UNATTENDED in visit.request.headers)
+        found = await sessions.recognise(self.site.desk, token, is_activity=is_activity) if token else None
         if found is None:
             return visit
         user, session = found

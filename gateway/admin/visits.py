@@ -20,6 +20,8 @@ MOST_FORM_BYTES = 1024 * 1024
 MOST_FORM_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
 THEME_COOKIE = "gw_theme"
+UNATTENDED = "x-unattended"
+"""The header with which our script marks what it asks for by itself."""
 FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -59,7 +61,8 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
 class Visit:
     """`csrf` goes into every form. `form` holds the fields that were posted, the last one of each name.
 
-    `user` and `session` are None for a guest, whose forms hang on `guest_token` instead of a session.
+    `user` and `session` are None for a guest, whose forms hang on `guest_token` instead of a session. What the page
+    shows is as of the event `events_after`, or newer.
     """
 
     request: Request
@@ -71,6 +74,7 @@ class Visit:
     session: Session | None = None
     place: str = ""
     root: str = ""
+    events_after: int = 0
 
     @property
     def signed_in(self) -> tuple[User, Session]:

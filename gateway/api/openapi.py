@@ -179,7 +179,7 @@ def _response(item: Operation) -> _Schema:
     described: _Schema = {"description": HTTPStatus(item.status).phrase}
     if item.answer is not None:
         schema = _answer_schema(item)
-        described["content"] = {"application/json": {"schema": schema}}
+        described["content"] = {item.media_type: {"schema": schema}}
     return described
 
 

@@ -25,7 +25,7 @@ class Visit:
 
 
 Handler = Callable[[Visit], Awaitable[object]]
-"""Gives a dataclass (or None with 204), which is sent as JSON."""
+"""Gives a dataclass (or None with 204), which is sent as JSON, or an EventStream."""
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
@@ -52,7 +52,8 @@ def policy_of(handler: Handler) -> str:
 class Operation:
     """`request` are the body's fields (a `partial` body may leave any out), `query` those of the query string.
 
-    `answer` is the type of what the handler gives, or of each item where it gives a list; None with status 204.
+    `answer` is the type of what the handler gives, or of each item where it gives a list or a stream of events; None
+    with status 204.
     """
 
     method: str
@@ -66,3 +67,4 @@ class Operation:
     partial: bool = False
     query: Table = ()
     is_list: bool = False
+    media_type: str = "application/json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.api.body import read_object
 from gateway.api.operations import Operation, Visit, policy_of
 from gateway.control import tokens
 from gateway.control.desk import Desk
+from gateway.control.event_stream import EventStream
 from gateway.errors import GatewayError, InvalidFields, MethodNotAllowed, NotAuthenticated, NotFound, Stale, Unexpected
 from gateway.ids import new_request_id
 from gateway.model.people import Actor
@@ -45,7 +47,7 @@ class Resource:
             answer = self._refusal(Unexpected(), request_id)
         await answer(scope, receive, send)
 
-    async def _answer(self, request: Request, request_id: str) -> Response:
+    async def _answer(self, request: Request, request_id: str) -> Response | EventStream:
         actor = await _authenticate(self._desk, request)
         if not self._by_method:
             raise NotFound(f"There is nothing at {request.scope['path'][:100]}; see /api/admin/openapi.json.")
@@ -55,6 +57,8 @@ class Resource:
         body = await read_object(request) if operation.request is not None else {}
         visit = Visit(self._desk, actor, request.path_params, request.query_params, body)
         found = await operation.handler(visit)
+        if isinstance(found, EventStream):
+            return replace(found, headers=((b"x-request-id", request_id.encode()),))
         return _json(operation.status, None if operation.answer is None else found, request_id)
 
     def _allowed(self) -> str:

@@ -8,6 +8,7 @@ from gateway.api import (
     api_keys,
     backends,
     endpoints,
+    events,
     mappings,
     models,
     openapi,
@@ -21,7 +22,19 @@ from gateway.api.operations import PREFIX, Operation
 from gateway.api.resource import Resource
 from gateway.control.desk import Desk
 
-_NOUNS = (backends, providers, endpoints, provider_keys, pools, models, mappings, route_rules, api_keys, requests)
+_NOUNS = (
+    backends,
+    providers,
+    endpoints,
+    provider_keys,
+    pools,
+    models,
+    mappings,
+    route_rules,
+    api_keys,
+    requests,
+    events,
+)
 
 
 def all_operations() -> tuple[Operation, ...]:

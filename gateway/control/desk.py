@@ -1,7 +1,7 @@
 """What every operator's action works with, and the one way to change configuration.
 
 A change is one transaction with its audit rows and one new config version; when it is committed the snapshot
-is read again and swapped whole.
+is read again and swapped whole, and each note goes out on the live event stream.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.control import snapshots
+from gateway.control.events import Events, Topic
 from gateway.model.people import Actor
 from gateway.routing.snapshot import Backend, Snapshot
 from gateway.routing.state import RuntimeState
@@ -61,6 +62,7 @@ class Desk:
     settings: Settings
     demo_origin: str
     ask_models: Callable[[Backend], Awaitable[list[str]]]
+    events: Events = field(default_factory=Events)
 
     @contextlib.asynccontextmanager
     async def change(self, actor: Actor) -> AsyncIterator[Change]:
@@ -75,7 +77,10 @@ class Desk:
                     audit.Entry(change.at, actor, action, kind, object_id, shown(before), shown(after), version),
                 )
             registry = await snapshots.read_registry(tx, self.demo_origin)
+        # From the commit to here nothing waits, so changes are told in the order of their versions.
         self.publish(snapshots.build(registry))
+        for action, kind, object_id, _, _ in change.notes:
+            self.events.publish(Topic.REGISTRY, action, kind, (object_id,), version, change.at)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Swap the snapshot. Two changes may get here in either order; the newer one stays."""

@@ -71,8 +71,11 @@ async def begin(desk: Desk, tx: Tx, user: User, client: Client) -> tuple[str, Se
     return token, session
 
 
-async def recognise(desk: Desk, token: str) -> tuple[User, Session] | None:
-    """Whose session this is; None where it is unknown, too old, idle too long, or its user is disabled."""
+async def recognise(desk: Desk, token: str, *, is_activity: bool = True) -> tuple[User, Session] | None:
+    """Whose session this is; None where it is unknown, too old, idle too long, or its user is disabled.
+
+    Only `is_activity` keeps it from becoming idle: a page that looks again by itself is nobody at the keyboard.
+    """
     token_hash = desk.vault.hash_token(token)
     async with desk.db.read() as tx:
         session = await sessions.by_hash(tx, token_hash)
@@ -82,7 +85,7 @@ async def recognise(desk: Desk, token: str) -> tuple[User, Session] | None:
         return None
     if now >= session.expires_at or now - session.last_seen_at >= IDLE_MS:
         return None
-    if now - session.last_seen_at < MINUTE_MS:
+    if not is_activity or now - session.last_seen_at < MINUTE_MS:
         return user, session
     async with desk.db.write() as tx:
         await sessions.touch(tx, token_hash, now)

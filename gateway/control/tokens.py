@@ -54,6 +54,12 @@ async def disable(desk: Desk, actor: Actor, token_id: str) -> None:
         await trail.note(tx, actor, "disable", ("management_token", token_id), desk.clock.wall_ms())
 
 
+async def is_good(desk: Desk, token_id: str) -> bool:
+    """Whether the token that was recognised before still is one; this is no use of it."""
+    async with desk.db.read() as tx:
+        return await management_tokens.is_good(tx, token_id, desk.clock.wall_ms())
+
+
 async def recognise(desk: Desk, token: str, ip: str) -> Actor:
     """Who presents this token. Raises NotAuthenticated: one error for unknown, disabled and expired."""
     async with desk.db.read() as tx:

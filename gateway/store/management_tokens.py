@@ -31,6 +31,20 @@ async def every(tx: Tx) -> tuple[ManagementToken, ...]:
         return tuple([_management_token(row) async for row in rows])
 
 
+async def is_good(tx: Tx, token_id: str, now: int) -> bool:
+    """Whether it is active, not expired, and its user may still sign in."""
+    async with tx.execute(
+        """
+        SELECT 1 FROM management_tokens LEFT JOIN users ON users.id = management_tokens.user_id
+        WHERE management_tokens.id = :id AND management_tokens.is_active
+          AND (management_tokens.expires_at IS NULL OR management_tokens.expires_at > :now)
+          AND (management_tokens.user_id IS NULL OR users.is_active)
+        """,
+        {"id": token_id, "now": now},
+    ) as rows:
+        return await rows.fetchone() is not None
+
+
 async def insert(tx: Tx, token: ManagementToken) -> None:
     await tx.execute(
         """

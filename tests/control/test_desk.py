@@ -11,6 +11,7 @@ import pytest
 from gateway.control import api_keys, backends, pools, provider_keys, providers, snapshots
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk, shown
+from gateway.control.events import Listener, Topic
 from gateway.errors import Conflict, NotFound
 from gateway.model.people import ManagementToken, Session, User
 from gateway.routing.breaker import BreakerState
@@ -212,3 +213,51 @@ async def test_nothing_is_written_down_for_what_is_not_there(desk: Desk) -> None
             await attempt
 
     assert (await version(desk), await audit_rows(desk)) == (before, [])
+
+
+async def test_a_committed_change_is_told_once_for_each_of_its_notes(desk: Desk) -> None:
+    with desk.events.listen(frozenset({Topic.REGISTRY})) as listener:
+        made = await backends.create(desk, ANN, BACKEND)
+        told = listener.take()[1]
+
+    noted = [row for row in await audit_rows(desk) if row.config_version == desk.snapshot().version]
+    assert [(event.action, event.noun, event.ids) for event in told] == [
+        (row.action, row.object_kind, (row.object_id,)) for row in noted
+    ]
+    assert {event.config_version for event in told} == {desk.snapshot().version}
+    assert made.backend_id.split(":")[1] in {event.ids[0] for event in told}
+    assert len({event.dedupe_key for event in told}) == len(told)
+    assert SECRET not in repr(told)
+
+
+async def test_what_is_rolled_back_is_never_told(desk: Desk) -> None:
+    with desk.events.listen(frozenset({Topic.REGISTRY})) as listener:
+        with pytest.raises(ZeroDivisionError):
+            async with desk.change(ANN) as change:
+                change.note("create", "provider", PROVIDER.id, None, PROVIDER)
+                raise ZeroDivisionError
+        with pytest.raises(sqlite3.IntegrityError):
+            async with desk.change(ANN) as change:
+                change.note("create", "provider", PROVIDER.id, None, PROVIDER)
+                await change.tx.execute("PRAGMA defer_foreign_keys = ON")
+                await change.tx.execute("INSERT INTO key_versions VALUES ('nobody', 1, '', '', '', '', 1)")
+
+        assert listener.take() == (False, [])
+
+
+async def test_changes_at_once_are_told_in_the_order_of_their_versions_when_they_are_in_force(desk: Desk) -> None:
+    seen: list[tuple[int, int]] = []
+
+    async def follow(listener: Listener) -> None:
+        while len(seen) < 20:
+            await listener.wait(5)
+            seen.extend((event.config_version, desk.snapshot().version) for event in listener.take()[1])
+
+    with desk.events.listen(frozenset({Topic.REGISTRY})) as listener:
+        following = asyncio.create_task(follow(listener))
+        await asyncio.gather(*(pools.create(desk, ANN, {"name": f"p{number}"}) for number in range(20)))
+        await following
+
+    told = [version for version, _ in seen]
+    assert told == sorted(set(told))
+    assert all(version <= in_force for version, in_force in seen)
