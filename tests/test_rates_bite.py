@@ -141,8 +141,9 @@ async def test_tokens_of_an_attempt_that_failed_come_back(place: Place) -> None:
 async def test_a_key_is_one_key_on_all_its_endpoints(place: Place) -> None:
     """Its requests are counted once, whichever format or model they are for."""
     await place.turn("provider-keys", rpm_limit=1)
-    await place.send("POST", "/models", code="other")
+    model = (await place.send("POST", "/models", code="other")).json()
     await place.send("POST", "/mappings", provider_id=place.made.provider.id, model_id="other")
+    await place.patch(f"/models/{model['id']}", status="ENABLED")
 
     await place.call()
     other = await place.call(model="other")

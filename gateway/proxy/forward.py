@@ -29,6 +29,7 @@ from gateway.routing.world import Ask, World, skip
 
 _LEAST_SECONDS = 0.3
 _BREAKER_REASONS = frozenset({"breaker_open", "breaker_trial"})
+_LASTING_REASONS = frozenset({"out_of_quota", "quota_exhausted", "key_refused"})
 
 
 class Finish(Protocol):
@@ -258,7 +259,10 @@ class _Journey:
             return CredentialsExhausted(
                 f"Provider {provider} refused the gateway's key; the operator must renew it.", retryable=False
             )
-        if verdicts <= {Verdict.LIMITED} and any(found.reason not in _BREAKER_REASONS for found in resting):
+        is_free_again = bool(self.lefts) and not resting
+        if verdicts <= {Verdict.LIMITED} and (
+            is_free_again or any(found.reason not in _BREAKER_REASONS for found in resting)
+        ):
             return self._all_limited(resting)
         if self.lefts:
             return self._attempts_failed()
@@ -270,7 +274,7 @@ class _Journey:
 
     def _all_limited(self, resting: Sequence[Skip]) -> GatewayError:
         soonest = soonest_recovery(resting) or 0.0
-        is_passing = any(found.reason not in ("out_of_quota", "key_refused") for found in resting)
+        is_passing = not resting or any(found.reason not in _LASTING_REASONS for found in resting)
         return RateLimited(
             f"Every backend of '{self.call.request.model}' is at its provider's limit. "
             f"The first one is free again in {soonest:.1f} s.",
