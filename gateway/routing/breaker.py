@@ -4,6 +4,7 @@
     open ──(30 s, doubling with each opening up to the key's longest)──▶ half-open
     half-open ──(3 successes)──▶ closed, with an empty window
     half-open ──(2 failures)──▶ open
+    open ──(nothing else can serve a call; once a second)──▶ half-open ──(1 failure)──▶ open until the same time
 
 Only what speaks of the backend's health counts: not limits (those have their rests), not a client's fault, not a
 client that left. Times are monotonic seconds and come in as arguments.
@@ -23,6 +24,8 @@ OPEN_SECONDS = 30.0
 LONGEST_OPEN_SECONDS = 32 * 60.0
 SUCCESSES_TO_CLOSE = 3
 FAILURES_TO_REOPEN = 2
+EARLY_SECONDS = 1.0
+"""Time between two tries of an open circuit before its time."""
 TRIAL_PATIENCE = 1.0
 """Seconds after which a call that found another one trying looks again."""
 
@@ -35,7 +38,10 @@ class BreakerState(StrEnum):
 
 @dataclass(slots=True)
 class Breaker:
-    """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open."""
+    """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open.
+
+    `resumes_at` is until when it was open before a call tried early, `early_at` when the next one may.
+    """
 
     state: BreakerState = BreakerState.CLOSED
     open_until: float = 0.0
@@ -43,6 +49,8 @@ class Breaker:
     trial: str = ""
     trial_successes: int = 0
     trial_failures: int = 0
+    resumes_at: float = 0.0
+    early_at: float = 0.0
     results: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=WINDOW_RESULTS))
 
     def seconds_until_trial(self, now: float) -> float:
@@ -50,6 +58,14 @@ class Breaker:
         if self.state is BreakerState.OPEN and now < self.open_until:
             return self.open_until - now
         return TRIAL_PATIENCE if self.trial else 0.0
+
+    def try_early(self, now: float) -> bool:
+        """Nothing else can serve a call: let one try before the time. False where that is not to be."""
+        if self.state is not BreakerState.OPEN or now >= self.open_until or now < self.early_at:
+            return False
+        self.early_at = now + EARLY_SECONDS
+        self.resumes_at, self.open_until = self.open_until, now
+        return True
 
     def admit(self, claim_id: str, now: float) -> None:
         """A call goes to the backend; `seconds_until_trial` was 0."""
@@ -75,6 +91,11 @@ class Breaker:
         if self.trial != claim_id:
             return False
         self.trial = ""
+        if not succeeded and now < self.resumes_at:
+            # Tried before its time: as if it had not been.
+            self.state, self.open_until = BreakerState.OPEN, self.resumes_at
+            return True
+        self.resumes_at = 0.0
         self.trial_successes += succeeded
         self.trial_failures += not succeeded
         if self.trial_failures >= FAILURES_TO_REOPEN:
@@ -89,6 +110,7 @@ class Breaker:
         self.open_until = 0.0
         self.openings = 0
         self.trial = ""
+        self.resumes_at = 0.0
         self.results.clear()
 
     def restore(self, openings: int, open_until: float) -> None:
@@ -112,4 +134,5 @@ class Breaker:
         self.open_until = now + min(OPEN_SECONDS * 2 ** min(self.openings, 16), longest)
         self.openings += 1
         self.trial = ""
+        self.resumes_at = 0.0
         self.results.clear()

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.routing.breaker import (
+    EARLY_SECONDS,
     FAILED_SHARE,
     LEAST_RESULTS,
     LONGEST_OPEN_SECONDS,
@@ -51,6 +52,55 @@ def test_only_the_last_twenty_count() -> None:
         breaker.record("x", succeeded=number % 5 != 0, now=number / 10)
     assert breaker.state is BreakerState.CLOSED
     assert len(breaker.results) == 20
+
+
+def test_a_try_before_the_time_that_fails_changes_nothing() -> None:
+    breaker = failing(now=100.0)
+    until = breaker.open_until
+
+    assert breaker.try_early(101.0)
+    tried(breaker, 101.0, succeeded=False)
+
+    assert (breaker.state, breaker.open_until, breaker.openings) == (BreakerState.OPEN, until, 1)
+    assert not breaker.try_early(101.0 + EARLY_SECONDS / 2)
+    assert breaker.try_early(101.0 + EARLY_SECONDS)
+
+
+def test_a_try_before_the_time_that_succeeds_is_the_first_of_three() -> None:
+    breaker = failing(now=100.0)
+    breaker.try_early(101.0)
+    for number in range(3):
+        tried(breaker, 101.0 + number, succeeded=True)
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_after_one_early_success_failures_count_as_ever() -> None:
+    breaker = failing(now=100.0)
+    breaker.try_early(101.0)
+    tried(breaker, 101.0, succeeded=True)
+    tried(breaker, 102.0, succeeded=False)
+    assert breaker.state is BreakerState.HALF_OPEN
+    tried(breaker, 103.0, succeeded=False)
+    assert (breaker.state, breaker.openings) == (BreakerState.OPEN, 2)
+
+
+def test_only_an_open_circuit_is_tried_early() -> None:
+    breaker = Breaker()
+    assert not breaker.try_early(0.0)
+    breaker = failing(now=100.0)
+    assert not breaker.try_early(breaker.open_until)  # it may be tried anyway
+    breaker.admit("t", breaker.open_until)
+    assert not breaker.try_early(breaker.open_until)
+
+
+def test_an_early_try_that_is_abandoned_leaves_room_for_another() -> None:
+    breaker = failing(now=100.0)
+    until = breaker.open_until
+    breaker.try_early(101.0)
+    breaker.admit("t", 101.0)
+    breaker.abandon("t")
+    tried(breaker, 102.0, succeeded=False)
+    assert (breaker.state, breaker.open_until) == (BreakerState.OPEN, until)
 
 
 def test_open_times_double_up_to_the_longest() -> None:
