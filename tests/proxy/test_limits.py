@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.control import api_keys
+from gateway.control import api_keys, provider_keys
 from tests.conftest import MakeProvider
 from tests.harness import OPERATOR, RunningGateway, running_gateway
 from tests.provider import Exchange, Scene, answer, limited, refused, scripted_provider
@@ -219,3 +220,85 @@ async def test_an_api_keys_own_limit_refuses_with_its_name_and_headers(
     assert "This API key's limit" in second.json()["error"]["message"]
     assert 58 <= int(second.headers["retry-after"]) <= 60
     assert len(backend.heard) == 1
+
+
+async def test_a_burst_that_the_provider_takes_only_in_part_lowers_what_is_sent_at_once(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    inside = 0
+
+    async def takes_two(exchange: Exchange) -> None:
+        nonlocal inside
+        inside += 1
+        try:
+            if inside > 2:
+                await limited("0.05", x_ratelimit_remaining_requests="90")(exchange)
+            else:
+                await asyncio.sleep(0.3)
+                await answer()(exchange)
+        finally:
+            inside -= 1
+
+    busy = await provider(takes_two)
+    made = await gateway.backend(busy)
+    await gateway.backend(await provider(), pool="fallback")
+
+    got = await asyncio.gather(*(gateway.call() for _ in range(6)))
+
+    assert {one.status_code for one in got} == {200}
+    assert gateway.desk.state.of(made.backend_id).allowance == 2
+    outcomes = [attempt.outcome for row in await gateway.rows() for attempt in row.attempts]
+    assert 1 <= outcomes.count("rate_limited") <= 4
+
+
+NAMED = limited("0.01", x_ratelimit_limit_requests="6", x_ratelimit_remaining_requests="0")
+
+
+async def test_a_limit_that_a_provider_names_twice_is_kept_to_from_then_on(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    busy = await provider(NAMED, NAMED, answer())
+    made = await gateway.backend(busy)
+    await gateway.backend(await provider(), pool="fallback")
+
+    for _ in range(9):
+        assert (await gateway.call()).status_code == 200
+        await asyncio.sleep(0.02)
+
+    learned = gateway.desk.state.learned[made.key.id].view(gateway.desk.clock.mono())
+    assert (learned.limit, learned.boundary, learned.enforced) == (5, 6, True)
+    assert [seen.named for seen in learned.observations] == [6, 6]
+    assert len(busy.heard) == 5
+    assert (await gateway.row()).skips[0].reason == "rpm_learned_empty"
+
+
+async def test_all_that_limits_survives_a_kill_but_for_the_last_quarter_second(tmp_path: Path) -> None:
+    """The file is copied while the program runs: that is what a kill would leave."""
+    async with scripted_provider(answer()) as first_one, scripted_provider(NAMED) as other_one:
+        async with running_gateway(tmp_path / "running") as first:
+            made = await first.backend(first_one)
+            limits = {"rpm_limit": 10, "tpm_limit": 600, "daily_limit": 100}
+            await provider_keys.update(first.desk, OPERATOR, made.key.id, limits)
+            learning = await first.backend(other_one, models=("n",))
+            twin = await first.backend(other_one, models=("n",), name=learning.provider.name)
+            for _ in range(4):
+                await first.call()
+            await first.call(model="n")
+            await asyncio.sleep(0.4)
+            (tmp_path / "killed").mkdir(mode=0o700)
+            for file in (tmp_path / "running").iterdir():
+                if file.is_file():
+                    shutil.copy(file, tmp_path / "killed")
+        async with running_gateway(tmp_path / "killed") as second:
+            await second.call(headers={"authorization": f"Bearer {first.api_key}"})
+            state = second.desk.state
+            used = {name: state.buckets[f"key:{made.key.id}:{name}"] for name in ("rpm", "tpm", "daily")}
+            missing = [bucket.limit - bucket.level for bucket in used.values()]
+            assert missing == [pytest.approx(5, abs=1), pytest.approx(60, abs=30), pytest.approx(5, abs=0.1)]
+            assert state.of(made.backend_id).score == 1.0
+            assert state.of(made.backend_id).first_output_ms is not None
+            assert state.endpoint_rests[learning.endpoint.base_url].needs_probe
+            assert {name for name, found in state.learned.items() if found.observations} == {
+                learning.key.id,
+                twin.key.id,
+            }

@@ -1,0 +1,89 @@
+"""A call's end settles what it took, once, and says what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import Unavailable
+from gateway.formats import openai_chat
+from gateway.model.calls import CallRecord, CallStatus, Usage, UsageSource
+from gateway.model.people import ApiKey
+from gateway.proxy.call import Arrival, Call, Trail
+from gateway.proxy.settle import Outcome, Settler, client_left, outcome_of
+from gateway.routing import limits
+from gateway.routing.quota import Spend
+from gateway.routing.state import RuntimeState
+from gateway.routing.world import World
+from gateway.store.provider_spend import StoredSpend
+from tests.desks import START_MS, FakeClock
+from tests.routing.build import ANYONE, provider, world
+
+LIMITED: ApiKey = replace(ANYONE, rpm_limit=5, tpm_limit=100, max_concurrent=2)
+REQUEST = openai_chat.read_request(b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}')
+
+
+def arrived(api_key: ApiKey) -> Call:
+    return Call(Arrival("req_1", 999.0, START_MS, "/v1/chat/completions", (), "192.0.2.1"), api_key, REQUEST)
+
+
+class Book:
+    """Settles calls of one API key and keeps what was written."""
+
+    def __init__(self) -> None:
+        self.state, self.clock = RuntimeState(), FakeClock()
+        self.rows: list[tuple[CallRecord, StoredSpend | None]] = []
+        self.settler = Settler(lambda row, spend: self.rows.append((row, spend)), self.state, self.clock, lambda: 7)
+
+    @property
+    def world(self) -> World:
+        return world(self.clock.mono(), self.state)
+
+    def settle(self, outcome: Outcome, *, sent: bool = True) -> None:
+        trail = Trail(sent_at=1000.0 if sent else None, admitted=limits.admit(LIMITED, 30, self.world))
+        assert self.state.places == {"api_key:k": 1}
+        self.settler.settle(arrived(LIMITED), trail, None, outcome)
+
+    @property
+    def levels(self) -> dict[str, float]:
+        return {name.rpartition(":")[2]: bucket.level for name, bucket in self.state.buckets.items()}
+
+
+USED = Usage(10, 20, 3, 4, 5, UsageSource.REPORTED)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sent", "levels"),
+    [
+        (Outcome(CallStatus.COMPLETED, 200, usage=USED), True, {"rpm": 4, "tpm": 100 - 37}),
+        (Outcome(CallStatus.FAILED, 502, "upstream_error"), True, {"rpm": 4, "tpm": 100}),
+        (client_left(), True, {"rpm": 4, "tpm": 100}),
+        (outcome_of(Unavailable("nothing can be used")), False, {"rpm": 5, "tpm": 100}),
+        (client_left(), False, {"rpm": 5, "tpm": 100}),
+    ],
+)
+def test_a_call_keeps_what_it_used_and_one_that_was_never_sent_nothing(
+    outcome: Outcome, sent: bool, levels: dict[str, float]
+) -> None:
+    book = Book()
+    book.settle(outcome, sent=sent)
+    assert (book.levels, book.state.places) == (levels, {})
+    (row, spend), *others = book.rows
+    assert (row.code, row.rate_multiplier, spend, others) == (outcome.code, None, None, [])
+
+
+def test_a_request_that_was_refused_at_the_door_holds_nothing() -> None:
+    book = Book()
+    book.settler.refuse(arrived(LIMITED).arrival, LIMITED, Unavailable("stopping"))
+    assert (book.state.buckets, book.state.places, len(book.rows)) == ({}, {}, 1)
+
+
+@pytest.mark.parametrize(("nano", "stored"), [(900, StoredSpend("a", 1000, START_MS - 5)), (0, None), (None, None)])
+def test_what_a_provider_takes_is_added_up_and_written_with_the_call(
+    nano: int | None, stored: StoredSpend | None
+) -> None:
+    book = Book()
+    book.state.spent["a"] = Spend(100, START_MS - 5)
+    assert book.settler._spend(provider("a"), nano) == stored
+    assert book.state.spent["a"].used_nano == (1000 if stored else 100)
