@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from starlette.applications import Starlette
@@ -25,6 +25,7 @@ from gateway.proxy.ledger import Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.settle import Settler
+from gateway.proxy.trial import Trier
 from gateway.proxy.upstream import Upstream, open_upstream
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
@@ -101,6 +102,8 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> Ap
     settler = Settler(ledger.record, state, clock, lambda: cell.current.version)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
     surface = OpenAiSurface(Pipeline(cell, world, forwarder, settler), settler, ledger, entrance, state)
+    trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler), cell, settler, clock)
+    desk = replace(desk, try_call=trier.try_call)
 
     def readiness() -> list[str]:
         reasons = []

@@ -11,6 +11,8 @@ from gateway.control import snapshots
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.instance import open_vault
 from gateway.errors import UpstreamFailed
+from gateway.model.calls import Usage, UsageSource
+from gateway.model.checks import Trial, TrialOutcome
 from gateway.model.people import Actor
 from gateway.routing.snapshot import Backend
 from gateway.routing.state import RuntimeState
@@ -57,24 +59,41 @@ class Asker:
 
 
 @dataclass
+class Caller:
+    """Stands for the path of a call: remembers what was tried, and answers or fails as it is told."""
+
+    tried: list[Trial] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    usage: Usage = Usage(9, 3, source=UsageSource.REPORTED)
+
+    async def __call__(self, trial: Trial) -> TrialOutcome:
+        """`errors` are by backend id; "" is for calls to any backend."""
+        self.tried.append(trial)
+        error = self.errors.get(trial.backend_id or "", "")
+        usage = Usage() if error else self.usage
+        return TrialOutcome(f"req_{len(self.tried)}", "acme/main", "" if error else "Hello!", error, usage, 25)
+
+
+@dataclass
 class Office:
     """A desk and the things that a test turns: the clock, and who answers for providers."""
 
     desk: Desk
     clock: FakeClock
     asker: Asker
+    caller: Caller
 
 
 @contextlib.asynccontextmanager
 async def open_office(data_dir: Path, **secrets: str) -> AsyncIterator[Office]:
     """`secrets` are the provider keys in the environment."""
     settings = Settings(data_dir=data_dir, secrets=secrets)
-    clock, asker = FakeClock(), Asker()
+    clock, asker, caller = FakeClock(), Asker(), Caller()
     migrate(settings.database)
     async with open_database(settings.database) as db:
         vault = await open_vault(db, settings, clock)
         async with db.read() as tx:
             registry = await snapshots.read_registry(tx, DEMO_ORIGIN)
         cell = SnapshotCell(snapshots.build(registry))
-        desk = Desk(db, vault, cell, RuntimeState(), clock, settings, DEMO_ORIGIN, asker)
-        yield Office(desk, clock, asker)
+        desk = Desk(db, vault, cell, RuntimeState(), clock, settings, DEMO_ORIGIN, asker, try_call=caller)
+        yield Office(desk, clock, asker, caller)

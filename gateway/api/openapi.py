@@ -61,6 +61,7 @@ _KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType(
         Kind.MULTIPLIER: {"type": ["string", "number"], "examples": ["0.8"]},
         Kind.MULTIPLIERS: {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
         Kind.PRIORITIES: {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        Kind.OBJECTS: {"type": "array", "minItems": 1},
     }
 )
 
@@ -116,6 +117,8 @@ def fields_schema(table: Table, *, partial: bool) -> _Schema:
 
 def field_schema(field: Field, *, partial: bool) -> _Schema:
     schema: _Schema = {**_KINDS[field.kind], "description": field.about}
+    if field.of:
+        schema.update({"items": fields_schema(field.of, partial=False), "maxItems": field.most})
     if field.choices:
         schema["enum"] = [str(choice) for choice in field.choices]
     if field.kind in (Kind.INT, Kind.NUMBER):

@@ -15,6 +15,8 @@ import msgspec
 from gateway.clock import Clock
 from gateway.control import snapshots
 from gateway.control.events import Events, Topic
+from gateway.errors import Unavailable
+from gateway.model.checks import Trial, TrialOutcome
 from gateway.model.people import Actor
 from gateway.routing.snapshot import Backend, Snapshot
 from gateway.routing.state import RuntimeState
@@ -50,9 +52,17 @@ class Change:
         self.notes.append((action, kind, object_id, before, after))
 
 
+async def try_nothing(trial: Trial) -> TrialOutcome:
+    """Raises Unavailable: this desk has no lane to any provider."""
+    raise Unavailable("Nothing is sent from here; start the gateway.")
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`demo_origin` is where the built-in demo backend listens. `ask_models` asks a backend for its model names."""
+    """`demo_origin` is where the built-in demo backend listens.
+
+    `ask_models` asks a backend for its model names, `try_call` makes a call as a client would.
+    """
 
     db: Database
     vault: Vault
@@ -63,6 +73,7 @@ class Desk:
     demo_origin: str
     ask_models: Callable[[Backend], Awaitable[list[str]]]
     events: Events = field(default_factory=Events)
+    try_call: Callable[[Trial], Awaitable[TrialOutcome]] = try_nothing
 
     @contextlib.asynccontextmanager
     async def change(self, actor: Actor) -> AsyncIterator[Change]:

@@ -17,6 +17,8 @@ from gateway.errors import InvalidFields
 
 Values = dict[str, Any]
 
+_MOST_OBJECTS = 1000
+
 
 class Kind(StrEnum):
     """What a field holds. After each the Python type that `read` gives."""
@@ -48,13 +50,15 @@ class Kind(StrEnum):
     MULTIPLIER = "multiplier"  # int, millionths
     MULTIPLIERS = "multipliers"  # dict of API format to millionths
     PRIORITIES = "priorities"  # dict of API format to int
+    OBJECTS = "objects"  # list of values, each as the field's own table reads them
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """`default` is what a left-out field becomes; `least` and `most` bound a number, `most` a text's length.
 
-    `fixed` fields are set at creation only. `about` is one line for people.
+    `fixed` fields are set at creation only. `about` is one line for people. `of` is the table of each object in a
+    list of at most `most` objects.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Field:
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    of: Sequence[Field] = ()
 
 
 Table = Sequence[Field]
@@ -161,10 +166,31 @@ def _take(field: Field, given: object, values: Values, faults: dict[str, str]) -
         else:
             faults[field.name] = "must not be null"
         return
+    if field.kind is Kind.OBJECTS:
+        _take_objects(field, given, values, faults)
+        return
     try:
         values[field.name] = _read_one(field, given)
     except ValueError as error:
         faults[field.name] = str(error)
+
+
+def _take_objects(field: Field, given: object, values: Values, faults: dict[str, str]) -> None:
+    """Each object whole; what is wrong with one is told under `name[index].field`."""
+    most = int(field.most or _MOST_OBJECTS)
+    if not isinstance(given, list) or not 1 <= len(given) <= most:
+        faults[field.name] = f"must be a list of 1 to {most} objects"
+        return
+    found = values[field.name] = []
+    for index, item in enumerate(given):
+        place = f"{field.name}[{index}]"
+        if not isinstance(item, dict):
+            faults[place] = "must be an object"
+            continue
+        try:
+            found.append(read(field.of, item, partial=False, text=False))
+        except InvalidFields as error:
+            faults.update({f"{place}.{name}": fault for name, fault in error.fields.items()})
 
 
 def _read_one(field: Field, given: object) -> object:

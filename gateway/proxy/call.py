@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.formats.openai_chat import ChatRequest
-from gateway.model.calls import Attempt, Skip
+from gateway.model.calls import Attempt, CallSource, Skip
 from gateway.model.people import ApiKey
 from gateway.routing.limits import Grant
 
@@ -38,6 +38,7 @@ class Call:
     arrival: Arrival
     api_key: ApiKey
     request: ChatRequest
+    source: CallSource = CallSource.API
 
     @property
     def id(self) -> str:

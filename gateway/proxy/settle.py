@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.model.calls import CallRecord, CallStatus, Usage
+from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
 from gateway.proxy.call import Arrival, Call, Trail
@@ -52,9 +52,8 @@ class Settler:
     def settle(self, call: Call, trail: Trail, reply: Reply | None, outcome: Outcome) -> None:
         """Write down a call that was understood, and end what it holds, exactly once."""
         self._release(trail, outcome.usage)
-        self._write(
-            _Known(call.arrival, call.api_key, call.request.model, call.request.is_stream), outcome, trail, reply
-        )
+        known = _Known(call.arrival, call.api_key, call.request.model, call.request.is_stream, call.source)
+        self._write(known, outcome, trail, reply)
 
     def refuse(self, arrival: Arrival, api_key: ApiKey | None, error: GatewayError) -> None:
         """Write down a request that was refused before it became a call."""
@@ -98,6 +97,7 @@ class Settler:
             skips=tuple(trail.skips.values()),
             rate_multiplier=rate_of(backend) if backend else None,
             actual_nano=actual,
+            source=known.source,
         )
         self._record(record, None if backend is None else self._spend(backend.provider, actual))
         _log(record)
@@ -127,6 +127,7 @@ class _Known:
     api_key: ApiKey | None
     model: str
     is_stream: bool
+    source: CallSource = CallSource.API
 
 
 def outcome_of(error: GatewayError) -> Outcome:
