@@ -75,6 +75,51 @@
 
   const refresh = (root) => { localise(root); tick(); };
 
+  // What others change: one stream of events in each visible tab. data-after is how far the page was when it was made.
+  const live = document.querySelector("[data-events]");
+  let after = live?.dataset.after;
+  let stream, retry, patience = 1000;
+  const tell = (topic, detail) => document.body.dispatchEvent(new CustomEvent(topic, { detail }));
+  const hangUp = () => { clearTimeout(retry); stream?.close(); };
+  const listen = () => {
+    hangUp();
+    if (!after || document.hidden) return;
+    stream = new EventSource(`${live.dataset.events}?after=${after}`);
+    const on = (name, act) => stream.addEventListener(name, (event) => { after = event.lastEventId; act(event); });
+    on("ready", () => { patience = 1000; });
+    on("resync", () => { tell("registry"); tell("health"); });
+    for (const topic of ["registry", "health"]) on(topic, (event) => tell(topic, JSON.parse(event.data)));
+    stream.addEventListener("over", () => { hangUp(); after = ""; toast("Your session is over. Sign in again to go on."); });
+    stream.onerror = () => {
+      hangUp();
+      retry = setTimeout(listen, patience * (0.5 + Math.random()));
+      patience = Math.min(2 * patience, 60000);
+    };
+  };
+  document.addEventListener("visibilitychange", () => {
+    listen();
+    if (after && !document.hidden) tell("health"); // only registry events are kept for who comes back
+  });
+
+  // A form is never replaced; it says that what it shows was changed. Our own change is none of that.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[hx-get], [hx-post], [method=dialog]")) hangUp();
+  });
+  document.addEventListener("input", (event) => event.target.form?.setAttribute("data-edited", ""));
+  document.body.addEventListener("registry", ({ detail }) => {
+    for (const part of all("[data-shows]")) {
+      if (!detail?.ids.some((id) => part.dataset.shows.split(" ").includes(id))) continue;
+      const box = part.querySelector(":scope > [data-elsewhere]") ?? document.createElement("div");
+      Object.assign(box, { className: "notice notice-warn", role: "status" });
+      box.dataset.elsewhere = "";
+      part.prepend(box);
+      const link = document.createElement("a");
+      Object.assign(link, { href: location.href, textContent: "Reload" });
+      box.replaceChildren(...detail.action === "delete" ? ["This was deleted elsewhere."]
+        : ["This was changed elsewhere after you opened it. ", link, " to see it; what you typed here is lost then."]);
+    }
+  });
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (button) return copy(button);
@@ -89,11 +134,27 @@
     if (pause) pause.setAttribute("aria-pressed", pause.getAttribute("aria-pressed") !== "true");
   });
 
-  // Hidden tabs and paused pages do not poll. A poll must not take away what the reader is using.
+  // Hidden tabs and paused pages do not refresh. A refresh must not take away what the reader is using: it comes later.
+  const AUTOMATIC = ["every", "registry", "health"];
+  const late = new Set();
   const paused = () => document.hidden || document.querySelector("[data-pause][aria-pressed='true'], dialog[open], [hx-trigger^=every] details[open]");
-  document.addEventListener("htmx:before:request", (event) => {
-    if (event.detail.ctx.sourceEvent?.type === "every" && paused()) event.preventDefault();
-  });
+  const inUse = (part) => part.querySelector("input:focus, textarea:focus, select:focus, form[data-edited]");
+  const yieldToReader = (event) => {
+    const { sourceEvent, sourceElement, request } = event.detail.ctx;
+    if (!AUTOMATIC.includes(sourceEvent?.type)) return;
+    request.headers["X-Unattended"] = "1";
+    if (!paused() && !inUse(sourceElement)) return;
+    event.preventDefault();
+    if (sourceEvent.type !== "every") late.add(sourceEvent.type);
+  };
+  document.addEventListener("htmx:before:request", yieldToReader);
+  document.addEventListener("htmx:before:response", yieldToReader);
+  const catchUp = () => {
+    if (!late.size || paused()) return;
+    const topics = [...late];
+    late.clear();
+    for (const topic of topics) tell(topic);
+  };
 
   document.addEventListener("htmx:after:swap", (event) => {
     refresh(document);
@@ -124,7 +185,7 @@
   });
 
   document.addEventListener("htmx:error", (event) => {
-    if (event.detail.ctx?.sourceEvent?.type === "every") return say("The page could not be refreshed.");
+    if (AUTOMATIC.includes(event.detail.ctx?.sourceEvent?.type)) return say("The page could not be refreshed.");
     toast("The gateway did not answer. Check that it is running, then try again.", "bad");
   });
 
@@ -148,6 +209,7 @@
     if (pending) setTimeout(() => { pending = false; }, 1200);
   });
 
-  setInterval(tick, 1000);
+  setInterval(() => { tick(); catchUp(); }, 1000);
   refresh(document);
+  listen();
 })();
