@@ -191,6 +191,12 @@ class RuntimeState:
         for base_url in self.endpoint_rests.keys() - neighbours.keys():
             del self.endpoint_rests[base_url]
             self.dirty.endpoints.add(base_url)
-        for key_id in self.learned.keys() - {backend.key.id for backend in backends.values()}:
+        keys = {backend.key.id for backend in backends.values()}
+        for key_id in self.learned.keys() - keys:
             del self.learned[key_id]
             self.dirty.learned.add(key_id)
+        for name in [*self.buckets, *self.kept_levels]:
+            if name.startswith("key:") and name.split(":")[1] not in keys:
+                self.buckets.pop(name, None)
+                self.kept_levels.pop(name, None)
+                self.dirty.buckets.add(name)

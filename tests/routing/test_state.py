@@ -150,6 +150,9 @@ def test_only_what_is_gone_is_forgotten_and_its_rows_with_it() -> None:
         state.of(name).streak = 1
     for key_id in ("gone", kept.key.id):
         state.learned_of(key_id).sent(NOW)
+    for name in ("key:gone:rpm", f"key:{kept.key.id}:rpm", "api_key:gone:rpm", "provider:gone:rpm"):
+        state.bucket(name, 5, NOW)
+    state.kept_levels["key:gone:daily"] = (1.0, NOW)
     for base_url in ("https://gone", kept.endpoint.base_url):
         state.endpoint_rest(base_url).rest(NOW + 9, "limited")
 
@@ -157,7 +160,8 @@ def test_only_what_is_gone_is_forgotten_and_its_rows_with_it() -> None:
 
     assert (set(state.backends), set(state.learned)) == ({kept.id}, {kept.key.id})
     assert set(state.endpoint_rests) == {kept.endpoint.base_url}
-    assert state.dirty == Dirty({"a", "c"}, set(), {"https://gone"}, {"gone"})
+    assert list(state.buckets) == [f"key:{kept.key.id}:rpm", "api_key:gone:rpm", "provider:gone:rpm"]
+    assert state.dirty == Dirty({"a", "c"}, {"key:gone:rpm", "key:gone:daily"}, {"https://gone"}, {"gone"})
 
 
 def test_to_forget_nothing_writes_nothing() -> None:
