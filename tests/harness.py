@@ -68,9 +68,11 @@ class RunningGateway:
         )
 
     async def call(self, model: str = "m", headers: Mapping[str, str] | None = None, **body: Any) -> httpx.Response:
+        """Each call is a conversation of its own, unless `headers` name one."""
+        self._names["session"] = self._names.get("session", 0) + 1
         return await self.client.post(
             "/v1/chat/completions",
-            headers={**self.auth, **(headers or {})},
+            headers={**self.auth, "x-session-id": str(self._names["session"]), **(headers or {})},
             json={"model": model, "messages": HELLO, **body},
         )
 

@@ -19,7 +19,7 @@ from gateway.proxy.call import Call
 from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.snapshot import Lane
-from gateway.routing.verdicts import judge
+from gateway.routing.verdicts import judge, names_context
 
 PATH = "/chat/completions"
 _MOST_HELD_EVENTS = 64
@@ -101,13 +101,17 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Why a backend was left. `answer` is its refusal of the request, to be passed on unmodified; `status` HTTP."""
+    """Why a backend was left. `answer` is its refusal of the request, to be passed on unmodified; `status` HTTP.
+
+    `is_too_long`: it takes no context of this length, so that only one with a longer context may.
+    """
 
     ending: Ending
     status: int | None = None
     answer: WholeAnswer | None = None
     is_timeout: bool = False
     is_sent: bool = True
+    is_too_long: bool = False
 
 
 @dataclass(slots=True)
@@ -192,11 +196,12 @@ class Attempter:
 
     async def _refusal(self, answer: UpstreamAnswer) -> Left:
         body = await answer.read_error()
-        ending = judge(answer.status, answer.headers, decode_any(body), self._clock.wall_ms() / 1000)
+        said = decode_any(body)
+        ending = judge(answer.status, answer.headers, said, self._clock.wall_ms() / 1000)
         refusal = None
         if ending.verdict in (Verdict.CLIENT_FAULT, Verdict.NOT_SERVED):
             refusal = WholeAnswer(answer.status, tuple(passing.from_upstream(answer.headers)), body, None, 0)
-        return Left(ending, answer.status, refusal)
+        return Left(ending, answer.status, refusal, is_too_long=refusal is not None and names_context(said))
 
     def _since(self, timing: Timing) -> int:
         return round((self._clock.mono() - timing.started) * 1000)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from gateway.formats.openai_chat import ChatRequest
 from gateway.model.calls import Attempt, CallSource, Skip
 from gateway.model.people import ApiKey
+from gateway.routing.candidates import Plan
 from gateway.routing.limits import Grant
+from gateway.routing.resolve import Target
 
 Header = tuple[bytes, bytes]
 
@@ -49,12 +51,15 @@ class Call:
 class Trail:
     """What became of a call on its way: filled while it is forwarded, written down at its end.
 
-    `sent_at` is when the first byte went to a provider (monotonic). `admitted` is what it took of its API key's limits
-    and `answering` what it took at the backend that answers: both are settled with the tokens that it used.
+    `target` and `plan` are what was decided first, `sent_at` is when the first byte went to a provider (monotonic).
+    `admitted` is what it took of its API key's limits and `answering` what it took at the backend that answers: both
+    are settled with the tokens that it used.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
     skips: dict[str, Skip] = field(default_factory=dict)
+    target: Target | None = None
+    plan: Plan | None = None
     sent_at: float | None = None
     admitted: Grant | None = None
     answering: Grant | None = None

@@ -23,7 +23,8 @@ from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.relay import Relay, Send
 from gateway.proxy.settle import Settler, client_left, outcome_of
 from gateway.routing.limits import api_key_requests
-from gateway.routing.resolve import models_for
+from gateway.routing.permissions import may_reach
+from gateway.routing.resolve import Target, models_for
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.state import RuntimeState
 from gateway.vault import Vault
@@ -121,6 +122,7 @@ class OpenAiSurface:
             (b"x-gateway-overhead-ms", f"{overhead:.2f}".encode()),
             (b"x-gateway-config-version", str(reply.target.config_version).encode()),
             (b"server-timing", f"gateway;dur={overhead:.2f}, total;dur={total:.2f}".encode()),
+            *_route_header(reply.target),
             *self._limit_headers(relay.call.api_key),
         ]
 
@@ -133,7 +135,7 @@ class OpenAiSurface:
         wanted = arrival.path.removeprefix("/v1/models").removeprefix("/")
         if wanted and wanted not in names:
             raise ModelNotFound(f"The model '{wanted}' does not exist or this key may not use it.", param="model")
-        shown = [_shown(snapshot, name) for name in ([wanted] if wanted else names)]
+        shown = [_shown(snapshot, api_key, name) for name in ([wanted] if wanted else names)]
         answer = shown[0] if wanted else {"object": "list", "data": shown}
         await _send_json(send, 200, msgspec.json.encode(answer), _id_headers(arrival))
 
@@ -189,11 +191,17 @@ def _only(method: str, allowed: str, handler: Handler) -> Handler:
     return handler
 
 
-def _shown(snapshot: Snapshot, name: str) -> dict[str, object]:
+def _shown(snapshot: Snapshot, api_key: ApiKey, name: str) -> dict[str, object]:
+    """The owner is the first provider that the key may use."""
     model = snapshot.models[name]
-    lanes = snapshot.lanes.get(model.id, ())
-    owner = lanes[0].backend.provider.name if lanes else "gateway"
+    backends = [lane.backend for lane in snapshot.lanes.get(model.id, ()) if may_reach(api_key, lane.backend)]
+    owner = backends[0].provider.name if backends else "gateway"
     return {"id": model.code, "object": "model", "created": model.created_at // 1000, "owned_by": owner}
+
+
+def _route_header(target: Target) -> list[Header]:
+    """Which rule chose the model, where one did."""
+    return [(b"x-gateway-route", target.route.encode("latin-1", "replace"))] if target.route else []
 
 
 def _id_headers(arrival: Arrival) -> list[Header]:

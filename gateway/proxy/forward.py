@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.errors import (
+    BadInput,
     CredentialsExhausted,
     DeadlineExceeded,
     GatewayError,
@@ -23,11 +24,14 @@ from gateway.proxy.call import Call, Trail
 from gateway.routing import health
 from gateway.routing.candidates import Plan, plan_candidates, soonest_recovery
 from gateway.routing.health import Claim, Ending, Verdict
+from gateway.routing.permissions import NOT_PERMITTED
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
 from gateway.routing.world import Ask, World, skip
 
 _LEAST_SECONDS = 0.3
+_OWN_FAILURES = frozenset({Verdict.FAILED, Verdict.REFUSED, Verdict.NOT_SERVED})
+"""What ends a backend's right to a conversation. One at its limit is soon back, and its cache still warm."""
 _BREAKER_REASONS = frozenset({"breaker_open", "breaker_trial"})
 _LASTING_REASONS = frozenset({"out_of_quota", "quota_exhausted", "key_refused"})
 
@@ -109,7 +113,9 @@ class Forwarder:
             if left is None:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
         if not isinstance(left, Left):
-            health.answered(claimed, self._world())
+            world = self._world()
+            health.answered(claimed, world)
+            world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
             journey.trail.answering = claimed.grant
             return Reply(journey.target, lane, left, finish)
         if not left.is_sent:
@@ -151,6 +157,8 @@ class Forwarder:
         number = journey.started(lane)
 
         def finish(ending: Ending, status: int | None) -> None:
+            if ending.verdict in _OWN_FAILURES:
+                self._world().state.affinities.forget(journey.ask.conversation, lane.backend.id)
             rest = health.conclude(claimed, ending, self._world(), self._clock.wall_ms(), timing.first_output_ms)
             journey.trail.attempts.append(
                 Attempt(
@@ -206,17 +214,26 @@ class _Journey:
     tried: set[str] = field(default_factory=set)
     unserved: set[tuple[str, str]] = field(default_factory=set)
     per_pool: Counter[str] = field(default_factory=Counter)
+    per_owner: Counter[str] = field(default_factory=Counter)
+    too_small: int | None = None
     lefts: list[Left] = field(default_factory=list)
     providers: list[str] = field(default_factory=list)
     _waiting_since: float | None = None
     _count: int = 0
 
     def allows(self, lane: Lane) -> bool:
-        """Not one that said it cannot serve this, nor one more than the pool's attempts, nor the same again."""
+        """Not one that said it cannot serve this, nor the same again, nor one more than the attempts that pool,
+        provider and endpoint allow; where the context was too long, only one that takes a longer one.
+        """
         backend = lane.backend
         if backend.id in self.tried or (backend.endpoint.id, lane.upstream_name) in self.unserved:
             return False
-        return self.per_pool[backend.pool.id] < backend.pool.max_attempts
+        if self.too_small is not None and lane.context <= self.too_small:
+            return False
+        return self.per_pool[backend.pool.id] < backend.pool.max_attempts and all(
+            owner.max_retries is None or self.per_owner[owner.id] <= owner.max_retries
+            for owner in (backend.provider, backend.endpoint)
+        )
 
     def next_claim_id(self) -> str:
         self._count += 1
@@ -225,6 +242,7 @@ class _Journey:
     def started(self, lane: Lane) -> int:
         """The number of this attempt, from 1."""
         self.per_pool[lane.backend.pool.id] += 1
+        self.per_owner.update((lane.backend.provider.id, lane.backend.endpoint.id))
         self.providers.append(lane.backend.provider.name)
         return len(self.providers)
 
@@ -235,6 +253,8 @@ class _Journey:
             # It may be asked again once it has rested, if this call waits for it.
             return None
         self.tried.add(lane.backend.id)
+        if left.is_too_long:
+            self.too_small = max(lane.context, self.too_small or 0)
         if left.answer is not None:
             # The same endpoint under another key would say the same.
             self.unserved.add((lane.backend.endpoint.id, lane.upstream_name))
@@ -252,6 +272,9 @@ class _Journey:
 
     def error(self, skips: Sequence[Skip]) -> GatewayError:
         """What to tell the client when nothing answered and nothing will soon. `skips` are of all its backends."""
+        skips = [found for found in skips if found.reason != NOT_PERMITTED]
+        if skips and {found.reason for found in skips} == {"capability_missing"}:
+            return self._nothing_able(skips)
         verdicts = {left.ending.verdict for left in self.lefts}
         resting = [found for found in skips if found.seconds is not None]
         if verdicts <= {Verdict.REFUSED} and {found.reason for found in resting} == {"key_refused"}:
@@ -270,6 +293,14 @@ class _Journey:
         return Unavailable(
             f"No backend of '{self.call.request.model}' can be used now. {reasons}",
             retry_after=soonest_recovery(resting),
+        )
+
+    def _nothing_able(self, skips: Sequence[Skip]) -> GatewayError:
+        return BadInput(
+            f"No backend of '{self.call.request.model}' can do what this call asks for. "
+            f"{skips[0].backend}: {skips[0].sentence}",
+            code="capability_missing",
+            retryable=False,
         )
 
     def _all_limited(self, resting: Sequence[Skip]) -> GatewayError:

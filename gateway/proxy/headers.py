@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from gateway.errors import GatewayError
 from gateway.routing.buckets import TokenBucket
+from gateway.routing.purposes import Purpose
 
 Header = tuple[bytes, bytes]
 
@@ -15,6 +16,7 @@ _TO_UPSTREAM = frozenset({b"accept", b"openai-beta", b"idempotency-key"})
 _TO_UPSTREAM_PREFIXES = (b"anthropic-", b"x-goog-")
 _NEVER_UPSTREAM = frozenset({b"x-goog-api-key"})
 _FROM_UPSTREAM = ("openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
+_SESSIONS = (b"x-claude-code-session-id", b"x-session-id")
 _SAFE_VALUE = re.compile(rb"[\t\x20-\x7e]*")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MEDIA = re.compile(r"(?:application/(?:[\w.+-]+\+)?json|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?")
@@ -34,6 +36,27 @@ def to_upstream(headers: Iterable[Header], *, is_demo: bool) -> list[Header]:
         and (name in _TO_UPSTREAM or name.startswith(_TO_UPSTREAM_PREFIXES) or (is_demo and name == b"x-demo-fault"))
         and _SAFE_VALUE.fullmatch(value)
     ]
+
+
+def joined(headers: Iterable[Header], name: bytes) -> str:
+    """Every value of a lower-case name, with commas between them; empty without one."""
+    return ",".join(value.decode("latin-1") for found, value in headers if found == name)
+
+
+def purpose_of(headers: Iterable[Header]) -> Purpose:
+    """What the call says that it is for."""
+    named = {name: value.decode("latin-1").strip() for name, value in headers if name.startswith(b"x-gateway-")}
+    return Purpose(
+        agent=named.get(b"x-gateway-agent", ""),
+        business=named.get(b"x-gateway-business", ""),
+        capability=named.get(b"x-gateway-capability", ""),
+    )
+
+
+def session_of(headers: Iterable[Header]) -> str:
+    """What the client calls its conversation; empty where it does not say."""
+    found = {name: value.decode("latin-1").strip() for name, value in headers if name in _SESSIONS}
+    return next((found[name] for name in _SESSIONS if found.get(name)), "")
 
 
 def from_upstream(headers: Mapping[str, str]) -> list[Header]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from gateway.formats import chat_facts
 from gateway.model.registry import ApiFormat
+from gateway.proxy import headers as passing
 from gateway.proxy.call import Call, Trail
 from gateway.proxy.forward import Forwarder
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Settler
 from gateway.routing import limits
 from gateway.routing.candidates import Plan, plan_candidates
-from gateway.routing.explain import explain
+from gateway.routing.explain import Explanation, explain
+from gateway.routing.order import take_turn
+from gateway.routing.permissions import require_format
+from gateway.routing.requirements import HEADER as REQUIRE
+from gateway.routing.requirements import wanted
 from gateway.routing.resolve import Target, resolve
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.world import Ask, World
@@ -32,22 +38,41 @@ class Pipeline:
     async def serve(self, call: Call, trail: Trail) -> Relay:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
         world = self._world()
-        target = resolve(self._snapshot(), call.api_key, call.request.model)
+        target = trail.target = self._target(call)
         trail.admitted = limits.admit(call.api_key, tokens_of(call), world)
-        plan = plan_of(call, target, world)
+        plan = trail.plan = plan_of(call, target, world)
+        take_turn(plan.ask, world)
         trail.skip(*plan.skips)
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply))
 
-    def explain(self, call: Call) -> dict[str, object]:
-        """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises ModelNotFound."""
-        target = resolve(self._snapshot(), call.api_key, call.request.model)
-        return explain(target, plan_of(call, target, self._world()))
+    def explain(self, call: Call) -> Explanation:
+        """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises what `serve` would.
+
+        A client is told nothing of backends that it may not use.
+        """
+        target = self._target(call)
+        return explain(target, plan_of(call, target, self._world())).for_caller()
+
+    def _target(self, call: Call) -> Target:
+        require_format(call.api_key, ApiFormat.OPENAI_CHAT)
+        return resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
 
 
 def plan_of(call: Call, target: Target, world: World) -> Plan:
     """The order in which the target's backends would be tried for this call now."""
-    ask = Ask(call.api_key, ApiFormat.OPENAI_CHAT, target.model, tokens_of(call), seed=world.rng.getrandbits(32))
+    headers, api_key = call.arrival.headers, call.api_key
+    required = passing.joined(headers, REQUIRE.encode())
+    ask = Ask(
+        api_key=api_key,
+        api_format=ApiFormat.OPENAI_CHAT,
+        model=target.model,
+        tokens=tokens_of(call),
+        wanted=wanted(api_key, required, chat_facts.capabilities_of(call.request), target.lanes),
+        session=chat_facts.session_of(call.request, passing.session_of(headers)),
+        seed=world.rng.getrandbits(32),
+        turn=world.state.turns.get(target.model, 0),
+    )
     return plan_candidates(target.lanes, ask, world)
 
 

@@ -61,8 +61,8 @@ class Settler:
 
     def _write(self, known: _Known, outcome: Outcome, trail: Trail, reply: Reply | None) -> None:
         arrival, now = known.arrival, self._clock.mono()
-        target = reply.target if reply is not None else None
-        price = target.price if target is not None else None
+        target, plan = trail.target, trail.plan
+        price = reply.lane.price if reply is not None else None
         backend = reply.lane.backend if reply is not None else None
         cost = cost_of(outcome.usage, price)
         actual = cost if backend is None else actual_cost(cost, backend)
@@ -74,7 +74,7 @@ class Settler:
             api_format="openai_chat",
             path=arrival.path,
             asked_model=known.model,
-            served_model=target.model if target else "",
+            served_model=reply.target.model if reply else "",
             provider_id=backend.provider.id if backend else None,
             provider=backend.provider.name if backend else "",
             backend_id=backend.id if backend else None,
@@ -98,6 +98,9 @@ class Settler:
             rate_multiplier=rate_of(backend) if backend else None,
             actual_nano=actual,
             source=known.source,
+            route=target.route if target else "",
+            seed=plan.ask.seed if plan else None,
+            considered=plan.considered() if plan else (),
         )
         self._record(record, None if backend is None else self._spend(backend.provider, actual))
         _log(record)

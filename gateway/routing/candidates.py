@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from random import Random
 
-from gateway.model.calls import Skip
+from gateway.model.calls import Considered, Skip
 from gateway.routing import limits
 from gateway.routing.breaker import TRIAL_PATIENCE
+from gateway.routing.order import in_order
+from gateway.routing.requirements import unfit
 from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RestKind
 from gateway.routing.world import Ask, World, skip
@@ -17,26 +17,39 @@ from gateway.routing.world import Ask, World, skip
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`lanes` to try in order; `skips` with the reason of each backend that was passed over."""
+    """`lanes` to try in order, and `whys` what put each at its place where that is not plain priority; `skips` with
+    the reason of each backend that was passed over.
+    """
 
     ask: Ask
     lanes: tuple[Lane, ...]
     skips: tuple[Skip, ...]
+    whys: tuple[str, ...] = ()
+
+    def considered(self) -> tuple[Considered, ...]:
+        """The lanes as they are written down."""
+        return tuple(
+            Considered(lane.backend.id, lane.backend.name, lane.backend.pool.name, lane.upstream_name, why)
+            for lane, why in zip(self.lanes, self.whys, strict=True)
+        )
 
 
 def plan_candidates(lanes: Sequence[Lane], ask: Ask, world: World) -> Plan:
-    """Order by pool tier, provider priority and key priority; among equals by weighted chance."""
+    """Each of `lanes` exactly once: at its place in the order, or skipped with the reason."""
     skips = {lane.backend.id: found for lane in lanes if (found := why_not(lane, ask, world)) is not None}
-    open_lanes = [lane for lane in lanes if lane.backend.id not in skips]
-    chance = Random(ask.seed)  # noqa: S311  # an order, not a secret
-    ordered = [lane for _, equals in groupby(open_lanes, key=_rank) for lane in _weighted_order(list(equals), chance)]
-    return Plan(ask, tuple(ordered), tuple(skips.values()))
+    placed = in_order([lane for lane in lanes if lane.backend.id not in skips], ask, world)
+    return Plan(ask, tuple(one.lane for one in placed), tuple(skips.values()), whys=tuple(one.why for one in placed))
 
 
 def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
     """The first reason not to send to this backend now, or None."""
     backend = lane.backend
-    return _configured_away(backend, world.env_names) or _resting(backend, world) or limits.full(backend, ask, world)
+    return (
+        unfit(lane, ask, world)
+        or _configured_away(backend, world.env_names)
+        or _resting(backend, world)
+        or limits.full(backend, ask, world)
+    )
 
 
 def soonest_recovery(skips: Iterable[Skip]) -> float | None:
@@ -83,15 +96,3 @@ REST_REASONS: Mapping[RestKind, str] = {
     RestKind.QUOTA: "out_of_quota",
     RestKind.REFUSED: "key_refused",
 }
-
-
-def _rank(lane: Lane) -> tuple[int, str, int, int]:
-    backend = lane.backend
-    return (backend.pool.tier, backend.pool.id, backend.provider.priority, backend.key.internal_priority)
-
-
-def _weighted_order(equals: list[Lane], rng: Random) -> list[Lane]:
-    """Shuffle so that a heavier backend tends to come first (Efraimidis and Spirakis' keys)."""
-    if len(equals) < 2:
-        return equals
-    return sorted(equals, key=lambda lane: rng.random() ** (1 / lane.backend.key.weight), reverse=True)

@@ -3,46 +3,77 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.errors import ModelNotFound
 from gateway.model.people import ApiKey
-from gateway.model.registry import ModelStatus, Price
+from gateway.model.registry import Model, ModelStatus
+from gateway.routing.permissions import may_reach
+from gateway.routing.purposes import AUTO, Purpose, chain_of, purpose_of
+from gateway.routing.rendezvous import first_of
 from gateway.routing.snapshot import Lane, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`model` is the public name that serves; `price` None means unpriced."""
+    """`model` is the public name that serves, `route` the rule that chose it (`AGENT:coder`), empty without one.
+
+    `lanes` are all of the model's, those too that the caller may not use.
+    """
 
     model: str
-    price: Price | None
     lanes: tuple[Lane, ...]
     config_version: int
+    route: str = ""
 
 
-def resolve(snapshot: Snapshot, api_key: ApiKey, asked: str) -> Target:
-    """Exact code, else `provider/model`. Raises ModelNotFound with the three nearest names the key may use.
+def resolve(snapshot: Snapshot, api_key: ApiKey, asked: str, purpose: Purpose | None = None) -> Target:
+    """Exact code, else alias, else wildcard, else `provider/model`, else for `auto` the route rules.
 
-    A name that the key may not use gets the same answer as one that does not exist.
+    Raises ModelNotFound with the three nearest names the key may use. What the key may not use gets the same
+    answer as what does not exist.
     """
-    target = _by_code(snapshot, asked) or _by_provider(snapshot, asked)
-    if target is None or not api_key.may_use(target.model):
+    target = _by_name(snapshot, asked) or _by_provider(snapshot, asked)
+    if target is None and asked.lower() == AUTO and _named(snapshot, asked) is None:
+        target = _by_rules(snapshot, api_key, purpose_of(api_key, purpose or Purpose()))
+    if target is None or not _may_use(api_key, target):
         raise _not_found(snapshot, api_key, asked)
+    if any(lane.names for lane in target.lanes):
+        return replace(target, lanes=tuple(_for_caller(lane, api_key) for lane in target.lanes))
     return target
 
 
 def models_for(snapshot: Snapshot, api_key: ApiKey) -> list[str]:
-    """Codes of the models that this key may use, sorted."""
-    return sorted(model.code for model in snapshot.serving_models() if api_key.may_use(model.code))
+    """Codes of the models that this key may use and a backend that it may use serves, sorted."""
+    if api_key.allowed_formats == ():
+        return []
+    return sorted(
+        model.code
+        for model in snapshot.serving_models()
+        if api_key.may_use(model.code) and _has_way(snapshot, api_key, model)
+    )
 
 
-def _by_code(snapshot: Snapshot, asked: str) -> Target | None:
-    model = snapshot.models.get(asked) or snapshot.models.get(asked.lower())
-    if model is None or model.status is not ModelStatus.ENABLED:
-        return None
+def _named(snapshot: Snapshot, asked: str) -> Model | None:
+    """The model that a name belongs to, whatever its state. `auto` belongs to none that has it by a wildcard."""
+    low = asked.lower()
+    found = snapshot.models.get(low) or snapshot.aliases.get(low)
+    if found is not None or low == AUTO:
+        return found
+    return next((model for beginning, model in snapshot.wildcards if low.startswith(beginning)), None)
+
+
+def _by_name(snapshot: Snapshot, asked: str) -> Target | None:
+    model = _named(snapshot, asked)
+    return None if model is None else _target(snapshot, model)
+
+
+def _target(snapshot: Snapshot, model: Model, route: str = "") -> Target | None:
+    """None where the model does not serve or nothing is mapped to it."""
     lanes = snapshot.lanes.get(model.id, ())
-    return Target(model.code, model.price, lanes, snapshot.version) if lanes else None
+    if model.status is not ModelStatus.ENABLED or not lanes:
+        return None
+    return Target(model.code, lanes, snapshot.version, route)
 
 
 def _by_provider(snapshot: Snapshot, asked: str) -> Target | None:
@@ -52,15 +83,50 @@ def _by_provider(snapshot: Snapshot, asked: str) -> Target | None:
     """
     name, slash, upstream_name = asked.partition("/")
     provider = snapshot.providers.get(name)
-    if not slash or not upstream_name or provider is None:
+    if not slash or not upstream_name or provider is None or _named(snapshot, asked) is not None:
         return None
-    lanes = tuple(Lane(backend, upstream_name) for backend in snapshot.provider_backends.get(provider.id, ()))
     model = snapshot.upstream_models.get((provider.id, upstream_name))
-    if model is None:
-        is_free = asked.lower() not in snapshot.models
-        return Target(asked, None, lanes, snapshot.version) if lanes and is_free else None
-    is_enabled = model.status is ModelStatus.ENABLED
-    return Target(model.code, model.price, lanes, snapshot.version) if is_enabled else None
+    if model is not None:
+        target = _target(snapshot, model)
+        lanes = tuple(
+            replace(lane, upstream_name=upstream_name, names=())
+            for lane in (target.lanes if target else ())
+            if lane.backend.provider.id == provider.id
+        )
+        return replace(target, lanes=lanes) if target and lanes else None
+    lanes = tuple(Lane(backend, upstream_name) for backend in snapshot.provider_backends.get(provider.id, ()))
+    return Target(asked, lanes, snapshot.version) if lanes else None
+
+
+def _by_rules(snapshot: Snapshot, api_key: ApiKey, purpose: Purpose) -> Target:
+    """The first rule whose model serves, can be reached and may be used. Raises ModelNotFound."""
+    for route_type, route_key in chain_of(purpose):
+        for rule in snapshot.rules.get((route_type, route_key), ()):
+            model = snapshot.models_by_id.get(rule.model_id)
+            if not rule.is_enabled or model is None:
+                continue
+            target = _target(snapshot, model, purpose.shown(route_type))
+            if target is not None and api_key.may_use(model.code) and _has_way(snapshot, api_key, model):
+                return target
+    raise ModelNotFound(
+        f"The model '{AUTO}' goes by route rules, and none leads to a model that this key can use now. "
+        f"Tried: {', '.join(purpose.shown(route_type) for route_type, _ in chain_of(purpose))}. Name a model, name a "
+        "purpose with x-gateway-agent, x-gateway-business or x-gateway-capability, or ask the operator for a rule.",
+        param="model",
+    )
+
+
+def _has_way(snapshot: Snapshot, api_key: ApiKey, model: Model) -> bool:
+    return any(lane.is_open and may_reach(api_key, lane.backend) for lane in snapshot.lanes.get(model.id, ()))
+
+
+def _may_use(api_key: ApiKey, target: Target) -> bool:
+    return api_key.may_use(target.model) and any(may_reach(api_key, lane.backend) for lane in target.lanes)
+
+
+def _for_caller(lane: Lane, api_key: ApiKey) -> Lane:
+    """The lane under the one of its names that this caller keeps to."""
+    return replace(lane, upstream_name=first_of(lane.names, api_key.id), names=()) if lane.names else lane
 
 
 def _not_found(snapshot: Snapshot, api_key: ApiKey, asked: str) -> ModelNotFound:

@@ -6,8 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
 from gateway.model.people import ApiKey
-from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Pool, Provider, ProviderKey, RouteRule
+from gateway.model.registry import (
+    Endpoint,
+    Model,
+    ModelMapping,
+    ModelStatus,
+    Pool,
+    Price,
+    Provider,
+    ProviderKey,
+    RouteRule,
+    RouteType,
+)
+from gateway.routing.mapped import capabilities_there, price_there, upstream_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +44,33 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A backend that serves a model, and the name the provider knows the model by."""
+    """A backend that serves a model, and how: the name the provider knows it by, price, what it can do there.
+
+    `price` None is unpriced, `capabilities` None unknown. `names` are several upstream names of equal right, of which
+    each caller keeps to one. `is_available` is the provider's word, `model_context` tokens.
+    """
 
     backend: Backend
     upstream_name: str
+    price: Price | None = None
+    capabilities: frozenset[str] | None = None
+    names: tuple[str, ...] = ()
+    is_available: bool = True
+    model_context: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call may be sent there, as far as configuration goes."""
+        return self.backend.is_enabled and self.is_available
+
+    def has(self, capability: str) -> bool:
+        """The key lists it, or the model there can do it."""
+        return capability in self.backend.key.capabilities or capability in (self.capabilities or ())
+
+    @property
+    def context(self) -> int:
+        """Tokens that it takes; 0 where nobody said."""
+        return LONG_CONTEXT_TOKENS if self.has(CONTEXT_1M) else self.model_context or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +92,19 @@ class Registry:
 class Snapshot:
     """`lanes` and `provider_backends` hold every lane of a model or provider, disabled ones too, in pool order.
 
-    `version` is the config version that each call and answer names.
+    `version` is the config version that each call and answer names. `aliases` are whole names, `wildcards`
+    beginnings of names, the longest first; `rules` are chains in their order. `upstream_models` says which model a
+    provider's own name belongs to, by provider id and name.
     """
 
     version: int
     registry: Registry
     backends: Mapping[str, Backend]
     models: Mapping[str, Model]
+    models_by_id: Mapping[str, Model]
+    aliases: Mapping[str, Model]
+    wildcards: tuple[tuple[str, Model], ...]
+    rules: Mapping[tuple[RouteType, str], tuple[RouteRule, ...]]
     lanes: Mapping[str, tuple[Lane, ...]]
     api_keys: Mapping[bytes, ApiKey]
     providers: Mapping[str, Provider]
@@ -72,12 +114,11 @@ class Snapshot:
     """The private `host:port` pairs that an operator allowed to be dialled, outbound proxies among them."""
 
     def serving_models(self) -> list[Model]:
-        """Models that a caller may be shown: enabled, with at least one enabled backend."""
+        """Models that a caller may be shown: enabled, with at least one backend that is open."""
         return [
             model
             for model in self.models.values()
-            if model.status is ModelStatus.ENABLED
-            and any(lane.backend.is_enabled for lane in self.lanes.get(model.id, ()))
+            if model.status is ModelStatus.ENABLED and any(lane.is_open for lane in self.lanes.get(model.id, ()))
         ]
 
 
@@ -87,26 +128,73 @@ def build_snapshot(registry: Registry) -> Snapshot:
     backends = _backends(registry, providers)
     by_provider = _grouped(backends)
     models = {model.id: model for model in registry.models}
-    lanes: dict[str, list[Lane]] = {}
-    upstream_models: dict[tuple[str, str], Model] = {}
-    for mapping in registry.mappings:
-        if not mapping.is_active:
-            continue
-        upstream_models[mapping.provider_id, mapping.upstream_name] = models[mapping.model_id]
-        for backend in by_provider.get(mapping.provider_id, ()):
-            lanes.setdefault(mapping.model_id, []).append(Lane(backend, mapping.upstream_name))
     return Snapshot(
         version=registry.version,
         registry=registry,
         backends=MappingProxyType({backend.id: backend for backend in backends}),
         models=MappingProxyType({model.code: model for model in registry.models}),
-        lanes=MappingProxyType({model: tuple(sorted(found, key=_lane_order)) for model, found in lanes.items()}),
+        models_by_id=MappingProxyType(models),
+        aliases=MappingProxyType({name: model for name, model in _aliases(registry.models) if not name.endswith("*")}),
+        wildcards=_wildcards(registry.models),
+        rules=MappingProxyType(_chains(registry.route_rules)),
+        lanes=MappingProxyType(_lanes(registry.mappings, models, by_provider)),
         api_keys=MappingProxyType({key.key_hash: key for key in registry.api_keys}),
         providers=MappingProxyType({provider.name: provider for provider in registry.providers}),
         provider_backends=MappingProxyType(by_provider),
-        upstream_models=MappingProxyType(upstream_models),
+        upstream_models=MappingProxyType(_upstream_models(registry.mappings, models)),
         local_upstreams=frozenset(_dialled_by_choice(registry.endpoints)),
     )
+
+
+def _lanes(
+    mappings: Iterable[ModelMapping], models: Mapping[str, Model], by_provider: Mapping[str, tuple[Backend, ...]]
+) -> dict[str, tuple[Lane, ...]]:
+    lanes: dict[str, list[Lane]] = {}
+    for mapping in mappings:
+        if not mapping.is_active:
+            continue
+        model = models[mapping.model_id]
+        price, capabilities = price_there(model.price, mapping.price), capabilities_there(mapping, model)
+        for backend in by_provider.get(mapping.provider_id, ()):
+            names = upstream_names(mapping, backend.endpoint.api_format)
+            found = Lane(
+                backend=backend,
+                upstream_name=names[0],
+                price=price,
+                capabilities=capabilities,
+                names=names if len(names) > 1 else (),
+                is_available=mapping.is_available,
+                model_context=model.context_limit,
+            )
+            lanes.setdefault(mapping.model_id, []).append(found)
+    return {model_id: tuple(sorted(found, key=_lane_order)) for model_id, found in lanes.items()}
+
+
+def _upstream_models(mappings: Iterable[ModelMapping], models: Mapping[str, Model]) -> dict[tuple[str, str], Model]:
+    return {
+        (mapping.provider_id, name): models[mapping.model_id]
+        for mapping in mappings
+        if mapping.is_active
+        for name in (*(alias.name for alias in mapping.aliases), mapping.upstream_name)
+    }
+
+
+def _aliases(models: Iterable[Model]) -> list[tuple[str, Model]]:
+    """Of two models with the same name, the later pair counts: that of the enabled one."""
+    ranked = sorted(models, key=lambda model: model.status is ModelStatus.ENABLED)
+    return [(alias.lower(), model) for model in ranked for alias in model.aliases]
+
+
+def _wildcards(models: Iterable[Model]) -> tuple[tuple[str, Model], ...]:
+    found = {name.removesuffix("*"): model for name, model in _aliases(models) if name.endswith("*")}
+    return tuple(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
+
+
+def _chains(rules: Iterable[RouteRule]) -> dict[tuple[RouteType, str], tuple[RouteRule, ...]]:
+    chains: dict[tuple[RouteType, str], list[RouteRule]] = {}
+    for rule in sorted(rules, key=lambda rule: (rule.priority, rule.id)):
+        chains.setdefault((rule.route_type, rule.route_key), []).append(rule)
+    return {key: tuple(chain) for key, chain in chains.items()}
 
 
 def _dialled_by_choice(endpoints: Iterable[Endpoint]) -> Iterable[str]:

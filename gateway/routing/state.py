@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.routing.adaptive import Adaptive
+from gateway.routing.affinity import Affinities
 from gateway.routing.breaker import Breaker
 from gateway.routing.buckets import MINUTE, TokenBucket
 from gateway.routing.endpoint_rests import EndpointRest
@@ -130,6 +131,9 @@ class RuntimeState:
     kept_levels: dict[str, tuple[float, float]] = field(default_factory=dict)
     dirty: Dirty = field(default_factory=Dirty)
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
+    affinities: Affinities = field(default_factory=Affinities)
+    turns: dict[str, int] = field(default_factory=dict)
+    """Calls of each model so far, for the pools that take turns."""
     usage_refusers: set[str] = field(default_factory=set)
     """Endpoints that answered 400 to a stream's usage being asked for; they are not asked again."""
 

@@ -11,6 +11,8 @@ from gateway.routing.rate_limits import classify
 _REFUSALS = frozenset({401, 402, 403})
 _TRY_LATER = frozenset({408, 425})
 _PROVIDER_CODES = frozenset({"model_not_found", "unsupported_parameter", "unknown_model", "model_not_available"})
+_CONTEXT_CODES = frozenset({"context_length_exceeded", "context_window_exceeded"})
+_CONTEXT_WORDS = ("maximum context length", "context length exceeded", "context window", "prompt is too long")
 _PROVIDER_WORDS = ("unsupported parameter", "model not found", "unknown model", "does not support parameter")
 
 
@@ -35,10 +37,20 @@ def names_provider_limit(body: Any) -> bool:
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return False
-    if error.get("code") in _PROVIDER_CODES:
+    return _names(error, _PROVIDER_CODES, _PROVIDER_WORDS) or names_context(body)
+
+
+def names_context(body: Any) -> bool:
+    """Whether it says that the context is too long: a backend that takes a longer one may serve the call."""
+    error = body.get("error") if isinstance(body, dict) else None
+    return isinstance(error, dict) and _names(error, _CONTEXT_CODES, _CONTEXT_WORDS)
+
+
+def _names(error: Mapping[str, Any], codes: frozenset[str], words: tuple[str, ...]) -> bool:
+    code, message = error.get("code"), error.get("message")
+    if isinstance(code, str) and code in codes:
         return True
-    message = error.get("message")
-    return isinstance(message, str) and any(words in message.lower() for words in _PROVIDER_WORDS)
+    return isinstance(message, str) and any(found in message.lower() for found in words)
 
 
 def _said(body: Any) -> str:

@@ -9,6 +9,7 @@ from random import Random
 from gateway.model.calls import Skip
 from gateway.model.people import ApiKey
 from gateway.model.registry import ApiFormat
+from gateway.routing.affinity import Conversation
 from gateway.routing.snapshot import Backend
 from gateway.routing.state import RuntimeState
 
@@ -18,8 +19,8 @@ class Ask:
     """What a call wants of a backend.
 
     `model` is the public name that serves, `tokens` the estimate that is taken from buckets of tokens per minute,
-    `wanted` the capabilities asked for, `session` what holds a conversation together (empty for none). `seed`
-    makes the plan: the same snapshot, state, ask and moment give the same order.
+    `wanted` the capabilities asked for, `session` what holds a conversation together (empty for none). `seed` and
+    `turn` (of the pools that take turns) make the plan: the same snapshot, state, ask and moment give the same order.
     """
 
     api_key: ApiKey
@@ -29,6 +30,16 @@ class Ask:
     wanted: frozenset[str] = frozenset()
     session: str = ""
     seed: int = 0
+    turn: int = 0
+
+    @property
+    def caller(self) -> str:
+        """What keeps to one place among equals: the conversation, else the API key."""
+        return self.session or self.api_key.id
+
+    @property
+    def conversation(self) -> Conversation:
+        return (self.api_key.id, self.api_format.value, self.model, self.session)
 
 
 @dataclass(frozen=True, slots=True)

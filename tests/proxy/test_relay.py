@@ -96,7 +96,7 @@ class Journal:
 
     def relay(self, answer: WholeAnswer | OpenStream, *, is_refusal: bool = False) -> Relay:
         one = Lane(backend(), "u")
-        reply = Reply(Target("m", None, (one,), 7), one, answer, self.finish, is_refusal)
+        reply = Reply(Target("m", (one,), 7), one, answer, self.finish, is_refusal)
         return Relay(a_call(stream=True), reply, self.settle)
 
     @property

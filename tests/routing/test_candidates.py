@@ -16,7 +16,8 @@ from tests.routing.build import ask, key, lane, model, provider, snapshot, world
 
 
 def names(found: Snapshot, seed: int = 1) -> list[str]:
-    return [lane.backend.provider.name for lane in plan_candidates(found.lanes["m"], ask(seed=seed), world()).lanes]
+    wanted = ask(seed=seed, session=f"conversation {seed}")
+    return [lane.backend.provider.name for lane in plan_candidates(found.lanes["m"], wanted, world()).lanes]
 
 
 def test_pools_come_by_tier_then_provider_then_key_priority() -> None:

@@ -17,7 +17,7 @@ def test_a_code_is_found_in_any_case() -> None:
     found = snapshot(key("a"), models=(model("gpt-5", price=PRICE),))
     for asked in ("gpt-5", "GPT-5"):
         target = resolve(found, ANYONE, asked)
-        assert (target.model, target.price, target.config_version) == ("gpt-5", PRICE, 7)
+        assert (target.model, target.lanes[0].price, target.config_version) == ("gpt-5", PRICE, 7)
         assert [lane.upstream_name for lane in target.lanes] == ["a's gpt-5"]
 
 
@@ -32,8 +32,8 @@ def test_only_enabled_models_serve_by_either_name(status: ModelStatus) -> None:
 def test_a_provider_is_reached_by_its_own_names() -> None:
     found = snapshot(key("a"), key("b"), models=(model("m", price=PRICE),))
     mapped, unmapped = resolve(found, ANYONE, "b/b's m"), resolve(found, ANYONE, "b/vendor/new-1")
-    assert (mapped.model, mapped.price) == ("m", PRICE)
-    assert (unmapped.model, unmapped.price) == ("b/vendor/new-1", None)
+    assert (mapped.model, [lane.price for lane in mapped.lanes]) == ("m", [PRICE])
+    assert (unmapped.model, [lane.price for lane in unmapped.lanes]) == ("b/vendor/new-1", [None])
     for target in (mapped, unmapped):
         assert {lane.backend.provider.name for lane in target.lanes} == {"b"}
 

@@ -1,0 +1,57 @@
+"""Which backend served a conversation last: its prompt cache there is warm for a while."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from gateway.routing.snapshot import Backend
+
+Conversation = tuple[str, str, str, str]
+"""API key id, API format, model and session."""
+
+MOST_KEPT = 50_000
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Until then (monotonic seconds) the backend's cache is taken to be warm. `tier` is its pool's."""
+
+    backend_id: str
+    tier: int
+    until: float
+
+
+@dataclass(slots=True)
+class Affinities:
+    """Of more than `most` conversations those that were quiet longest are forgotten."""
+
+    most: int = MOST_KEPT
+    kept: OrderedDict[Conversation, Warm] = field(default_factory=OrderedDict)
+
+    def of(self, conversation: Conversation, now: float) -> str | None:
+        """The id of the backend that goes first, if its time is not over."""
+        warm = self.kept.get(conversation)
+        return warm.backend_id if warm is not None and warm.until > now else None
+
+    def remember(self, conversation: Conversation, backend: Backend, now: float) -> None:
+        """It served. Another one that is still warm keeps its place: this one stood in while that was busy."""
+        warm = self.kept.get(conversation)
+        is_held = warm is not None and warm.until > now and warm.tier <= backend.pool.tier
+        if warm is not None and is_held and warm.backend_id != backend.id:
+            return
+        minutes = backend.key.cache_ttl_minutes
+        if minutes == 0:
+            self.kept.pop(conversation, None)
+            return
+        self.kept[conversation] = Warm(backend.id, backend.pool.tier, now + minutes * _MINUTE)
+        self.kept.move_to_end(conversation)
+        if len(self.kept) > self.most:
+            self.kept.popitem(last=False)
+
+    def forget(self, conversation: Conversation, backend_id: str) -> None:
+        """This backend failed the conversation; another one's place is left as it is."""
+        warm = self.kept.get(conversation)
+        if warm is not None and warm.backend_id == backend_id:
+            del self.kept[conversation]
