@@ -46,16 +46,21 @@ class FakeClock:
 
 @dataclass
 class Asker:
-    """Stands for the part that asks a provider for its models: remembers who was asked."""
+    """Stands for the part that asks a provider for its models: remembers who was asked.
+
+    `failing` are names of backends that do not answer; with `fails` none does.
+    """
 
     asked: list[Backend] = field(default_factory=list)
     fails: bool = False
+    failing: set[str] = field(default_factory=set)
+    names: list[str] = field(default_factory=lambda: ["model-b", "model-a"])
 
     async def __call__(self, backend: Backend) -> list[str]:
         self.asked.append(backend)
-        if self.fails:
+        if self.fails or backend.name in self.failing:
             raise UpstreamFailed("The provider answered 401.")
-        return ["model-b", "model-a"]
+        return self.names
 
 
 @dataclass

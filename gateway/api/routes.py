@@ -18,6 +18,7 @@ from gateway.api import (
     providers,
     requests,
     route_rules,
+    upstream_models,
 )
 from gateway.api.operations import PREFIX, Operation
 from gateway.api.resource import Resource
@@ -35,6 +36,7 @@ _NOUNS = (
     route_rules,
     api_keys,
     requests,
+    upstream_models,
     events,
 )
 
