@@ -34,7 +34,7 @@ FIELDS: Table = (
 
 
 async def run(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object], *, text: bool = False) -> ModelCheck:
-    """Look, ask each of its enabled backends, write down what was found. Raises NotFound or InvalidFields.
+    """Look, ask each of its open backends, write down what was found. Raises NotFound or InvalidFields.
 
     A model that does not serve is asked for its configuration alone. Only a call for a token counts for a
     backend's health, like any other call.
@@ -45,7 +45,7 @@ async def run(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object]
     status, reason = configured(snapshot, model)
     results: tuple[ProbeResult, ...] = ()
     if probe is not Probe.NONE and status is not CheckStatus.UNHEALTHY:
-        lanes = [lane for lane in snapshot.lanes.get(model.id, ()) if lane.backend.is_enabled]
+        lanes = [lane for lane in snapshot.lanes.get(model.id, ()) if lane.is_open]
         results = await _ask_all(desk, model, lanes, probe)
         status, reason = judged(status, reason, results)
     check = ModelCheck(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.model.registry import Endpoint, Model, Provider, ProviderKey, RouteRule
+from gateway.model.registry import Endpoint, Model, ModelMapping, Provider, ProviderKey, RouteRule
 from gateway.routing.snapshot import Registry, Snapshot
 
 _MOST_NAMED = 5
 
 
 def is_routable(snapshot: Snapshot, model_id: str) -> bool:
-    """An active mapping leads to an enabled backend. How that backend is doing now does not count."""
-    return any(lane.backend.is_enabled for lane in snapshot.lanes.get(model_id, ()))
+    """An active mapping leads to an enabled backend that offers it. How that backend is doing now does not count."""
+    return any(lane.is_open for lane in snapshot.lanes.get(model_id, ()))
 
 
 def missing(registry: Registry, model_id: str) -> str:
@@ -20,10 +20,10 @@ def missing(registry: Registry, model_id: str) -> str:
     mapped = [row for row in registry.mappings if row.model_id == model_id]
     if not mapped:
         return "no provider is mapped to it; map one first"
-    active = {row.provider_id for row in mapped if row.is_active}
+    active = {row.provider_id: row for row in mapped if row.is_active}
     if not active:
         return "every mapping of it is switched off; switch one on first"
-    reasons = [_gap(registry, provider) for provider in registry.providers if provider.id in active]
+    reasons = [_gap(registry, row, active[row.id]) for row in registry.providers if row.id in active]
     return "; ".join(reason for reason in reasons[:_MOST_NAMED] if reason)
 
 
@@ -51,11 +51,13 @@ def notes(snapshot: Snapshot, model: Model) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _gap(registry: Registry, provider: Provider) -> str:
+def _gap(registry: Registry, provider: Provider, mapping: ModelMapping) -> str:
     endpoints = [row for row in registry.endpoints if row.provider_id == provider.id]
     keys = [row for row in registry.keys if row.provider_id == provider.id]
     if not provider.is_active:
         return f"provider {provider.name} is disabled; enable it"
+    if not mapping.is_available:
+        return f"provider {provider.name} does not list it at present; refresh its models, or set is_available"
     if not any(row.is_active for row in endpoints):
         return f"provider {provider.name} has no active endpoint; add or enable one"
     if not any(row.is_active for row in keys):

@@ -21,6 +21,10 @@ GAPS: list[tuple[Registry, str]] = [
         "every mapping of it is switched off; switch one on first",
     ),
     (replace(WHOLE, providers=(replace(PROVIDER, is_active=False),)), "provider openai is disabled; enable it"),
+    (
+        replace(WHOLE, mappings=(replace(READY, is_available=False),)),
+        "provider openai does not list it at present; refresh its models, or set is_available",
+    ),
     (replace(WHOLE, endpoints=()), "provider openai has no active endpoint; add or enable one"),
     (
         replace(WHOLE, endpoints=(replace(ENDPOINT, is_active=False),)),
