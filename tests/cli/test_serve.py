@@ -193,6 +193,20 @@ def test_a_call_in_flight_is_served_to_its_end_while_the_program_stops(tmp_path:
     assert body.endswith(b"data: [DONE]\n\n")
 
 
+def test_a_stop_does_not_wait_for_open_streams_of_events(tmp_path: Path) -> None:
+    made = json.loads(run("init", "--json", "--data-dir", str(tmp_path)).stdout)
+    bearer = {"authorization": f"Bearer {made['management_token']}"}
+    with serving(tmp_path) as program, concurrent.futures.ThreadPoolExecutor(1) as thread:
+        stream = thread.submit(program.request, "GET", "/api/admin/events", None, bearer)
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert program.stop() == 0
+        assert time.monotonic() - began < 2
+        status, _, body = stream.result()
+
+    assert (status, b"event: ready" in body) == (200, True)
+
+
 def test_a_second_interrupt_does_not_wait_for_calls_but_writes_them_down(tmp_path: Path) -> None:
     with serving(tmp_path) as program, concurrent.futures.ThreadPoolExecutor(1) as thread:
         call = thread.submit(program.ask, program.ready["api_key"], "demo/slow", stream=True)

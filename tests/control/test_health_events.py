@@ -65,7 +65,9 @@ async def test_a_rest_is_told_when_it_begins_and_when_it_is_over(
     assert told(listener) == [{first}]
 
 
-async def test_backends_that_change_together_are_one_event(desk: Desk, listener: Listener, backend_ids: list[str]) -> None:
+async def test_backends_that_change_together_are_one_event(
+    desk: Desk, listener: Listener, backend_ids: list[str]
+) -> None:
     before = signs(desk)
     for number, backend_id in enumerate(backend_ids):
         state = desk.state.of(backend_id)
@@ -78,7 +80,9 @@ async def test_backends_that_change_together_are_one_event(desk: Desk, listener:
     assert (event.at, event.config_version) == (desk.clock.wall_ms(), desk.snapshot().version)
 
 
-async def test_a_first_success_is_told_and_a_second_is_not(desk: Desk, listener: Listener, backend_ids: list[str]) -> None:
+async def test_a_first_success_is_told_and_a_second_is_not(
+    desk: Desk, listener: Listener, backend_ids: list[str]
+) -> None:
     before = signs(desk)
     desk.state.of(backend_ids[0]).successes = 1
     after = publish_changes(desk, before)
@@ -88,7 +92,9 @@ async def test_a_first_success_is_told_and_a_second_is_not(desk: Desk, listener:
     assert told(listener) == [{backend_ids[0]}]
 
 
-async def test_a_rest_of_the_whole_endpoint_is_told_too(office: Office, listener: Listener, backend_ids: list[str]) -> None:
+async def test_a_rest_of_the_whole_endpoint_is_told_too(
+    office: Office, listener: Listener, backend_ids: list[str]
+) -> None:
     before = signs(office.desk)
     base_url = office.desk.snapshot().backends[backend_ids[1]].endpoint.base_url
 

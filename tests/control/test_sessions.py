@@ -274,3 +274,17 @@ async def test_delays_survive_a_restart(tmp_path: Path) -> None:
             await guess(desk, ELSEWHERE)
     async with desk_at(tmp_path, clock) as desk:
         assert (await guess(desk, ELSEWHERE)).status == 429
+
+
+async def test_only_what_a_person_does_keeps_a_session_from_becoming_idle(desk: Desk, clock: FakeClock) -> None:
+    token, _ = await sessions.sign_in(desk, NAME, PASSWORD, HERE)
+    for _ in range(59):
+        clock.forward(60)
+        assert await sessions.recognise(desk, token, is_activity=False)
+    clock.forward(60)
+    assert await sessions.recognise(desk, token, is_activity=False) is None
+
+    token, _ = await sessions.sign_in(desk, NAME, PASSWORD, HERE)
+    for _ in range(61):
+        clock.forward(60)
+        assert await sessions.recognise(desk, token)

@@ -103,3 +103,28 @@ async def test_a_name_is_required_and_an_unknown_token_cannot_be_disabled(desk: 
         await tokens.mint(desk, CLI, "  ")
     with pytest.raises(NotFound):
         await tokens.disable(desk, CLI, "0" * 16)
+
+
+async def test_a_token_stays_good_until_it_is_disabled_expires_or_its_user_goes(desk: Desk, clock: FakeClock) -> None:
+    await administrator(desk)
+    _, session = await sessions.sign_in(desk, NAME, PASSWORD, HERE)
+    owner = Actor("user", session.user_id, NAME)
+    disabled, expiring, owned = [(await tokens.mint(desk, owner, name))[1] for name in ("a", "b", "c")]
+    _, free = await tokens.mint(desk, CLI, "d")
+    every = (disabled, expiring, owned, free)
+    assert [await tokens.is_good(desk, token.id) for token in every] == [True] * 4
+    assert not await tokens.is_good(desk, "nobody's")
+
+    await tokens.disable(desk, owner, disabled.id)
+    async with desk.db.write() as tx:
+        await tx.execute(
+            "UPDATE management_tokens SET expires_at = :at WHERE id = :id",
+            {"at": clock.wall_ms() + 1000, "id": expiring.id},
+        )
+    clock.forward(1)
+    assert [await tokens.is_good(desk, token.id) for token in every] == [False, False, True, True]
+
+    async with desk.db.write() as tx:
+        await tx.execute("UPDATE users SET is_active = 0")
+    assert [await tokens.is_good(desk, token.id) for token in every] == [False, False, False, True]
+    assert {token.last_used_at for token in await tokens.every(desk)} == {None}
