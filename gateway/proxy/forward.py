@@ -74,6 +74,8 @@ class Forwarder:
                 return reply
             plan = self._plan_rest(journey)
             trail.skip(*plan.skips)
+            if not plan.lanes and health.try_early(plan.skips, self._world()):
+                plan = self._plan_rest(journey)
             if plan.lanes:
                 continue
             wait = self._wait_seconds(journey, plan.skips)

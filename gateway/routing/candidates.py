@@ -14,6 +14,8 @@ from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RestKind
 from gateway.routing.world import Ask, World, skip
 
+BREAKER_OPEN = "breaker_open"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -87,7 +89,7 @@ def _resting(backend: Backend, world: World) -> Skip | None:
     if seconds and state.breaker.trial:
         return skip(backend, "breaker_trial", "It failed too often and one call is trying it first.", seconds)
     if seconds:
-        return skip(backend, "breaker_open", f"It failed too often and is left alone for {seconds:.1f} s.", seconds)
+        return skip(backend, BREAKER_OPEN, f"It failed too often and is left alone for {seconds:.1f} s.", seconds)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -9,7 +10,7 @@ from random import Random
 from gateway.model.calls import Skip
 from gateway.model.registry import Pool
 from gateway.routing import limits
-from gateway.routing.candidates import why_not
+from gateway.routing.candidates import BREAKER_OPEN, why_not
 from gateway.routing.limits import Grant
 from gateway.routing.rate_limits import QUOTA_REST_SECONDS, LimitClass, Limited
 from gateway.routing.snapshot import Backend, Lane
@@ -76,6 +77,16 @@ def claim(lane: Lane, ask: Ask, claim_id: str, world: World) -> Claim | Skip:
     state.breaker.admit(claim_id, world.now)
     state.in_flight += 1
     return Claim(claim_id, lane, ask, grant)
+
+
+def try_early(skips: Iterable[Skip], world: World) -> bool:
+    """Where all backends of a call are skipped, have the open circuit that is the nearest to its end tried before.
+
+    Without it an outage of everything would outlast its cause by as long as the circuits stay open.
+    """
+    still_open = [found for found in skips if found.reason == BREAKER_OPEN]
+    still_open.sort(key=lambda found: found.seconds or 0.0)
+    return any(world.state.of(found.backend_id).breaker.try_early(world.now) for found in still_open)
 
 
 def not_sent(claimed: Claim, world: World) -> None:

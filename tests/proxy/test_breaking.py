@@ -70,11 +70,11 @@ async def test_when_everything_is_broken_the_client_is_told_when_to_come_back(
     gateway: RunningGateway, provider: MakeProvider
 ) -> None:
     await gateway.backend(await provider(refused(503)))
-    codes = [(await gateway.call()).status_code for _ in range(5)]
+    codes = [(await gateway.call()).status_code for _ in range(6)]
 
     got = await gateway.call()
 
-    assert codes == [502] * 5
+    assert codes == [502] * 6  # the sixth found the circuit open and nothing else, so it tried before the time
     assert (got.status_code, got.json()["error"]["code"]) == (503, "service_unavailable")
     assert 28 <= int(got.headers["retry-after"]) <= 30
 
@@ -92,9 +92,10 @@ async def test_limits_and_client_faults_never_open_it(
 
 
 async def test_an_open_breaker_survives_a_restart_and_an_operator_can_close_it(tmp_path: Path) -> None:
-    async with scripted_provider(refused(500)) as broken:
+    async with scripted_provider(refused(500)) as broken, scripted_provider() as good:
         async with running_gateway(tmp_path) as first:
             made = await first.backend(broken)
+            await first.backend(good, pool="fallback")
             for _ in range(5):
                 await first.call()
         async with running_gateway(tmp_path) as second:
@@ -103,9 +104,28 @@ async def test_an_open_breaker_survives_a_restart_and_an_operator_can_close_it(t
             assert 25 < state.breaker.seconds_until_trial(second.desk.clock.mono()) <= 30
             broken.always = answer()
             first_key = {"authorization": f"Bearer {first.api_key}"}
-            assert (await second.call(headers=first_key)).status_code == 503
+            assert (await second.call(headers=first_key)).headers["x-gateway-provider"] == "p2"
             await backends.clear_cooldown(second.desk, OPERATOR, made.backend_id)
-            assert (await second.call(headers=first_key)).status_code == 200
+            assert (await second.call(headers=first_key)).headers["x-gateway-provider"] == "p1"
+
+
+async def test_what_works_again_is_found_within_a_second_where_nothing_else_serves(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    broken = await provider(refused(500))
+    made = await gateway.backend(broken)
+    for _ in range(6):
+        await gateway.call()
+    breaker = gateway.desk.state.of(made.backend_id).breaker
+    until = breaker.open_until
+    assert [(await gateway.call()).status_code for _ in range(3)] == [503] * 3
+    assert (len(broken.heard), breaker.open_until) == (6, until)
+
+    broken.always = answer()
+    await asyncio.sleep(1.05)
+
+    assert [(await gateway.call()).status_code for _ in range(3)] == [200] * 3
+    assert breaker.state is BreakerState.CLOSED
 
 
 async def test_when_all_fail_retries_are_few(gateway: RunningGateway, provider: MakeProvider) -> None:
