@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -16,7 +17,9 @@ from gateway.control import requests
 from gateway.control.overview import SPANS
 from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
+from gateway.model.registry import RATE_UNIT
 from gateway.money import exact_dollars, token_cost
+from gateway.routing.explain import explain_past
 
 PER_PAGE = 50
 FILTERS = ("text", "key", "model", "provider", "status", "range", "code")
@@ -64,6 +67,8 @@ async def show(site: Site, visit: Visit) -> Response:
         waterfall=strips.waterfall(call),
         overhead=f"{call.overhead_us / 1000:.1f} ms",
         formula=cost_lines(call),
+        rate=rate_words(call),
+        decided=explain_past(call).candidates,
         tokens=call.usage.input + call.usage.output + call.usage.cache_read + call.usage.cache_creation,
     )
 
@@ -87,6 +92,13 @@ def cost_lines(call: CallRecord) -> list[CostLine]:
     if price and price.per_request:
         lines.append(CostLine("Per request", "1", "", f"${exact_dollars(price.per_request)}"))
     return lines
+
+
+def rate_words(call: CallRecord) -> str:
+    """The provider key's multiplier where it makes a difference: `× 0.8`; empty where it does not."""
+    if call.rate_multiplier is None or call.actual_nano == call.cost_nano:
+        return ""
+    return f"× {Decimal(call.rate_multiplier) / RATE_UNIT:f}"
 
 
 def _cost(tokens: int, price: int | None) -> str:

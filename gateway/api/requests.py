@@ -9,9 +9,10 @@ from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import requests
 from gateway.control.fields import Field, Kind, read
-from gateway.model.calls import Attempt, CallRecord, Skip, Usage
+from gateway.model.calls import Attempt, CallRecord, Considered, Skip, Usage
 from gateway.model.registry import Price
 from gateway.money import exact_dollars
+from gateway.routing.explain import Explanation, explain_past
 from gateway.store.calls import CallRow
 
 _PAGING = (
@@ -33,7 +34,10 @@ class PriceShown:
 
 @dataclass(frozen=True, slots=True)
 class CallShown:
-    """A request in a list. `cost` is in dollars, null where a used model has no price; `cost_nano` in 1e-9 dollars."""
+    """A request in a list. `cost` is in dollars, null where a used model has no price; `cost_nano` in 1e-9 dollars.
+
+    `actual` is what the provider takes of that. `route` is the rule that chose the model, `source` API or TEST.
+    """
 
     id: str
     started_at: int
@@ -58,12 +62,19 @@ class CallShown:
     cost: str | None
     total_ms: int
     first_byte_ms: int | None
+    source: str
+    route: str
+    actual_nano: int | None
+    actual: str | None
     attempt_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallDetail(CallShown):
-    """One request with its attempts, and the backends that were passed over and why."""
+    """One request with its attempts, the order in which backends were planned, and those passed over and why.
+
+    `rate_multiplier` is actual cost over list cost, in millionths; `seed` makes the same order again.
+    """
 
     price: PriceShown | None
     overhead_us: int
@@ -71,6 +82,9 @@ class CallDetail(CallShown):
     client_ip: str
     attempts: tuple[Attempt, ...]
     skips: tuple[Skip, ...]
+    considered: tuple[Considered, ...]
+    seed: int | None
+    rate_multiplier: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,11 @@ async def _get(visit: Visit) -> object:
     return call_detail(await requests.get(visit.desk, visit.path["id"]))
 
 
+@policy("token")
+async def _explain(visit: Visit) -> object:
+    return explain_past(await requests.get(visit.desk, visit.path["id"]))
+
+
 def call_shown(row: CallRow) -> CallShown:
     return CallShown(**_of_call(row), attempt_count=row.attempt_count)
 
@@ -108,6 +127,9 @@ def call_detail(row: CallRecord) -> CallDetail:
         client_ip=row.client_ip,
         attempts=row.attempts,
         skips=row.skips,
+        considered=row.considered,
+        seed=row.seed,
+        rate_multiplier=row.rate_multiplier,
     )
 
 
@@ -146,6 +168,10 @@ def _of_call(row: CallRow | CallRecord) -> dict[str, Any]:
         "cost": None if row.cost_nano is None else exact_dollars(row.cost_nano),
         "total_ms": row.total_ms,
         "first_byte_ms": row.first_byte_ms,
+        "source": row.source.value,
+        "route": row.route,
+        "actual_nano": row.actual_nano,
+        "actual": None if row.actual_nano is None else exact_dollars(row.actual_nano),
     }
 
 
@@ -167,5 +193,13 @@ OPERATIONS = (
         summary="One request with its attempts and the backends that were skipped.",
         handler=_get,
         answer=CallDetail,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/requests/{{id}}/explain",
+        name="explain_request",
+        summary="How one request was decided then: who was tried in which order, who was skipped, and why.",
+        handler=_explain,
+        answer=Explanation,
     ),
 )

@@ -9,6 +9,7 @@ from gateway.api import (
     backends,
     endpoints,
     events,
+    explanations,
     mappings,
     model_trials,
     models,
@@ -36,6 +37,7 @@ _NOUNS = (
     route_rules,
     api_keys,
     requests,
+    explanations,
     upstream_models,
     events,
 )

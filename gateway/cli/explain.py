@@ -25,7 +25,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(answer.decode())
         return 0
     plan = msgspec.json.decode(answer)
-    print(f"{plan['model']}  (configuration {plan['config_version']})")
+    route = f" by the rule {plan['route']}" if plan["route"] else ""
+    print(f"{plan['model']}{route}  (configuration {plan['config_version']}, seed {plan['seed']})")
     for number, line in enumerate(map(_line, plan["candidates"]), 1):
         print(f"{number:>3}  {line}")
     return 0
@@ -34,5 +35,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _line(candidate: dict[str, Any]) -> str:
     where = f"{candidate['pool']:<10} {candidate['backend']:<24}"
     if candidate["taken"]:
-        return f"{where} as {candidate['upstream_model']}"
+        why = f" ({candidate['why']})" if candidate["why"] else ""
+        return f"{where} as {candidate['upstream_model']}{why}"
     return f"{where} skipped, {candidate['reason']}: {candidate['sentence']}"

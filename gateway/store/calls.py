@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.model.calls import Attempt, CallRecord, CallSource, CallStatus, Skip, Usage, UsageSource
+from gateway.model.calls import Attempt, CallRecord, CallSource, CallStatus, Considered, Skip, Usage, UsageSource
 from gateway.store.database import Tx
 from gateway.store.models import price_of
 
@@ -66,6 +66,9 @@ class CallRow:
     total_ms: int
     first_byte_ms: int | None
     attempt_count: int
+    source: CallSource
+    route: str
+    actual_nano: int | None
 
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
@@ -77,13 +80,15 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                            status, code, error_code, error, input_tokens, output_tokens, cache_read_tokens,
                            cache_creation_tokens, reasoning_tokens, usage_source, input_price, output_price,
                            cache_read_price, cache_creation_price, request_price, cost_nano, total_ms,
-                           first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips, source)
+                           first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips, source,
+                           route, seed, considered, rate_multiplier, actual_nano)
         VALUES (:id, :started_at, :api_key_id, :api_key_name, :api_format, :path, :asked_model, :served_model,
                 :provider_id, :provider, :backend_id, :backend, :pool, :is_stream, :status, :code,
                 :error_code, :error, :input_tokens, :output_tokens, :cache_read_tokens,
                 :cache_creation_tokens, :reasoning_tokens, :usage_source, :input_price, :output_price,
                 :cache_read_price, :cache_creation_price, :request_price, :cost_nano, :total_ms,
-                :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips, :source)
+                :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips, :source,
+                :route, :seed, :considered, :rate_multiplier, :actual_nano)
         ON CONFLICT DO NOTHING
         """,
         [_columns(record) for record in records],
@@ -107,7 +112,7 @@ async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tu
         SELECT id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
                provider_id, provider, backend_id, backend, pool, is_stream, status, code, error_code, error,
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
-               usage_source, cost_nano, total_ms, first_byte_ms, attempt_count
+               usage_source, cost_nano, total_ms, first_byte_ms, attempt_count, source, route, actual_nano
         FROM calls
         WHERE id < :before
           AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
@@ -161,7 +166,7 @@ async def get(tx: Tx, call_id: str) -> CallRecord | None:
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
                usage_source, input_price, output_price, cache_read_price, cache_creation_price,
                request_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version, client_ip,
-               skips, source
+               skips, source, route, seed, considered, rate_multiplier, actual_nano
         FROM calls WHERE id = :id
         """,
         {"id": call_id},
@@ -210,6 +215,9 @@ def _call_row(row: sqlite3.Row) -> CallRow:
         total_ms=row[25],
         first_byte_ms=row[26],
         attempt_count=row[27],
+        source=CallSource(row[28]),
+        route=row[29],
+        actual_nano=row[30],
     )
 
 
@@ -226,6 +234,11 @@ def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
         attempts=attempts,
         skips=tuple(Skip(**skip) for skip in json.loads(row[35])),
         source=CallSource(row[36]),
+        route=row[37],
+        seed=row[38],
+        considered=tuple(Considered(**one) for one in json.loads(row[39])),
+        rate_multiplier=row[40],
+        actual_nano=row[41],
     )
 
 
@@ -244,6 +257,17 @@ def _common(row: sqlite3.Row) -> dict[str, Any]:
         "is_stream": bool(shared["is_stream"]),
         "status": CallStatus(shared["status"]),
         "usage": Usage(row[18], row[19], row[20], row[21], row[22], UsageSource(row[23])),
+    }
+
+
+def _shown(one: Considered) -> dict[str, str]:
+    # Written with every call: asdict, which copies deeply, takes four times as long.
+    return {
+        "backend_id": one.backend_id,
+        "backend": one.backend,
+        "pool": one.pool,
+        "upstream_model": one.upstream_model,
+        "why": one.why,
     }
 
 
@@ -288,4 +312,9 @@ def _columns(record: CallRecord) -> dict[str, object]:
         "attempt_count": len(record.attempts),
         "skips": json.dumps([asdict(skip) for skip in record.skips]),
         "source": record.source.value,
+        "route": record.route,
+        "seed": record.seed,
+        "considered": json.dumps([_shown(one) for one in record.considered]),
+        "rate_multiplier": record.rate_multiplier,
+        "actual_nano": record.actual_nano,
     }

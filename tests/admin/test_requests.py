@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.admin.requests import PER_PAGE, cost_lines
-from gateway.control import models
+from gateway.control import models, provider_keys
 from gateway.model.calls import Usage, UsageSource
 from gateway.model.registry import Price
 from gateway.store import calls
@@ -132,8 +132,10 @@ async def test_the_backends_passed_over_are_named_with_their_reason(operator: Op
 
     page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
 
-    assert "Passed over" in page
-    assert "first/main primary cooling It rests for" in page
+    assert "How it was decided" in page
+    assert f"Decided on configuration {row.config_version} with the seed {row.seed}." in page
+    assert "1 second/main fallback m in order Its priority." in page
+    assert "– first/main primary – cooling It rests for" in page
 
 
 async def test_a_refused_request_says_that_nothing_was_sent(operator: Operator) -> None:
@@ -160,6 +162,22 @@ async def test_the_cost_is_shown_part_by_part(operator: Operator, provider: Make
     assert "Input 9 $2 $0.000018" in page
     assert "Output 3 $8 $0.000024" in page
     assert "Total 12 $0.000042" in page
+
+
+async def test_list_and_actual_cost_are_told_apart_where_they_differ(
+    operator: Operator, provider: MakeProvider
+) -> None:
+    gateway = operator.gateway
+    made = await gateway.backend(await provider(answer()), models=("m",))
+    await models.update(gateway.desk, OPERATOR, made.models[0].id, {"input_price": "2", "output_price": "8"})
+    await provider_keys.update(gateway.desk, OPERATOR, made.key.id, {"rate_multiplier": 0.5})
+    await gateway.call("m")
+    row = await gateway.row()
+
+    page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+
+    assert "List cost 12 $0.000042" in page
+    assert "Actual cost × 0.5 $0.000021" in page
 
 
 async def test_an_unpriced_request_is_not_shown_as_free(operator: Operator, provider: MakeProvider) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.model.calls import CallStatus, Usage
+from gateway.model.calls import CallSource, CallStatus, Considered, Usage
 from gateway.store import api_keys, calls
 from gateway.store.calls import CallFilter
 from gateway.store.database import Database
@@ -55,6 +55,21 @@ async def test_a_call_that_was_refused_before_anything_was_known_can_be_stored(d
     await store(db, refused)
     async with db.read() as tx:
         assert await calls.get(tx, refused.id) == refused
+
+
+async def test_how_a_call_was_decided_comes_back(db: Database) -> None:
+    planned = (
+        Considered("b1", "acme/main", "primary", "m-1", "served this conversation before"),
+        Considered("b2", "spare/main", "fallback", "m-2"),
+    )
+    decided = call(1, route="AGENT:coder", seed=2**32 - 1, considered=planned, rate_multiplier=800_000, actual_nano=33)
+    await store(db, decided, call(2))
+
+    async with db.read() as tx:
+        assert await calls.get(tx, decided.id) == decided
+        assert await calls.get(tx, call(2).id) == call(2)
+        listed = (await calls.page(tx, CallFilter(), None, 10))[-1]
+    assert (listed.source, listed.route, listed.actual_nano) == (CallSource.API, "AGENT:coder", 33)
 
 
 async def test_writing_the_same_batch_twice_leaves_one_row(db: Database) -> None:
