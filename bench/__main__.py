@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import planning
 from bench.upstream import CHUNKS
 
 PYTHON = sys.executable
@@ -120,6 +121,8 @@ def main() -> None:
             load(base, key, 16, 800, "whole")
             rows = [(name, *measure(base, upstream, key, pid, spec, rounds)) for name, *spec in LOADS]
             report(rows, started, idle, rss_mb(pid))
+    print("\nA decision, in a small and a large registry:\n")
+    planning.main()
 
 
 def measure(base: str, upstream: str, key: str, pid: int, spec: list[Any], rounds: int) -> tuple[Any, ...]:

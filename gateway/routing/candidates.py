@@ -26,7 +26,7 @@ class Plan:
     ask: Ask
     lanes: tuple[Lane, ...]
     skips: tuple[Skip, ...]
-    whys: tuple[str, ...] = ()
+    whys: tuple[str, ...]
 
     def considered(self) -> tuple[Considered, ...]:
         """The lanes as they are written down."""

@@ -16,6 +16,8 @@ from gateway.model.registry import (
     Pool,
     Provider,
     ProviderKey,
+    RouteRule,
+    RouteType,
 )
 from gateway.routing.snapshot import Backend, Lane, Registry, Snapshot, build_snapshot
 from gateway.routing.state import RuntimeState
@@ -65,6 +67,11 @@ def model(code: str, **changes: Any) -> Model:
 
 def mapping(of: str, to: str, **changes: Any) -> ModelMapping:
     return replace(ModelMapping(f"{of}-{to}", of, to, f"{of}'s {to}", True, 0, 0), **changes)
+
+
+def rule(route_type: RouteType, route_key: str, to: str, **changes: Any) -> RouteRule:
+    made = RouteRule(f"{route_type}-{route_key}-{to}", route_type, route_key, to, 50, True, "", 0, 0)
+    return replace(made, **changes)
 
 
 def snapshot(
