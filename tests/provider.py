@@ -20,6 +20,11 @@ CHAT_ANSWER: dict[str, Any] = {
     "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
 }
 
+PICTURE_TURN: dict[str, Any] = {
+    "role": "user",
+    "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}],
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
