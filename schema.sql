@@ -167,7 +167,8 @@ CREATE TABLE api_keys (
   default_agent TEXT NOT NULL DEFAULT '',
   default_business TEXT NOT NULL DEFAULT '',
   default_capability TEXT NOT NULL DEFAULT '',
-  version INTEGER NOT NULL DEFAULT 1
+  version INTEGER NOT NULL DEFAULT 1,
+  user_id TEXT REFERENCES users (id)
 ) STRICT;
 
 CREATE TABLE users (
@@ -178,7 +179,18 @@ CREATE TABLE users (
   is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
   theme TEXT NOT NULL DEFAULT 'auto' CHECK (theme IN ('auto', 'light', 'dark')),
   created_at INTEGER NOT NULL,
-  last_login_at INTEGER
+  last_login_at INTEGER,
+  email TEXT NOT NULL DEFAULT '',
+  allowed_providers TEXT,
+  allowed_formats TEXT,
+  allowed_models TEXT,
+  capabilities TEXT NOT NULL DEFAULT '{}',
+  rpm_limit INTEGER CHECK (rpm_limit >= 0),
+  tpm_limit INTEGER CHECK (tpm_limit >= 0),
+  max_concurrent INTEGER CHECK (max_concurrent >= 0),
+  updated_at INTEGER NOT NULL DEFAULT 0,
+  deleted_at INTEGER,
+  version INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
 CREATE TABLE sessions (

@@ -34,6 +34,7 @@ class ApiKeyShown:
     default_agent: str
     default_business: str
     default_capability: str
+    user_id: str | None
     version: int
 
 
@@ -73,6 +74,7 @@ def _of_api_key(row: ApiKey) -> dict[str, Any]:
         "default_agent": row.default_agent,
         "default_business": row.default_business,
         "default_capability": row.default_capability,
+        "user_id": row.user_id,
         "version": row.version,
     }
 

@@ -60,6 +60,7 @@ _KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType(
         },
         Kind.MULTIPLIER: {"type": ["string", "number"], "examples": ["0.8"]},
         Kind.MULTIPLIERS: {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
+        Kind.BY_MODEL: {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
         Kind.PRIORITIES: {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
         Kind.OBJECTS: {"type": "array", "minItems": 1},
     }

@@ -20,6 +20,7 @@ from gateway.api import (
     requests,
     route_rules,
     upstream_models,
+    users,
 )
 from gateway.api.operations import PREFIX, Operation
 from gateway.api.resource import Resource
@@ -36,6 +37,7 @@ _NOUNS = (
     mappings,
     route_rules,
     api_keys,
+    users,
     requests,
     explanations,
     upstream_models,

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.desk import Desk
-from gateway.control.fields import Field, Kind, Table, limit, read
+from gateway.control.fields import Field, Kind, Table, Values, limit, read
 from gateway.control.lookup import require
 from gateway.control.versions import editable, require_current
+from gateway.errors import InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor, ApiKey
-from gateway.store import api_keys, calls
+from gateway.store import api_keys, calls, users
+from gateway.store.database import Tx
 from gateway.vault import new_token
 
 PREFIX = "sk-gw-"
@@ -37,6 +39,13 @@ FIELDS: Table = (
         Kind.FORMATS,
         "API formats it may speak; null is every one, an empty list none.",
         nullable=True,
+    ),
+    Field(
+        "user_id",
+        Kind.TEXT,
+        "Whose it is, by id or name: the person's limits and permissions hold as well; null stands alone.",
+        nullable=True,
+        most=100,
     ),
     limit("rpm_limit", "Requests per minute"),
     limit("tpm_limit", "Tokens per minute", 1_000_000_000),
@@ -73,6 +82,7 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
     values = read(FIELDS, raw, partial=False, text=text)
     plain = new_token(PREFIX)
     async with desk.change(actor) as change:
+        await _know_owner(change.tx, values)
         key = ApiKey(
             id=new_id(),
             key_hash=desk.vault.hash_token(plain),
@@ -92,6 +102,7 @@ async def update(desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object
     async with desk.change(actor) as change:
         before = require(await api_keys.get(change.tx, key_id), "API key")
         require_current(before, values, "API key")
+        await _know_owner(change.tx, values)
         after = replace(before, **values, updated_at=change.at, version=before.version + 1)
         await api_keys.update(change.tx, after)
         change.note("update", "api_key", after.id, before, after)
@@ -104,3 +115,14 @@ async def delete(desk: Desk, actor: Actor, key_id: str) -> None:
         key = require(await api_keys.get(change.tx, key_id), "API key")
         await api_keys.delete(change.tx, key.id)
         change.note("delete", "api_key", key.id, key, None)
+
+
+async def _know_owner(tx: Tx, values: Values) -> None:
+    """Put the owner's id in place of what the caller sent. Raises InvalidFields."""
+    wanted = values.get("user_id")
+    if wanted is None:
+        return
+    owner = await users.by_id(tx, wanted) or await users.by_username(tx, wanted.lower())
+    if owner is None or owner.deleted_at is not None:
+        raise InvalidFields({"user_id": "names no user"})
+    values["user_id"] = owner.id

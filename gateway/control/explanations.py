@@ -13,6 +13,7 @@ from gateway.model.registry import ApiFormat
 from gateway.routing.candidates import plan_candidates
 from gateway.routing.explain import Explanation
 from gateway.routing.explain import explain as told
+from gateway.routing.owners import of_caller
 from gateway.routing.permissions import require_format
 from gateway.routing.purposes import AUTO, Purpose
 from gateway.routing.requirements import wanted
@@ -54,17 +55,18 @@ async def explain(desk: Desk, raw: Mapping[str, object], *, text: bool = False) 
     values = read(FIELDS, raw, partial=False, text=text)
     snapshot, api_format = desk.snapshot(), ApiFormat(values["api_format"])
     named = values["api_key"]
-    api_key = ANYONE if named is None else chosen(snapshot.registry.api_keys, named, "api_key", "API key")
+    api_key = ANYONE if named is None else chosen(snapshot.api_keys.values(), named, "api_key", "API key")
     require_format(api_key, api_format)
     purpose = Purpose(values["agent"], values["business"], values["capability"])
     target = resolve(snapshot, api_key, values["model"], purpose)
+    forced = of_caller(api_key, snapshot.users.get(api_key.user_id or ""), target.model)
     clock, chance = desk.clock, Random()  # noqa: S311  # an order, not a secret
     ask = Ask(
         api_key=api_key,
         api_format=api_format,
         model=target.model,
         tokens=values["tokens"],
-        wanted=wanted(api_key, values["require"], frozenset(values["needs"]), target.lanes),
+        wanted=wanted(forced, values["require"], frozenset(values["needs"]), target.lanes),
         session=values["session"],
         seed=chance.getrandbits(32) if values["seed"] is None else values["seed"],
         turn=desk.state.turns.get(target.model, 0),

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     MULTIPLIER = "multiplier"  # int, millionths
     MULTIPLIERS = "multipliers"  # dict of API format to millionths
     PRIORITIES = "priorities"  # dict of API format to int
+    BY_MODEL = "by_model"  # dict of model code or * to tuple[str, ...], capabilities
     OBJECTS = "objects"  # list of values, each as the field's own table reads them
 
 
@@ -235,6 +236,7 @@ _READERS: Mapping[Kind, Callable[[object], object]] = MappingProxyType(
         Kind.MULTIPLIER: registry_kinds.multiplier,
         Kind.MULTIPLIERS: registry_kinds.multipliers,
         Kind.PRIORITIES: registry_kinds.priorities,
+        Kind.BY_MODEL: registry_kinds.capabilities_by_model,
     }
 )
 
@@ -255,5 +257,6 @@ _FORM_READERS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
         Kind.UPSTREAM_ALIASES: form_text.upstream_aliases,
         Kind.MULTIPLIERS: form_text.pairs,
         Kind.PRIORITIES: form_text.integer_pairs,
+        Kind.BY_MODEL: form_text.lists,
     }
 )

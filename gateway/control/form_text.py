@@ -51,6 +51,18 @@ def integer_pairs(text: str) -> dict[str, int]:
     return {name: integer(number) for name, number in pairs(text).items()}
 
 
+def lists(text: str) -> dict[str, list[str]]:
+    """`name = item, item`, one per line."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.strip():
+            name, equals, rest = line.partition("=")
+            if not equals:
+                raise ValueError("must be one name = item, item per line")
+            found[name.strip()] = items(rest)
+    return found
+
+
 def upstream_aliases(text: str) -> list[dict[str, object]]:
     """`name`, `name priority` or `name priority format format`, one per line."""
     found: list[dict[str, object]] = []

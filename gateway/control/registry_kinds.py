@@ -73,6 +73,13 @@ def capabilities(given: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def capabilities_by_model(given: object) -> dict[str, tuple[str, ...]]:
+    """Capabilities by model code, or by `*` for every model."""
+    if not isinstance(given, dict) or len(given) > _MOST_CAPABILITIES:
+        raise ValueError(f"must be an object of at most {_MOST_CAPABILITIES} models and their capabilities")
+    return {name if name == "*" else kinds.model_code(name): capabilities(found) for name, found in given.items()}
+
+
 def names(given: object) -> tuple[str, ...]:
     """Further names of a model: whole ones, or beginnings with a star at their end."""
     found: list[str] = []

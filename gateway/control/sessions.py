@@ -81,7 +81,7 @@ async def recognise(desk: Desk, token: str, *, is_activity: bool = True) -> tupl
         session = await sessions.by_hash(tx, token_hash)
         user = await users.by_id(tx, session.user_id) if session else None
     now = desk.clock.wall_ms()
-    if session is None or user is None or not user.is_active:
+    if session is None or user is None or not user.is_welcome:
         return None
     if now >= session.expires_at or now - session.last_seen_at >= IDLE_MS:
         return None
@@ -162,7 +162,7 @@ async def _prove(desk: Desk, username: str, password: str, client: Client) -> Us
     await throttle.admit(desk, username, client.ip)
     async with desk.db.read() as tx:
         user = await users.by_username(tx, username)
-    known = user if user and user.is_active else None
+    known = user if user and user.is_welcome else None
     if await passwords.matches(known.password_hash if known else None, password):
         return known
     async with desk.db.write() as tx:

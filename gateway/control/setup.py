@@ -21,7 +21,7 @@ _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 async def needs_setup(desk: Desk) -> bool:
     """Whether nobody can sign in yet."""
     async with desk.db.read() as tx:
-        return not await users.exists(tx)
+        return not await users.has_administrator(tx)
 
 
 async def new_link(desk: Desk, seconds: int = LINK_SECONDS) -> str:

@@ -17,6 +17,7 @@ from gateway.store import (
     provider_keys,
     providers,
     route_rules,
+    users,
 )
 from gateway.store.database import Tx
 
@@ -36,6 +37,7 @@ async def read_registry(tx: Tx, demo_origin: str) -> Registry:
         mappings=await mappings.every(tx),
         api_keys=await api_keys.every(tx),
         route_rules=await route_rules.every(tx),
+        users=tuple(replace(user, password_hash="") for user in await users.every(tx)),
     )
 
 

@@ -68,7 +68,7 @@ async def recognise(desk: Desk, token: str, ip: str) -> Actor:
     now = desk.clock.wall_ms()
     if found is None or not found.is_active or (found.expires_at is not None and now >= found.expires_at):
         raise _refused()
-    if found.user_id is not None and (owner is None or not owner.is_active):
+    if found.user_id is not None and (owner is None or not owner.is_welcome or owner.role != "admin"):
         raise _refused()
     if found.last_used_at is None or now - found.last_used_at >= _TOUCH_MS:
         async with desk.db.write() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -12,7 +13,8 @@ class ApiKey:
     `allowed_models`, `allowed_providers` (names) and `allowed_formats`: None unrestricted, an empty tuple nothing.
     `rpm_limit` requests and `tpm_limit` tokens a minute, `max_concurrent` calls at once: None unlimited, 0 refuses.
     `expires_at`: Unix milliseconds or None. `capabilities` are asked of every call's backend. The defaults stand in
-    for the headers that a route rule goes by.
+    for the headers that a route rule goes by. `user_id` is the owner, whose restrictions hold as well; None stands
+    alone.
     """
 
     id: str
@@ -35,6 +37,7 @@ class ApiKey:
     default_business: str = ""
     default_capability: str = ""
     version: int = 1
+    user_id: str | None = None
 
     def may_use(self, model: str) -> bool:
         return self.allowed_models is None or model in self.allowed_models
@@ -42,6 +45,12 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A person. What is allowed and limited holds for all calls with the person's API keys, as an API key's own does.
+
+    `capabilities` are asked of every call's backend, by the model that is asked for, `*` for all of them.
+    `deleted_at`: Unix ms; the row is kept for the ledger's sake.
+    """
+
     id: str
     username: str
     password_hash: str = field(repr=False)
@@ -50,6 +59,21 @@ class User:
     theme: str
     created_at: int
     last_login_at: int | None
+    email: str = ""
+    allowed_providers: tuple[str, ...] | None = None
+    allowed_formats: tuple[str, ...] | None = None
+    allowed_models: tuple[str, ...] | None = None
+    capabilities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rpm_limit: int | None = None
+    tpm_limit: int | None = None
+    max_concurrent: int | None = None
+    updated_at: int = 0
+    deleted_at: int | None = None
+    version: int = 1
+
+    @property
+    def is_welcome(self) -> bool:
+        return self.is_active and self.deleted_at is None
 
 
 @dataclass(frozen=True, slots=True)

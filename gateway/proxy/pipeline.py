@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.formats import chat_facts
+from gateway.model.people import User
 from gateway.model.registry import ApiFormat
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call, Trail
@@ -16,6 +17,7 @@ from gateway.routing import limits
 from gateway.routing.candidates import Plan, plan_candidates
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.order import take_turn
+from gateway.routing.owners import of_caller
 from gateway.routing.permissions import require_format
 from gateway.routing.requirements import HEADER as REQUIRE
 from gateway.routing.requirements import wanted
@@ -39,8 +41,9 @@ class Pipeline:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
         world = self._world()
         target = trail.target = self._target(call)
-        trail.admitted = limits.admit(call.api_key, tokens_of(call), world)
-        plan = trail.plan = plan_of(call, target, world)
+        owner = self._owner(call)
+        trail.admitted = limits.admit(call.api_key, owner, tokens_of(call), world)
+        plan = trail.plan = plan_of(call, owner, target, world)
         take_turn(plan.ask, world)
         trail.skip(*plan.skips)
         reply = await self._forwarder.forward(call, target, plan, trail)
@@ -52,14 +55,17 @@ class Pipeline:
         A client is told nothing of backends that it may not use.
         """
         target = self._target(call)
-        return explain(target, plan_of(call, target, self._world())).for_caller()
+        return explain(target, plan_of(call, self._owner(call), target, self._world())).for_caller()
 
     def _target(self, call: Call) -> Target:
         require_format(call.api_key, ApiFormat.OPENAI_CHAT)
         return resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
 
+    def _owner(self, call: Call) -> User | None:
+        return self._snapshot().users.get(call.api_key.user_id or "")
 
-def plan_of(call: Call, target: Target, world: World) -> Plan:
+
+def plan_of(call: Call, owner: User | None, target: Target, world: World) -> Plan:
     """The order in which the target's backends would be tried for this call now."""
     headers, api_key = call.arrival.headers, call.api_key
     required = passing.joined(headers, REQUIRE.encode())
@@ -68,7 +74,9 @@ def plan_of(call: Call, target: Target, world: World) -> Plan:
         api_format=ApiFormat.OPENAI_CHAT,
         model=target.model,
         tokens=tokens_of(call),
-        wanted=wanted(api_key, required, chat_facts.capabilities_of(call.request), target.lanes),
+        wanted=wanted(
+            of_caller(api_key, owner, target.model), required, chat_facts.capabilities_of(call.request), target.lanes
+        ),
         session=chat_facts.session_of(call.request, passing.session_of(headers)),
         seed=world.rng.getrandbits(32),
         turn=world.state.turns.get(target.model, 0),

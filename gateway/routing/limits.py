@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gateway.errors import RateLimited
 from gateway.model.calls import Skip
-from gateway.model.people import ApiKey
+from gateway.model.people import ApiKey, User
 from gateway.model.registry import ProviderKey
 from gateway.money import format_dollars
 from gateway.routing import quota
@@ -47,11 +47,11 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a call holds: places and requests by name, and `reserved` tokens of the bucket `tokens` (empty for none)."""
+    """What a call holds: places and requests by name, and `reserved` tokens of each of the buckets `tokens`."""
 
     places: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
-    tokens: str = ""
+    tokens: tuple[str, ...] = ()
     reserved: int = 0
 
 
@@ -87,10 +87,13 @@ def take(backend: Backend, ask: Ask, world: World) -> Grant:
     return _take(_rates_of(backend, ask, world), _places_of(backend), world)
 
 
-def admit(api_key: ApiKey, tokens: int, world: World) -> Grant:
-    """What a call takes of its API key's own limits. Raises RateLimited, having taken nothing."""
-    rates = _rates_of_api_key(api_key, tokens)
-    places = (Places(f"api_key:{api_key.id}", api_key.max_concurrent, "api_key", _OURS),)
+def admit(api_key: ApiKey, owner: User | None, tokens: int, world: World) -> Grant:
+    """What a call takes of its API key's limits and its owner's. Raises RateLimited, having taken nothing."""
+    rates = _rates_of_caller("api_key", api_key, tokens, _OURS)
+    places = [Places(f"api_key:{api_key.id}", api_key.max_concurrent, "api_key", _OURS)]
+    if owner is not None:
+        rates += _rates_of_caller("user", owner, tokens, _OWNERS)
+        places.append(Places(f"user:{owner.id}", owner.max_concurrent, "user", _OWNERS))
     found = [*_no_places(places, world), *_empty(rates, world)]
     if found:
         worst = _longest(found)
@@ -116,8 +119,8 @@ def leave(grant: Grant, state: RuntimeState) -> None:
 
 def settle(grant: Grant, used: int, state: RuntimeState) -> None:
     """`used` tokens in place of those that were reserved, exactly once."""
-    if grant.tokens:
-        _give(grant.tokens, grant.reserved - used, state)
+    for name in grant.tokens:
+        _give(name, grant.reserved - used, state)
 
 
 def count_learned(key: ProviderKey, world: World) -> None:
@@ -186,6 +189,7 @@ _TOKENS = "tokens per minute"
 _PROVIDERS = "Its provider's limit of"
 _ENDPOINTS = "Its endpoint's limit of"
 _OURS = "This API key's limit of"
+_OWNERS = "The limit of this API key's owner of"
 
 
 def _learned(key: ProviderKey, world: World) -> int | None:
@@ -193,12 +197,12 @@ def _learned(key: ProviderKey, world: World) -> int | None:
     return None if found is None else found.enforced(world.now)
 
 
-def _rates_of_api_key(api_key: ApiKey, tokens: int) -> list[Rate]:
+def _rates_of_caller(kind: str, caller: ApiKey | User, tokens: int, words: str) -> list[Rate]:
     found = []
-    if api_key.rpm_limit is not None:
-        found.append(Rate(api_key_requests(api_key.id), api_key.rpm_limit, 1, "rpm", _REQUESTS, _OURS))
-    if api_key.tpm_limit is not None:
-        found.append(Rate(f"api_key:{api_key.id}:tpm", api_key.tpm_limit, max(1, tokens), "tpm", _TOKENS, _OURS))
+    if caller.rpm_limit is not None:
+        found.append(Rate(f"{kind}:{caller.id}:rpm", caller.rpm_limit, 1, "rpm", _REQUESTS, words))
+    if caller.tpm_limit is not None:
+        found.append(Rate(f"{kind}:{caller.id}:tpm", caller.tpm_limit, max(1, tokens), "tpm", _TOKENS, words))
     return found
 
 
@@ -272,20 +276,21 @@ def _longest(found: Iterable[_Full]) -> _Full:
 
 
 def _take(rates: Iterable[Rate], places: Iterable[Places], world: World) -> Grant:
-    state, requests, tokens, reserved = world.state, [], "", 0
+    state, requests, tokens, reserved = world.state, [], [], 0
     for rate in rates:
         bucket = state.bucket(rate.name, rate.limit, world.now, rate.period)
         if bucket is None or not bucket.take(world.now, rate.amount):
             continue
         state.dirty.buckets.add(rate.name)
         if rate.code == "tpm":
-            tokens, reserved = rate.name, rate.amount
+            tokens.append(rate.name)
+            reserved = rate.amount
         else:
             requests.append(rate.name)
     names = tuple(place.name for place in places)
     for name in names:
         state.places[name] = state.places.get(name, 0) + 1
-    return Grant(names, tuple(requests), tokens, reserved)
+    return Grant(names, tuple(requests), tuple(tokens), reserved)
 
 
 def _give(name: str, amount: int, state: RuntimeState) -> None:

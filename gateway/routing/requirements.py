@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from gateway.errors import BadInput
 from gateway.model.calls import Skip
 from gateway.model.capabilities import EXCLUSIVE, OF_MODELS
-from gateway.model.people import ApiKey
 from gateway.routing.permissions import NOT_PERMITTED, may_reach
 from gateway.routing.snapshot import Lane
 from gateway.routing.world import Ask, World, skip
@@ -18,16 +17,16 @@ _WORD = re.compile(r"-?[a-z0-9][a-z0-9_]{0,62}")
 _MOST_WORDS = 50
 
 
-def wanted(api_key: ApiKey, header: str, of_body: frozenset[str], lanes: Sequence[Lane]) -> frozenset[str]:
-    """Capabilities that the key forces, the header `x-gateway-require` names and the body shows, less those the
-    header takes away. Raises BadInput.
+def wanted(of_caller: frozenset[str], header: str, of_body: frozenset[str], lanes: Sequence[Lane]) -> frozenset[str]:
+    """Capabilities that the key and its owner force, the header `x-gateway-require` names and the body shows, less
+    those the header takes away. Raises BadInput.
 
     What only the body shows and is not a model's ability is wanted where some lane offers it: nobody asked for a
     refusal.
     """
     adds, removes = _read(header)
     shown = frozenset(name for name in of_body if name in OF_MODELS or any(lane.has(name) for lane in lanes))
-    return (frozenset(api_key.capabilities) | adds | shown) - removes
+    return (of_caller | adds | shown) - removes
 
 
 def unfit(lane: Lane, ask: Ask, world: World) -> Skip | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
-from gateway.model.people import ApiKey
+from gateway.model.people import ApiKey, User
 from gateway.model.registry import (
     Endpoint,
     Model,
@@ -21,6 +21,7 @@ from gateway.model.registry import (
     RouteType,
 )
 from gateway.routing.mapped import capabilities_there, price_there, upstream_names
+from gateway.routing.owners import with_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Registry:
     mappings: tuple[ModelMapping, ...]
     api_keys: tuple[ApiKey, ...]
     route_rules: tuple[RouteRule, ...] = ()
+    users: tuple[User, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class Snapshot:
 
     `version` is the config version that each call and answer names. `aliases` are whole names, `wildcards`
     beginnings of names, the longest first; `rules` are chains in their order. `upstream_models` says which model a
-    provider's own name belongs to, by provider id and name.
+    provider's own name belongs to, by provider id and name. `api_keys` go by their hash and hold what their owners'
+    permissions leave of theirs.
     """
 
     version: int
@@ -107,6 +110,7 @@ class Snapshot:
     rules: Mapping[tuple[RouteType, str], tuple[RouteRule, ...]]
     lanes: Mapping[str, tuple[Lane, ...]]
     api_keys: Mapping[bytes, ApiKey]
+    users: Mapping[str, User]
     providers: Mapping[str, Provider]
     provider_backends: Mapping[str, tuple[Backend, ...]]
     upstream_models: Mapping[tuple[str, str], Model]
@@ -128,6 +132,7 @@ def build_snapshot(registry: Registry) -> Snapshot:
     backends = _backends(registry, providers)
     by_provider = _grouped(backends)
     models = {model.id: model for model in registry.models}
+    users = {user.id: user for user in registry.users}
     return Snapshot(
         version=registry.version,
         registry=registry,
@@ -138,7 +143,10 @@ def build_snapshot(registry: Registry) -> Snapshot:
         wildcards=_wildcards(registry.models),
         rules=MappingProxyType(_chains(registry.route_rules)),
         lanes=MappingProxyType(_lanes(registry.mappings, models, by_provider)),
-        api_keys=MappingProxyType({key.key_hash: key for key in registry.api_keys}),
+        api_keys=MappingProxyType(
+            {key.key_hash: with_owner(key, users.get(key.user_id or "")) for key in registry.api_keys}
+        ),
+        users=MappingProxyType(users),
         providers=MappingProxyType({provider.name: provider for provider in registry.providers}),
         provider_backends=MappingProxyType(by_provider),
         upstream_models=MappingProxyType(_upstream_models(registry.mappings, models)),

@@ -26,11 +26,12 @@ async def insert(tx: Tx, key: ApiKey) -> None:
         INSERT INTO api_keys (
           id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
           updated_at, allowed_providers, allowed_formats, tpm_limit, max_concurrent, capabilities,
-          default_agent, default_business, default_capability, version)
+          default_agent, default_business, default_capability, version, user_id)
         VALUES (
           :id, :name, :key_hash, :prefix, :tail, :allowed_models, :rpm_limit, :is_active, :expires_at,
           :created_at, :updated_at, :allowed_providers, :allowed_formats, :tpm_limit, :max_concurrent,
-          :capabilities, :default_agent, :default_business, :default_capability, :version)
+          :capabilities, :default_agent, :default_business, :default_capability, :version,
+          :user_id)
         """,
         _columns(key),
     )
@@ -46,7 +47,7 @@ async def update(tx: Tx, key: ApiKey) -> None:
           allowed_formats = :allowed_formats, tpm_limit = :tpm_limit, max_concurrent = :max_concurrent,
           capabilities = :capabilities, default_agent = :default_agent,
           default_business = :default_business, default_capability = :default_capability,
-          version = :version
+          version = :version, user_id = :user_id
         WHERE id = :id
         """,
         _columns(key),
@@ -63,7 +64,7 @@ async def _select(tx: Tx, key_id: str | None) -> tuple[ApiKey, ...]:
         SELECT
           id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
           updated_at, allowed_providers, allowed_formats, tpm_limit, max_concurrent, capabilities,
-          default_agent, default_business, default_capability, version
+          default_agent, default_business, default_capability, version, user_id
         FROM api_keys
         WHERE (:id IS NULL OR id = :id)
         ORDER BY created_at DESC, id
@@ -95,6 +96,7 @@ def _api_key(row: sqlite3.Row) -> ApiKey:
         default_business=row[17],
         default_capability=row[18],
         version=row[19],
+        user_id=row[20],
     )
 
 
@@ -120,4 +122,5 @@ def _columns(key: ApiKey) -> dict[str, object]:
         "default_business": key.default_business,
         "default_capability": key.default_capability,
         "version": key.version,
+        "user_id": key.user_id,
     }

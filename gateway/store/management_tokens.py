@@ -38,7 +38,8 @@ async def is_good(tx: Tx, token_id: str, now: int) -> bool:
         SELECT 1 FROM management_tokens LEFT JOIN users ON users.id = management_tokens.user_id
         WHERE management_tokens.id = :id AND management_tokens.is_active
           AND (management_tokens.expires_at IS NULL OR management_tokens.expires_at > :now)
-          AND (management_tokens.user_id IS NULL OR users.is_active)
+          AND (management_tokens.user_id IS NULL
+               OR (users.is_active AND users.deleted_at IS NULL AND users.role = 'admin'))
         """,
         {"id": token_id, "now": now},
     ) as rows:

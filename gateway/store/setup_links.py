@@ -11,7 +11,7 @@ async def insert(tx: Tx, token_hash: bytes, at: int, expires_at: int) -> bool:
         """
         INSERT INTO setup_links (token_hash, created_at, expires_at)
         SELECT :token_hash, :at, :expires_at
-        WHERE NOT EXISTS (SELECT 1 FROM users)
+        WHERE NOT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND deleted_at IS NULL)
         RETURNING expires_at
         """,
         {"token_hash": token_hash, "at": at, "expires_at": expires_at},

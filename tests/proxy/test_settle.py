@@ -41,7 +41,7 @@ class Book:
         return world(self.clock.mono(), self.state)
 
     def settle(self, outcome: Outcome, *, sent: bool = True) -> None:
-        trail = Trail(sent_at=1000.0 if sent else None, admitted=limits.admit(LIMITED, 30, self.world))
+        trail = Trail(sent_at=1000.0 if sent else None, admitted=limits.admit(LIMITED, None, 30, self.world))
         assert self.state.places == {"api_key:k": 1}
         self.settler.settle(arrived(LIMITED), trail, None, outcome)
 

@@ -38,12 +38,12 @@ async def test_a_user_comes_back_as_it_was(db: Database) -> None:
     async with db.read() as tx:
         assert await users.by_id(tx, "u1") == await users.by_username(tx, "ada") == ADA
         assert await users.by_id(tx, "ada") is await users.by_username(tx, "Ada") is None
-        assert await users.exists(tx)
+        assert await users.has_administrator(tx)
 
 
 async def test_only_the_first_user_can_be_the_first(db: Database) -> None:
     async with db.read() as tx:
-        assert not await users.exists(tx)
+        assert not await users.has_administrator(tx)
     await add_ada(db)
     async with db.write() as tx:
         assert not await users.insert_first(tx, replace(ADA, id="u2", username="eve"))

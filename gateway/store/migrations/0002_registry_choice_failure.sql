@@ -71,6 +71,20 @@ ALTER TABLE api_keys ADD COLUMN default_business TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_keys ADD COLUMN default_capability TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_keys ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 
+ALTER TABLE api_keys ADD COLUMN user_id TEXT REFERENCES users (id);
+
+ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN allowed_providers TEXT;
+ALTER TABLE users ADD COLUMN allowed_formats TEXT;
+ALTER TABLE users ADD COLUMN allowed_models TEXT;
+ALTER TABLE users ADD COLUMN capabilities TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE users ADD COLUMN rpm_limit INTEGER CHECK (rpm_limit >= 0);
+ALTER TABLE users ADD COLUMN tpm_limit INTEGER CHECK (tpm_limit >= 0);
+ALTER TABLE users ADD COLUMN max_concurrent INTEGER CHECK (max_concurrent >= 0);
+ALTER TABLE users ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN deleted_at INTEGER;
+ALTER TABLE users ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+
 ALTER TABLE backend_states ADD COLUMN score REAL;
 ALTER TABLE backend_states ADD COLUMN first_output_ms REAL;
 ALTER TABLE backend_states ADD COLUMN allowance INTEGER CHECK (allowance > 0);

@@ -1,0 +1,70 @@
+"""`/api/admin/users`. Passwords go in and never come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.api.collection import Collection, operations
+from gateway.control import users
+from gateway.control.desk import Desk
+from gateway.model.people import User
+
+
+@dataclass(frozen=True, slots=True)
+class UserShown:
+    """A person. What is allowed: null is everything, an empty list nothing."""
+
+    id: str
+    username: str
+    email: str
+    role: str
+    is_active: bool
+    allowed_providers: tuple[str, ...] | None
+    allowed_formats: tuple[str, ...] | None
+    allowed_models: tuple[str, ...] | None
+    capabilities: Mapping[str, tuple[str, ...]]
+    rpm_limit: int | None
+    tpm_limit: int | None
+    max_concurrent: int | None
+    last_login_at: int | None
+    created_at: int
+    updated_at: int
+    version: int
+
+
+def user_shown(desk: Desk, row: User) -> UserShown:
+    return UserShown(
+        id=row.id,
+        username=row.username,
+        email=row.email,
+        role=row.role,
+        is_active=row.is_active,
+        allowed_providers=row.allowed_providers,
+        allowed_formats=row.allowed_formats,
+        allowed_models=row.allowed_models,
+        capabilities=row.capabilities,
+        rpm_limit=row.rpm_limit,
+        tpm_limit=row.tpm_limit,
+        max_concurrent=row.max_concurrent,
+        last_login_at=row.last_login_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        version=row.version,
+    )
+
+
+OPERATIONS = operations(
+    Collection(
+        noun="user",
+        path="/users",
+        table=users.FIELDS,
+        answer=UserShown,
+        listing=users.listing,
+        get=users.get,
+        create=users.create,
+        update=users.update,
+        delete=users.delete,
+        shown=user_shown,
+    )
+)
