@@ -1,4 +1,4 @@
-"""Each field that chooses, permits or requires, by itself: set over the JSON API, then obeyed by the next real calls."""
+"""Each field that chooses, permits or requires, by itself: set over the JSON API, obeyed by the next real calls."""
 
 from __future__ import annotations
 

@@ -18,8 +18,9 @@ from gateway.model.capabilities import CACHE_1H, JSON_SCHEMA, TOOLS, VISION
 
 # A quote inside a JSON string has a backslash before it, so that a word between two bare quotes is never mere text.
 _HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
+_CACHED = b'"cache_control"'
+_PICTURE = b'"image_url"'
 _EMPTY = frozenset({b"null", b"[]", b"{}", b'""'})
-_IMAGES = (b'"image_url"', b'"input_image"')
 _TOOLS = ("tools", "functions")
 _LONGEST_SHOWN = 64
 
@@ -41,9 +42,10 @@ def capabilities_of(request: ChatRequest) -> frozenset[str]:
         found.add(TOOLS)
     if b'"json_schema"' in bytes(fields.get("response_format", b"")):
         found.add(JSON_SCHEMA)
-    if any(word in messages for word in _IMAGES):
+    if _PICTURE in messages:
         found.add(VISION)
-    if _HOUR.search(messages) or _HOUR.search(tools):
+    # A long word is found sooner than a pattern, and is hardly ever there.
+    if any(_CACHED in part and _HOUR.search(part) for part in (messages, tools)):
         found.add(CACHE_1H)
     return frozenset(found)
 

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import RateLimited, Unavailable
 from gateway.proxy import headers as passing
+from gateway.proxy.headers import joined, purpose_of, session_of
 from gateway.routing.buckets import TokenBucket
+from gateway.routing.purposes import Purpose
 
 tokens = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map(str.encode)
 
@@ -102,3 +104,20 @@ def test_the_limit_of_a_key_is_told_in_its_headers() -> None:
     }
     assert passing.of_limit(None, 0.0) == []
     assert dict(passing.of_limit(TokenBucket.full(0, 0.0), 0.0))[b"x-ratelimit-remaining-requests"] == b"0"
+
+
+def test_what_a_call_is_for_and_what_it_belongs_to_is_read_from_its_headers() -> None:
+    said = [
+        (b"x-gateway-agent", b" coder "),
+        (b"x-gateway-capability", b"code"),
+        (b"x-session-id", b"plain"),
+        (b"x-gateway-require", b"a"),
+        (b"x-gateway-require", b"-b"),
+    ]
+    claude = (b"x-claude-code-session-id", b"claude")
+
+    assert purpose_of(said) == Purpose("coder", "", "code")
+    assert purpose_of([]) == Purpose()
+    assert (session_of(said), session_of([*said, claude]), session_of([])) == ("plain", "claude", "")
+    assert session_of([(claude[0], b" "), *said]) == "plain"
+    assert (joined(said, b"x-gateway-require"), joined([], b"x-gateway-require")) == ("a,-b", "")

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.routing.health import Verdict
 from gateway.routing.rate_limits import LimitClass
-from gateway.routing.verdicts import judge
+from gateway.routing.verdicts import judge, names_context
 
 CASES: list[tuple[int, Any, Verdict]] = [
     (301, None, Verdict.FAILED),
@@ -20,6 +20,9 @@ CASES: list[tuple[int, Any, Verdict]] = [
     (400, {"error": "just text"}, Verdict.CLIENT_FAULT),
     (400, None, Verdict.CLIENT_FAULT),
     (400, [1], Verdict.CLIENT_FAULT),
+    (400, {"error": {"code": "context_length_exceeded", "message": "x"}}, Verdict.NOT_SERVED),
+    (400, {"error": {"message": "prompt is too long: 210000 tokens > 200000 maximum"}}, Verdict.NOT_SERVED),
+    (400, {"error": {"code": ["context_length_exceeded"], "message": None}}, Verdict.CLIENT_FAULT),
     (401, {"error": {"message": "Incorrect API key"}}, Verdict.REFUSED),
     (402, None, Verdict.REFUSED),
     (403, None, Verdict.REFUSED),
@@ -53,3 +56,18 @@ def test_a_429_carries_its_class() -> None:
     ending = judge(429, {"retry-after": "3"}, {"error": {"code": "insufficient_quota"}}, 0.0)
     assert ending.limited is not None
     assert ending.limited.limit_class is LimitClass.QUOTA
+
+
+@pytest.mark.parametrize(
+    ("body", "is_context"),
+    [
+        ({"error": {"code": "context_length_exceeded"}}, True),
+        ({"error": {"message": "This model's maximum context length is 8192 tokens."}}, True),
+        ({"error": {"message": "Unsupported parameter: 'seed'"}}, False),
+        ({"error": "context window"}, False),
+        (None, False),
+        ([], False),
+    ],
+)
+def test_a_context_that_is_too_long_is_told_from_other_refusals(body: Any, is_context: bool) -> None:
+    assert names_context(body) is is_context
