@@ -100,6 +100,11 @@ def _card(pool: PoolStats) -> PoolCard:
     return PoolCard(pool.name, pool.total, pool.enabled, pool.healthy, pool.cooling, pool.error, meter, words)
 
 
+def look_of(status: BackendStatus) -> tuple[str, str]:
+    """Its colour (good, warn, bad or none) and its name."""
+    return _LOOKS[status]
+
+
 def _row(stats: BackendStats) -> BackendRow:
     look, state = _LOOKS[stats.status]
     counts_down = stats.status in (BackendStatus.COOLING, BackendStatus.OPEN)

@@ -26,7 +26,7 @@ FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEXT = re.compile(
-    r"/admin(/(requests|providers|backends|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"/admin(/(requests|providers|backends|models|mappings|route-rules|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
     r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
 )
 
@@ -51,6 +51,24 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "key_enabled": Flash("Enabled: the key works again."),
         "key_disabled": Flash("Disabled: calls with this key are refused from now on.", "warn"),
         "key_deleted": Flash("Deleted. Calls with this key are refused; its requests stay in the list.", "warn"),
+        "model_made": Flash("Made, as a draft. Add a provider that serves it, then enable it."),
+        "model_saved": Flash("Saved. Calls from now on use it."),
+        "model_enabled": Flash("Enabled: calls may ask for it."),
+        "model_disabled": Flash("Disabled: calls that ask for it are refused from now on.", "warn"),
+        "model_deprecated": Flash("Deprecated: it serves no more, and no route rule may point at it anew.", "warn"),
+        "model_deleted": Flash("Deleted, with its mappings. Its requests stay in the list.", "warn"),
+        "model_checked": Flash("Checked. What its backends said is in the list of checks."),
+        "model_tried": Flash("Tried. The answer is the first in the list of tests."),
+        "mapping_made": Flash("Added. Enable the model, if it is not, and calls may go this way."),
+        "mapping_saved": Flash("Saved. Calls from now on use it."),
+        "mapping_deleted": Flash("Detached: this provider serves the model no more.", "warn"),
+        "models_attached": Flash("Attached: calls may ask for them now."),
+        "models_detached": Flash("Detached: this provider serves them no more; the models stay.", "warn"),
+        "models_refreshed": Flash("Refreshed: what the provider lists is available, what it does not is left out."),
+        "rule_made": Flash("Made. Calls for auto go by it from now on."),
+        "rule_saved": Flash("Saved. Calls for auto go by it from now on."),
+        "rule_moved": Flash("Moved."),
+        "rule_deleted": Flash("Deleted. Calls for auto go by the other rules.", "warn"),
         "password_changed": Flash("The password is changed, and every other session is over."),
     }
 )

@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from gateway.admin.pages import HEADERS
 from gateway.admin.routes import PAGES, routes
+from gateway.control import route_rules
 from tests.admin.browsing import FORM, Operator, visitor
-from tests.harness import RunningGateway
+from tests.harness import OPERATOR, RunningGateway
 
 pytestmark = pytest.mark.anyio
 
@@ -112,13 +113,17 @@ async def test_our_own_forms_are_taken_as_browsers_send_them(operator: Operator,
 
 
 async def test_looking_at_pages_changes_nothing(operator: Operator) -> None:
-    backend = next(iter(operator.gateway.desk.snapshot().backends))
-    key = operator.gateway.desk.snapshot().registry.api_keys[0].id
+    desk = operator.gateway.desk
+    registry = desk.snapshot().registry
+    rule = await route_rules.create(desk, OPERATOR, {"route_type": "GLOBAL", "model_id": "demo/echo"})
+    ids = {"/keys/": registry.api_keys[0].id, "/models/{": registry.models[0].id, "/route-rules/": rule.id}
+    ids |= {"/mappings/": registry.mappings[0].id, "/providers/": registry.providers[0].id}
+    backend = next(iter(desk.snapshot().backends))
     before = content(operator.gateway)
 
     for method, path, _ in PAGES:
         if method == "GET":
-            of = key if "/keys/" in path else backend
+            of = next((one for part, one in ids.items() if part in path), backend)
             got = await operator.get(path.replace("{id}", of).replace("{token}", "x"))
             assert got.status_code in (200, 303, 404, 410), path
 

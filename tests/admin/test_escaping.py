@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.control import snapshots
+from gateway.control import model_checks, model_tests, route_rules, snapshots, usage_reports
 from gateway.control.desk import Desk
 from tests.admin.browsing import Operator, parse
+from tests.harness import OPERATOR
 
 pytestmark = pytest.mark.anyio
 
@@ -65,15 +66,29 @@ async def write_everywhere(desk: Desk, text: str) -> None:
     skips = json.dumps(
         [{"backend_id": "b", "backend": text, "pool": text, "reason": text, "sentence": text, "seconds": 1.0}]
     )
-    values = {"text": text, "low": text.lower(), "skips": skips}
+    results = json.dumps([{"backend_id": "b", "backend": text, "is_ok": True, "latency_ms": 1, "words": text}])
+    values = {
+        "text": text,
+        "low": text.lower(),
+        "skips": skips,
+        "results": results,
+        "words": json.dumps([text]),
+        "names": json.dumps([(text, 0, [])]),
+    }
     async with desk.db.write() as tx:
         for statement in (
             "UPDATE pools SET name = :text || tier",
             "UPDATE providers SET name = :text || id, display_name = :text, preset = 'custom'",
             "UPDATE endpoints SET base_url = 'https://a.test/' || :text",
             "UPDATE provider_keys SET name = :text || id, masked = :text",
-            "UPDATE models SET code = lower(:low || id), display_name = :text",
-            "UPDATE mappings SET upstream_name = :text",
+            """UPDATE models SET code = lower(:low || id), display_name = :text, description = :text, family = :text,
+                      knowledge_cutoff = :text, aliases = :words, capabilities = :words,
+                      input_modalities = :words, output_modalities = :words""",
+            "UPDATE mappings SET upstream_name = :text, capabilities = :words, aliases = :names",
+            "UPDATE route_rules SET note = :text, route_key = :text WHERE route_type = 'AGENT' AND :text <> ''",
+            "UPDATE model_checks SET reason = :text, actor = :text, results = :results",
+            "UPDATE model_tests SET backend = :text, reply = :text, error = :text, actor = :text",
+            "UPDATE usage_reports SET source = :text",
             "UPDATE api_keys SET name = :text, prefix = :text, tail = :text",
             "UPDATE users SET username = lower(:low)",
             """UPDATE calls SET api_key_name = :text, api_format = :text, path = :text, asked_model = :text,
@@ -91,14 +106,28 @@ async def write_everywhere(desk: Desk, text: str) -> None:
         state.rest(desk.clock.mono() + 3600, text)
 
 
+async def write_about_a_model(desk: Desk) -> None:
+    """A rule, a check, a test and reported use, so that each has a row to write into."""
+    model = desk.snapshot().models["demo/echo"]
+    await route_rules.create(desk, OPERATOR, {"route_type": "AGENT", "route_key": "x", "model_id": model.id})
+    await model_checks.run(desk, OPERATOR, model.id, {"probe": "none"})
+    await model_tests.run(desk, OPERATOR, model.id, {"message": "Hi"})
+    report = {"model": "demo/echo", "source": "x", "request_count": 1, "success_count": 1}
+    await usage_reports.take_in(desk, OPERATOR, {"reports": [report]})
+
+
 async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
     snapshot = operator.gateway.desk.snapshot()
     backend, key = next(iter(snapshot.backends)), snapshot.registry.api_keys[0].id
+    rule, mapping = snapshot.registry.route_rules[0], snapshot.registry.mappings[0]
+    model = f"/admin/models/{rule.model_id}"
     paths = [
         *("/admin", "/admin/requests", f"/admin/requests/{call_id}", "/admin/providers", "/admin/providers/new"),
         *(f"/admin/backends/{backend}", f"/admin/backends/{backend}/delete", "/admin/keys", f"/admin/keys/{key}"),
         *(f"/admin/keys/{key}/delete", "/admin/setup/provider?preset=custom", "/admin/setup/first-call"),
-        "/admin/setup/first-call/waiting?since=1",
+        *("/admin/setup/first-call/waiting?since=1", "/admin/models", model, f"{model}/delete"),
+        *(f"/admin/mappings/{mapping.id}", f"/admin/mappings/{mapping.id}/delete", "/admin/route-rules"),
+        *(f"/admin/route-rules/{rule.id}", f"/admin/route-rules/{rule.id}/delete", "/admin/route-rules/new"),
     ]
     found = {}
     for path in paths:
@@ -113,6 +142,8 @@ async def test_stored_text_never_becomes_markup(operator: Operator) -> None:
     await gateway.call("demo/429")
     await gateway.call("demo/echo")
     call = await gateway.row()
+    await write_about_a_model(gateway.desk)
+    await gateway.app.ledger.flush()
     await write_everywhere(gateway.desk, HARMLESS)
     expected = await look_at_all(operator, call.id)
     assert len([path for path in expected if HARMLESS in (await operator.get(path)).text]) >= 10
@@ -139,6 +170,13 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/backends/{}",
         "/admin/nothing/{}",
         "/admin/providers/new?preset={}",
+        "/admin/models?q={}",
+        "/admin/models?status={}",
+        "/admin/models?page={}",
+        "/admin/models/{}",
+        "/admin/route-rules/new?route_key={}",
+        "/admin/route-rules?explain=1&agent={}",
+        "/admin/route-rules?explain=1&api_key={}",
         "/admin/setup/first-call?since={}",
         "/admin/login?next={}",
         "/admin/setup/{}",
@@ -153,12 +191,20 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
 
 async def test_what_is_typed_into_a_form_never_becomes_markup(operator: Operator) -> None:
     csrf = await operator.csrf()
-    backend = next(iter(operator.gateway.desk.snapshot().backends))
+    snapshot = operator.gateway.desk.snapshot()
+    backend, mapping = next(iter(snapshot.backends)), snapshot.registry.mappings[0].id
+    model = f"/admin/models/{snapshot.models['demo/echo'].id}"
     forms = {
         "/admin/providers/new": ("name", "base_url", "models", "rpm_limit", "timeout_seconds", "pool"),
         f"/admin/backends/{backend}": ("label", "base_url", "models", "rpm_limit", "priority", "weight"),
         "/admin/keys/new": ("rpm_limit", "expires_at", "allowed_models"),
         f"/admin/backends/{backend}/delete": ("typed",),
+        "/admin/models/new": ("code", "display_name", "description"),
+        model: ("code", "aliases", "capabilities", "family", "knowledge_cutoff", "input_price", "input_modalities"),
+        f"{model}/test": ("message", "backend"),
+        f"{model}/mappings": ("provider_id", "upstream_name"),
+        f"/admin/mappings/{mapping}": ("upstream_name", "aliases", "capabilities", "input_price"),
+        "/admin/route-rules/new": ("route_type", "route_key", "model_id", "priority", "note"),
     }
     for path, fields in forms.items():
         fixed = {"csrf": csrf, "rpm_limit": "x", "preset": "custom", "models": "listed" if "keys" in path else "m"}

@@ -26,7 +26,16 @@ async def every_page(operator: Operator) -> dict[str, str]:
     row = await gateway.row()
     backend = next(iter(gateway.desk.snapshot().backends))
     key = gateway.desk.snapshot().registry.api_keys[0].id
-    ids = {"/backends/": backend, "/keys/": key, "/requests/": row.id}
+    registry = gateway.desk.snapshot().registry
+    model = next(model for model in registry.models if model.code == "demo/echo")
+    await operator.submit(
+        "/admin/route-rules/new", route_type="AGENT", route_key="coder", model_id=model.id, priority="5"
+    )
+    await operator.submit(f"/admin/models/{model.id}/check", probe="completion")
+    await operator.submit(f"/admin/models/{model.id}/test", message="Hello")
+    rule = gateway.desk.snapshot().registry.route_rules[0]
+    ids = {"/backends/": backend, "/keys/": key, "/requests/": row.id, "/models/": model.id, "/route-rules/": rule.id}
+    ids |= {"/mappings/": registry.mappings[0].id, "/providers/": registry.providers[0].id}
     found = {}
     for method, path, door in PAGES:
         if method == "GET" and door.policy == "session":
@@ -41,6 +50,19 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["tested"] = (await operator.submit(f"/admin/backends/{backend}/test")).text
     found["filter faults"] = (await operator.get("/admin/requests?code=abc&range=zz")).text
     found["filtered to nothing"] = (await operator.get("/admin/requests?text=nowhere")).text
+    of_model = f"/admin/models/{model.id}"
+    found["model faults"] = (await operator.submit(of_model, code="x y", input_price="x")).text
+    found["model is late"] = (await operator.submit(of_model, code="demo/echo", version="99")).text
+    found["model explained"] = (await operator.get(f"{of_model}?explain=1")).text
+    found["model explained with faults"] = (await operator.get(f"{of_model}?explain=1&api_key=x")).text
+    found["try faults"] = (await operator.submit(f"{of_model}/test", message="", backend="x")).text
+    found["new model faults"] = (await operator.submit("/admin/models/new", code="")).text
+    found["mapping faults"] = (await operator.submit(f"/admin/mappings/{ids['/mappings/']}", input_price="x")).text
+    found["no model"] = (await operator.get("/admin/models?q=nowhere")).text
+    found["models filter faults"] = (await operator.get("/admin/models?status=odd")).text
+    found["nothing picked"] = (await operator.submit(f"/admin/providers/{ids['/providers/']}/models/attach")).text
+    found["rule faults"] = (await operator.submit("/admin/route-rules/new", route_type="x", priority="x")).text
+    found["rules explained"] = (await operator.get("/admin/route-rules?explain=1&agent=coder")).text
     found["not there"] = (await operator.get("/admin/nothing")).text
     guest = visitor(gateway)
     async with guest.client:
