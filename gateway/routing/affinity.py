@@ -25,7 +25,7 @@ class Warm:
 
 @dataclass(slots=True)
 class Affinities:
-    """Of more than `most` conversations those that were quiet longest are forgotten."""
+    """Those whose time is over are forgotten by and by, and of more than `most` those that were quiet longest."""
 
     most: int = MOST_KEPT
     kept: OrderedDict[Conversation, Warm] = field(default_factory=OrderedDict)
@@ -47,8 +47,13 @@ class Affinities:
             return
         self.kept[conversation] = Warm(backend.id, backend.pool.tier, now + minutes * _MINUTE)
         self.kept.move_to_end(conversation)
-        if len(self.kept) > self.most:
-            self.kept.popitem(last=False)
+        self._forget_oldest(now)
+
+    def _forget_oldest(self, now: float) -> None:
+        """Two at most for each that comes, so that none of them waits."""
+        for _ in range(2):
+            if len(self.kept) > self.most or next(iter(self.kept.values())).until <= now:
+                self.kept.popitem(last=False)
 
     def forget(self, conversation: Conversation, backend_id: str) -> None:
         """This backend failed the conversation; another one's place is left as it is."""

@@ -44,6 +44,8 @@ def unfit(lane: Lane, ask: Ask, world: World) -> Skip | None:
 
 
 def _unable(lane: Lane, ask: Ask) -> Skip | None:
+    if not ask.wanted and not lane.backend.key.capabilities:
+        return None  # nearly every call: nothing asked for, nothing kept
     missing = sorted(name for name in ask.wanted if not lane.has(name) and not _may_have(lane, name))
     if missing:
         return skip(lane.backend, "capability_missing", f"It lacks what the call asks for: {', '.join(missing)}.")

@@ -71,3 +71,12 @@ def test_those_that_were_quiet_longest_are_forgotten_first() -> None:
     kept.remember(talks[0], A, now=1)
     kept.remember(talks[3], A, now=2)
     assert [kept.of(talk, 3) for talk in talks] == [A.id, None, A.id, A.id]
+
+
+def test_those_whose_time_is_over_make_room_by_themselves() -> None:
+    kept = Affinities()
+    for number in range(100):
+        kept.remember(("key", "openai_chat", "m", str(number)), A, now=0)
+    for number in range(50):
+        kept.remember(("key", "openai_chat", "m", f"later {number}"), A, now=301)
+    assert len(kept.kept) == 50
