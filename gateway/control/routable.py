@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.model.registry import Endpoint, Model, ModelMapping, Provider, ProviderKey, RouteRule
+from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Provider, ProviderKey, RouteRule
 from gateway.routing.snapshot import Registry, Snapshot
 
 _MOST_NAMED = 5
@@ -42,7 +42,7 @@ def named(rules: Iterable[RouteRule]) -> str:
 def notes(snapshot: Snapshot, model: Model) -> tuple[str, ...]:
     """What an operator should know of a model: rules that pass it over, backends that are missing."""
     found = []
-    serves = model.status == "ENABLED"
+    serves = model.status is ModelStatus.ENABLED
     rules = rules_of(snapshot.registry, model.id)
     if rules and not serves:
         found.append(f"Route rules point at it and pass it over while it is {model.status}: {named(rules)}.")

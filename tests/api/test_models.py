@@ -46,3 +46,23 @@ async def test_the_summary_is_there(api: httpx.AsyncClient, gateway: RunningGate
     assert "demo/echo" in found["unhealthy"]
     assert found["uses"][0]["source"] == "API"
     assert (found["uses"][0]["requests"], found["uses"][0]["cost"]) == (1, "0")
+
+
+async def test_figures_tell_who_serves_a_model_and_how_it_is_doing(
+    api: httpx.AsyncClient, gateway: RunningGateway
+) -> None:
+    await gateway.call("demo/echo")
+    await gateway.rows()
+    echo = (await api.get("/models", params={"q": "demo/echo"})).json()["items"][0]
+    await api.post(f"/models/{echo['id']}/check", json={"probe": "none"})
+
+    found = (await api.get("/models/figures", params={"q": "demo/echo"})).json()["items"][0]
+
+    assert [(tier["pool"], tier["targets"][0]["backend"]) for tier in found["tiers"]] == [
+        ("primary", "demo/main"),
+        ("fallback", "demo-spare/main"),
+    ]
+    assert found["tiers"][0]["targets"][0]["status"] == "healthy"
+    assert (found["calls_24h"], found["share_24h"], found["check_status"]) == (1, 1.0, "HEALTHY")
+    assert (await api.get("/models/figures", params={"status": "DRAFT"})).json() == {"items": [], "total": 0}
+    assert (await api.get("/models/figures", params={"limit": "0"})).status_code == 400
