@@ -54,12 +54,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure. `path` is where it is told more of, empty for nowhere."""
+    """A figure. `path` is where it is told more of, empty for nowhere; `title` more of it when pointed at."""
 
     name: str
     value: str
     note: str
     path: str = ""
+    title: str = ""
 
 
 @signed_in("models")
@@ -131,7 +132,12 @@ def _cards(found: ModelsSummary) -> Sequence[Card]:
     return (
         Card("Enabled", str(found.statuses["ENABLED"]), states, "/admin/models?status=ENABLED"),
         Card("Route rules", str(found.rules_total), ", ".join(rules) or "none yet", "/admin/route-rules"),
-        Card("Not seen healthy", str(len(found.unhealthy)), "enabled, by the newest check"),
+        Card(
+            "Not seen healthy",
+            str(len(found.unhealthy)),
+            "enabled, by the newest check",
+            title=", ".join(found.unhealthy[:30]),
+        ),
         Card("Requests in 7 days", f"{requests:,}", f"{failed:,} failed, {elsewhere:,} from elsewhere"),
         Card("Tests in 7 days", str(found.passed + found.failed), f"{found.passed} passed, {found.failed} failed"),
     )
