@@ -24,6 +24,7 @@ ON_THE_WIRE: dict[str, tuple[int, str, str | None]] = {
     "MethodNotAllowed": (405, "invalid_request_error", "method_not_allowed"),
     "SlowRequest": (408, "invalid_request_error", "request_timeout"),
     "Conflict": (409, "invalid_request_error", "conflict"),
+    "Stale": (409, "invalid_request_error", "changed_meanwhile"),
     "Gone": (410, "invalid_request_error", "gone"),
     "TooLarge": (413, "invalid_request_error", "request_too_large"),
     "UnsupportedMedia": (415, "invalid_request_error", "unsupported_media_type"),

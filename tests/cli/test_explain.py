@@ -16,7 +16,8 @@ def test_it_prints_the_plan_for_people_and_programs(tmp_path: Path) -> None:
 
     lines = told.stdout.splitlines()
     assert told.returncode == 0
-    assert lines[0].startswith("demo/echo")
+    assert lines[0].startswith("demo/echo  (configuration ")
+    assert "seed " in lines[0]
     assert ["demo/main" in lines[1], "demo-spare/main" in lines[2]] == [True, True]
     assert [found["backend"] for found in plan["candidates"]] == ["demo/main", "demo-spare/main"]
     assert (unknown.returncode, "demo/echo" in unknown.stderr) == (1, True)
