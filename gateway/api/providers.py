@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.api.collection import Collection, operations
-from gateway.control import providers
+from gateway.control import provider_summary, providers
 from gateway.control.desk import Desk
 from gateway.control.fields import with_choices
 from gateway.control.presets import OFFERED_CODES
@@ -16,7 +16,10 @@ from gateway.money import exact_dollars
 
 @dataclass(frozen=True, slots=True)
 class ProviderShown:
-    """A company, account or local server that answers LLM calls."""
+    """A company, account or local server that answers LLM calls.
+
+    `monthly_used` was spent since `quota_last_reset_at`, null where nothing was yet.
+    """
 
     id: str
     name: str
@@ -37,9 +40,12 @@ class ProviderShown:
     concurrent_limit: int | None
     max_retries: int | None
     version: int
+    monthly_used: str
+    quota_last_reset_at: int | None
 
 
 def provider_shown(desk: Desk, row: Provider) -> ProviderShown:
+    quota = provider_summary.quota_of(desk, row)
     return ProviderShown(
         id=row.id,
         name=row.name,
@@ -60,6 +66,8 @@ def provider_shown(desk: Desk, row: Provider) -> ProviderShown:
         concurrent_limit=row.concurrent_limit,
         max_retries=row.max_retries,
         version=row.version,
+        monthly_used=exact_dollars(quota.used),
+        quota_last_reset_at=quota.since,
     )
 
 

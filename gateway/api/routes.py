@@ -16,6 +16,7 @@ from gateway.api import (
     models,
     openapi,
     pools,
+    provider_health,
     provider_keys,
     providers,
     requests,
@@ -29,6 +30,7 @@ from gateway.control.desk import Desk
 
 _NOUNS = (
     backends,
+    provider_health,
     providers,
     endpoints,
     provider_keys,

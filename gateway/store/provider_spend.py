@@ -23,11 +23,23 @@ async def every(tx: Tx) -> tuple[StoredSpend, ...]:
 
 
 async def save_many(tx: Tx, spends: Iterable[StoredSpend]) -> None:
-    """Write each as the new sum, so that writing the same twice counts once."""
+    """Write each as the new sum, so that writing the same twice counts once. One of a period that is over is late."""
     await tx.executemany(
         """
         INSERT INTO provider_spend (provider_id, used_nano, since) VALUES (:provider_id, :used_nano, :since)
         ON CONFLICT (provider_id) DO UPDATE SET used_nano = excluded.used_nano, since = excluded.since
+        WHERE excluded.since >= provider_spend.since
         """,
         [asdict(spend) for spend in spends],
+    )
+
+
+async def begin_anew(tx: Tx, spend: StoredSpend) -> None:
+    """Write it whatever is there, also where the clock was set back."""
+    await tx.execute(
+        """
+        INSERT INTO provider_spend (provider_id, used_nano, since) VALUES (:provider_id, :used_nano, :since)
+        ON CONFLICT (provider_id) DO UPDATE SET used_nano = excluded.used_nano, since = excluded.since
+        """,
+        asdict(spend),
     )
