@@ -34,6 +34,7 @@ _KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType(
         Kind.DOLLARS: {"type": ["string", "number"], "examples": ["0.15"]},
         Kind.TIME: {"type": ["integer", "string"], "examples": ["2030-01-31T00:00:00Z"]},
         Kind.SECRET: {"type": "string", "writeOnly": True},
+        Kind.SECRETS: {"type": "array", "items": {"type": "string"}, "writeOnly": True},
         Kind.STRINGS: {"type": "array", "items": {"type": "string"}},
         Kind.MODEL_CODES: {"type": "array", "items": {"type": "string"}},
         Kind.MODELS: {"type": ["array", "object"], "items": {"type": "string"}},

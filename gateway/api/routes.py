@@ -5,22 +5,25 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from gateway.api import (
+    adaptive_limits,
     api_keys,
     backends,
     endpoints,
     events,
     explanations,
+    key_order,
+    key_secrets,
     mappings,
     model_figures,
     model_trials,
     models,
     openapi,
     pools,
-    provider_health,
     provider_keys,
     providers,
     requests,
     route_rules,
+    state,
     upstream_models,
     users,
 )
@@ -30,10 +33,12 @@ from gateway.control.desk import Desk
 
 _NOUNS = (
     backends,
-    provider_health,
     providers,
     endpoints,
+    key_order,
     provider_keys,
+    key_secrets,
+    adaptive_limits,
     pools,
     model_figures,
     model_trials,
@@ -45,6 +50,7 @@ _NOUNS = (
     requests,
     explanations,
     upstream_models,
+    state,
     events,
 )
 

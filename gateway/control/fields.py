@@ -35,6 +35,7 @@ class Kind(StrEnum):
     DOLLARS = "dollars"  # int, nano-dollars
     TIME = "time"  # int, Unix milliseconds
     SECRET = "secret"  # str; write-only  # noqa: S105  # a kind, not a secret
+    SECRETS = "secrets"  # tuple[str, ...], each maybe with a name before it; write-only
     STRINGS = "strings"  # tuple[str, ...]
     MODEL_CODES = "model_codes"  # tuple[str, ...]
     MODELS = "models"  # dict of public name to upstream name
@@ -221,6 +222,7 @@ _READERS: Mapping[Kind, Callable[[object], object]] = MappingProxyType(
         Kind.DOLLARS: kinds.dollars,
         Kind.TIME: kinds.time,
         Kind.SECRET: kinds.secret,
+        Kind.SECRETS: registry_kinds.secret_lines,
         Kind.STRINGS: kinds.strings,
         Kind.MODEL_CODES: kinds.model_codes,
         Kind.MODELS: kinds.models,
@@ -246,6 +248,7 @@ _FORM_READERS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
         Kind.NUMBER: form_text.number,
         Kind.BOOL: form_text.checkbox,
         Kind.TIME: form_text.moment,
+        Kind.SECRETS: str.splitlines,
         Kind.STRINGS: form_text.items,
         Kind.MODEL_CODES: form_text.items,
         Kind.MODELS: form_text.pairs,

@@ -18,6 +18,7 @@ _LONGEST_PARAGRAPH = 2000
 _MOST_CAPABILITIES = 50
 _MOST_ALIASES = 100
 _HIGHEST_MULTIPLIER = 1000
+_MOST_SECRETS = 200
 _LAST_PRIORITY = 100_000
 _FORMATS = tuple(api_format.value for api_format in ApiFormat)
 
@@ -30,6 +31,15 @@ def paragraph(given: object) -> str:
     if len(text) > _LONGEST_PARAGRAPH:
         raise ValueError(f"must have at most {_LONGEST_PARAGRAPH} characters")
     return text
+
+
+def secret_lines(given: object) -> tuple[str, ...]:
+    """A list of lines that hold secrets, empty ones too, so that each keeps its number."""
+    if not isinstance(given, list) or not all(isinstance(line, str) for line in given):
+        raise ValueError("must be a list of strings")
+    if len(given) > _MOST_SECRETS:
+        raise ValueError(f"must have at most {_MOST_SECRETS} lines")
+    return tuple(line.strip() for line in given)
 
 
 def website(given: object) -> str:

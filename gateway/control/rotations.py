@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gateway.control import sessions, tokens
 from gateway.control.desk import Change, Desk
 from gateway.control.lookup import require
-from gateway.errors import Conflict
+from gateway.control.sessions import Client
+from gateway.errors import Conflict, Forbidden
 from gateway.model.people import Actor
 from gateway.model.registry import KeyVersion, ProviderKey
 from gateway.store import key_versions, provider_keys
@@ -30,6 +34,12 @@ async def history(desk: Desk, key_id: str) -> tuple[KeyVersion, ...]:
         return await key_versions.of_key(tx, key_id)
 
 
+def active_number(key: ProviderKey, versions: Sequence[KeyVersion]) -> int | None:
+    """The version that calls go out with; None while the key has no secret, or has to be entered again."""
+    has_secret = key.sealed is not None or key.env_name is not None
+    return versions[0].number if has_secret and versions else None
+
+
 async def reveal(desk: Desk, actor: Actor, key_id: str) -> Secret:
     """The secret in plain text, written down in the audit log. Raises NotFound, or Conflict where none is stored.
 
@@ -44,3 +54,15 @@ async def reveal(desk: Desk, actor: Actor, key_id: str) -> Secret:
         secret = desk.vault.unseal(key.sealed, provider_key_binding(key.id, key.bound_origin))
         change.note("reveal", "provider_key", key.id, None, {"name": key.name, "masked": key.masked})
         return secret
+
+
+async def reveal_to_token(desk: Desk, actor: Actor, key_id: str, password: str) -> Secret:
+    """`reveal` for the bearer of a management token, who proves to be its user with the user's password.
+
+    Raises Forbidden where the token is nobody's, InvalidFields naming `password`, RateLimited, and as `reveal` does.
+    """
+    owner = await tokens.owner(desk, actor)
+    if owner is None:
+        raise Forbidden("This management token is no user's, so no password can prove who sends it; use the page.")
+    await sessions.require_password(desk, owner, Client(actor.ip, ""), password)
+    return await reveal(desk, actor, key_id)

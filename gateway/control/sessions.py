@@ -127,6 +127,17 @@ async def confirm_password(desk: Desk, user: User, session: Session, password: s
     return replace(session, password_at=now)
 
 
+async def require_password(desk: Desk, user: User, client: Client, password: str) -> None:
+    """For somebody without a session, as behind a management token.
+
+    Raises InvalidFields naming `password`, or RateLimited.
+    """
+    if await _prove(desk, user.username, password, client) is None:
+        raise InvalidFields({"password": "is not your password"})
+    async with desk.db.write() as tx:
+        await throttle.forgive(tx, user.username, client.ip)
+
+
 async def change_password(desk: Desk, user: User, session: Session, current: str, password: str) -> tuple[str, Session]:
     """Every session of the user ends; the one returned, with its token, takes the place of `session`.
 

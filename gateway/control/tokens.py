@@ -6,7 +6,7 @@ from gateway.control import trail
 from gateway.control.desk import Desk
 from gateway.errors import Forbidden, InvalidFields, NotAuthenticated, NotFound
 from gateway.ids import new_id
-from gateway.model.people import Actor, ManagementToken
+from gateway.model.people import Actor, ManagementToken, User
 from gateway.store import management_tokens, users
 from gateway.vault import new_token
 
@@ -52,6 +52,14 @@ async def disable(desk: Desk, actor: Actor, token_id: str) -> None:
         if not await management_tokens.disable(tx, token_id):
             raise NotFound("There is no such management token.")
         await trail.note(tx, actor, "disable", ("management_token", token_id), desk.clock.wall_ms())
+
+
+async def owner(desk: Desk, actor: Actor) -> User | None:
+    """The user behind the management token that `actor` is; None for the machine's owner and for who is no token."""
+    async with desk.db.read() as tx:
+        found = [token for token in await management_tokens.every(tx) if token.id == actor.id]
+        user_id = found[0].user_id if actor.kind == "token" and found else None
+        return await users.by_id(tx, user_id) if user_id else None
 
 
 async def is_good(desk: Desk, token_id: str) -> bool:

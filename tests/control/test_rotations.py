@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from gateway.control import endpoints, provider_keys, providers, rotations
+from gateway.control import endpoints, provider_keys, providers, rotations, tokens
 from gateway.control.desk import Desk
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, Forbidden, InvalidFields, NotFound, RateLimited
+from gateway.model.people import Actor
+from gateway.store import users
 from gateway.vault import fingerprint
-from tests.desks import ANN
+from tests.control.people import NAME, PASSWORD, administrator
+from tests.desks import ANN, SYSTEM
 from tests.trail import audit_rows
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +29,16 @@ async def key_id(desk: Desk) -> str:
         desk, ANN, {"provider_id": "acme", "api_key": FIRST, "secret_note": "from the console"}
     )
     return made.id
+
+
+async def bearer(desk: Desk) -> Actor:
+    """Who presents a management token of the administrator."""
+    await administrator(desk)
+    async with desk.db.read() as tx:
+        user = await users.by_username(tx, NAME)
+    assert user is not None
+    plain, _ = await tokens.mint(desk, Actor("user", user.id, NAME), "laptop")
+    return await tokens.recognise(desk, plain, "192.0.2.7")
 
 
 async def test_every_new_secret_is_a_version_and_the_newest_comes_first(desk: Desk, key_id: str) -> None:
@@ -86,3 +101,47 @@ async def test_a_secret_whose_address_moved_cannot_be_shown(desk: Desk, key_id: 
 
     with pytest.raises(Conflict, match="enter it first"):
         await rotations.reveal(desk, ANN, key_id)
+
+
+async def test_the_active_version_is_the_newest_while_the_key_has_a_secret(desk: Desk, key_id: str) -> None:
+    async def active() -> int | None:
+        key = await provider_keys.get(desk, key_id)
+        return rotations.active_number(key, await rotations.history(desk, key_id))
+
+    assert await active() == 1
+    await provider_keys.update(desk, ANN, key_id, {"api_key": "env:OPENAI_API_KEY"})
+    assert await active() == 2
+    await provider_keys.update(desk, ANN, key_id, {"api_key": ""})
+    assert await active() is None
+
+
+async def test_a_token_shows_a_secret_only_with_its_users_password(desk: Desk, key_id: str) -> None:
+    token = await bearer(desk)
+
+    for wrong in ("", "wrong horse battery 9"):
+        with pytest.raises(InvalidFields, match="is not your password"):
+            await rotations.reveal_to_token(desk, token, key_id, wrong)
+    assert [row.action for row in await audit_rows(desk)].count("reveal") == 0
+
+    shown = await rotations.reveal_to_token(desk, token, key_id, PASSWORD)
+
+    assert shown.reveal() == FIRST
+    assert [row.action for row in await audit_rows(desk)].count("reveal") == 1
+
+
+async def test_guessing_passwords_behind_a_token_is_slowed_down(desk: Desk, key_id: str) -> None:
+    token = await bearer(desk)
+
+    with pytest.raises(RateLimited):
+        for _ in range(20):
+            with contextlib.suppress(InvalidFields):
+                await rotations.reveal_to_token(desk, token, key_id, "wrong horse battery 9")
+
+
+async def test_a_token_without_a_user_shows_nothing(desk: Desk, key_id: str) -> None:
+    plain, _ = await tokens.mint(desk, SYSTEM, "owner")
+    actor = await tokens.recognise(desk, plain, "192.0.2.7")
+
+    for nobody in (actor, ANN, Actor("token", "made-up", "x")):
+        with pytest.raises(Forbidden, match="no user's"):
+            await rotations.reveal_to_token(desk, nobody, key_id, "anything")
