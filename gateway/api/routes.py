@@ -19,6 +19,7 @@ from gateway.api import (
     models,
     openapi,
     pools,
+    provider_health,
     provider_keys,
     providers,
     requests,
@@ -33,6 +34,7 @@ from gateway.control.desk import Desk
 
 _NOUNS = (
     backends,
+    provider_health,
     providers,
     endpoints,
     key_order,
