@@ -55,6 +55,16 @@ async def test_a_models_capabilities_are_those_of_its_mappings_that_say_nothing(
     assert place.first.heard == []
 
 
+async def test_what_nobody_can_do_is_the_callers_to_change_unless_waiting_would_help(place: Place) -> None:
+    await place.turn("mappings", capabilities=[])
+    picture = {"messages": [PICTURE_TURN]}
+
+    await place.turn("provider-keys", spare=True, is_active=False)
+    assert (await place.call(**picture))[1].code == 400
+    await place.turn("provider-keys", spare=True, is_active=True, rpm_limit=1)
+    assert [(await place.call(**picture))[1].code for _ in range(2)] == [200, 429]
+
+
 async def test_the_header_asks_for_what_a_key_alone_can_do_and_takes_away(place: Place) -> None:
     await place.turn("provider-keys", spare=True, capabilities=["cache_1h"])
 

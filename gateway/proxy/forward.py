@@ -275,8 +275,9 @@ class _Journey:
     def error(self, skips: Sequence[Skip]) -> GatewayError:
         """What to tell the client when nothing answered and nothing will soon. `skips` are of all its backends."""
         skips = [found for found in skips if found.reason != NOT_PERMITTED]
-        if skips and {found.reason for found in skips} == {"capability_missing"}:
-            return self._nothing_able(skips)
+        unable = [found for found in skips if found.reason == "capability_missing"]
+        if unable and not self.lefts and all(found.seconds is None for found in skips):
+            return self._nothing_able(unable)
         verdicts = {left.ending.verdict for left in self.lefts}
         resting = [found for found in skips if found.seconds is not None]
         if verdicts <= {Verdict.REFUSED} and {found.reason for found in resting} == {"key_refused"}:
