@@ -18,6 +18,7 @@ from gateway.store import model_checks
 
 AT_ONCE = 4
 PROBE_SECONDS = 20.0
+CHECK_SECONDS = 60.0
 SHOWN = 20
 _KEPT = 100
 _GREETING = "ping"
@@ -36,7 +37,7 @@ FIELDS: Table = (
 async def run(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object], *, text: bool = False) -> ModelCheck:
     """Look, ask each of its open backends, write down what was found. Raises NotFound or InvalidFields.
 
-    A model that does not serve is asked for its configuration alone. Only a call for a token counts for a
+    A model that does not serve yet can be asked about too, but for no token. Only a call for a token counts for a
     backend's health, like any other call.
     """
     probe = Probe(read(FIELDS, raw, partial=False, text=text)["probe"])
@@ -44,7 +45,7 @@ async def run(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object]
     at, snapshot = desk.clock.wall_ms(), desk.snapshot()
     status, reason = configured(snapshot, model)
     results: tuple[ProbeResult, ...] = ()
-    if probe is not Probe.NONE and status is not CheckStatus.UNHEALTHY:
+    if probe is Probe.MODELS or (probe is Probe.COMPLETION and model.status is ModelStatus.ENABLED):
         lanes = [lane for lane in snapshot.lanes.get(model.id, ()) if lane.is_open]
         results = await _ask_all(desk, model, lanes, probe)
         status, reason = judged(status, reason, results)
@@ -87,35 +88,40 @@ def configured(snapshot: Snapshot, model: Model) -> tuple[CheckStatus, str]:
 
 
 def judged(status: CheckStatus, reason: str, results: Sequence[ProbeResult]) -> tuple[CheckStatus, str]:
-    """What the backends' answers make of it: none is unhealthy, some is degraded."""
+    """What the backends' answers make of it: none is unhealthy, some is degraded; nothing makes it better."""
     failed = [result for result in results if not result.is_ok]
     if not failed:
         return status, reason
     named = "; ".join(f"{result.backend}: {result.words}" for result in failed[:3])
     if len(failed) == len(results):
-        return CheckStatus.UNHEALTHY, f"No backend answered. {named}"
-    return CheckStatus.DEGRADED, f"{len(failed)} of {len(results)} backends did not answer. {named}"
+        return CheckStatus.UNHEALTHY, f"{reason} No backend answered. {named}".strip()
+    found = CheckStatus.UNHEALTHY if status is CheckStatus.UNHEALTHY else CheckStatus.DEGRADED
+    return found, f"{reason} {len(failed)} of {len(results)} backends did not answer. {named}".strip()
 
 
 async def _ask_all(desk: Desk, model: Model, lanes: Sequence[Lane], probe: Probe) -> tuple[ProbeResult, ...]:
-    """In the order of `lanes`, a few at the same time."""
+    """In the order of `lanes`, a few at the same time, until CHECK_SECONDS are over."""
     turn = asyncio.Semaphore(AT_ONCE)
+    ends = desk.clock.mono() + CHECK_SECONDS
 
     async def ask(lane: Lane) -> ProbeResult:
         async with turn:
-            return await _ask(desk, model, lane, probe)
+            return await _ask(desk, model, lane, probe, min(PROBE_SECONDS, ends - desk.clock.mono()))
 
     return tuple(await asyncio.gather(*(ask(lane) for lane in lanes)))
 
 
-async def _ask(desk: Desk, model: Model, lane: Lane, probe: Probe) -> ProbeResult:
+async def _ask(desk: Desk, model: Model, lane: Lane, probe: Probe, seconds: float) -> ProbeResult:
+    if seconds <= 0:
+        words = "not asked: the check had taken too long"
+        return ProbeResult(lane.backend.id, lane.backend.name, is_ok=False, latency_ms=0, words=words)
     started = desk.clock.mono()
     asked = _ask_a_token(desk, model, lane) if probe is Probe.COMPLETION else _ask_models(desk, lane)
     try:
-        async with asyncio.timeout(PROBE_SECONDS):
+        async with asyncio.timeout(seconds):
             is_ok, words = await asked
     except TimeoutError:
-        is_ok, words = False, f"no answer within {PROBE_SECONDS:g} s"
+        is_ok, words = False, f"no answer within {seconds:.3g} s"
     took = round((desk.clock.mono() - started) * 1000)
     return ProbeResult(lane.backend.id, lane.backend.name, is_ok, took, words[:300])
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.control import backends, mappings, model_checks, models
 from gateway.control.desk import Desk
-from gateway.control.model_checks import AT_ONCE, configured, judged
+from gateway.control.model_checks import AT_ONCE, CHECK_SECONDS, configured, judged
 from gateway.errors import InvalidFields, NotFound, UpstreamFailed
 from gateway.model.checks import CheckStatus, ModelCheck, Probe, ProbeResult
 from gateway.model.registry import ModelStatus
@@ -61,6 +61,10 @@ def test_none_answering_is_unhealthy_and_some_is_degraded() -> None:
     assert judged(CheckStatus.HEALTHY, "", (BAD,)) == (
         CheckStatus.UNHEALTHY,
         "No backend answered. b/main: HTTP 500",
+    )
+    assert judged(CheckStatus.UNHEALTHY, "It is DRAFT.", (OK, BAD)) == (
+        CheckStatus.UNHEALTHY,
+        "It is DRAFT. 1 of 2 backends did not answer. b/main: HTTP 500",
     )
 
 
@@ -136,14 +140,34 @@ async def test_a_disabled_backend_is_left_alone(office: Office) -> None:
     assert len(found.results) == len(office.asker.asked) == 1
 
 
-async def test_a_model_that_does_not_serve_is_not_asked(office: Office) -> None:
+async def test_a_model_that_does_not_serve_yet_can_be_asked_about_but_not_for_a_token(office: Office) -> None:
     model_id = await stocked(office.desk)
     await models.update(office.desk, ANN, model_id, {"status": "DISABLED"})
 
     found = await checked(office, model_id)
+    token = await checked(office, model_id, probe="completion")
 
-    assert (found.status, found.results) == (CheckStatus.UNHEALTHY, ())
-    assert office.asker.asked == []
+    assert (found.status, len(found.results)) == (CheckStatus.UNHEALTHY, 2)
+    assert found.reason == "It is DISABLED, and only ENABLED models serve."
+    assert (token.status, token.results) == (CheckStatus.UNHEALTHY, ())
+    assert office.caller.tried == []
+
+
+async def test_a_check_ends_in_its_time(office: Office) -> None:
+    model_id = await stocked(office.desk)
+    for number in range(4):
+        await backends.create(
+            office.desk, ANN, {"name": f"c{number}", "base_url": "https://c.example", "models": ["m"]}
+        )
+
+    async def slow(backend: Backend) -> list[str]:
+        office.clock.advance(CHECK_SECONDS / AT_ONCE)
+        return []
+
+    found = await model_checks.run(replace(office.desk, ask_models=slow), ANN, model_id, {})
+
+    assert [result.is_ok for result in found.results] == [True] * AT_ONCE + [False] * 2
+    assert found.results[-1].words == "not asked: the check had taken too long"
 
 
 async def test_only_a_few_backends_are_asked_at_a_time(office: Office) -> None:
