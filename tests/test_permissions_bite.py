@@ -189,6 +189,15 @@ async def test_an_endpoints_own_path_takes_the_place_of_the_formats(place: Place
     assert place.first.heard[0].path == "/v1/deployments/m/chat"
 
 
+async def test_an_endpoint_is_reached_through_its_proxy_alone(place: Place) -> None:
+    await place.turn("endpoints", proxy="http://127.0.0.1:1")
+    assert (await place.call())[0] == "second"
+    assert place.first.heard == []
+
+    await place.turn("endpoints", proxy="")
+    assert (await place.call())[0] == "first"
+
+
 async def together(place: Place, **change: Any) -> None:
     """Both backends in one pool, the second one earlier by nothing."""
     await place.turn("provider-keys", spare=True, pool="primary", internal_priority=60)
