@@ -26,7 +26,7 @@ FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEXT = re.compile(
-    r"/admin(/(requests|providers|backends|models|mappings|route-rules|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"/admin(/(requests|providers|provider-keys|state|backends|models|mappings|route-rules|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
     r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
 )
 
@@ -47,6 +47,12 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "backend_disabled": Flash("Disabled: calls already running end as usual.", "warn"),
         "backend_cleared": Flash("Its rest and its faults are forgotten. The next call may go to it."),
         "backend_deleted": Flash("Deleted. Its requests stay in the list.", "warn"),
+        "provider_key_saved": Flash("Saved. Calls from now on use it."),
+        "provider_key_rotated": Flash(
+            "The new secret is in use. The old one is in the history, without the secret itself."
+        ),
+        "learned_forgotten": Flash("Forgotten: calls are held to no limit until the provider refuses some."),
+        "learned_fixed": Flash("Fixed: the learned number is yours now, and changes no more by itself."),
         "key_saved": Flash("Saved. The key keeps its secret."),
         "key_enabled": Flash("Enabled: the key works again."),
         "key_disabled": Flash("Disabled: calls with this key are refused from now on.", "warn"),

@@ -80,7 +80,8 @@ async def write_everywhere(desk: Desk, text: str) -> None:
             "UPDATE pools SET name = :text || tier",
             "UPDATE providers SET name = :text || id, display_name = :text, preset = 'custom'",
             "UPDATE endpoints SET base_url = 'https://a.test/' || :text",
-            "UPDATE provider_keys SET name = :text || id, masked = :text",
+            "UPDATE provider_keys SET name = :text || id, masked = :text, note = :text, capabilities = :words",
+            "UPDATE key_versions SET masked = :text, fingerprint = :text, note = :text, actor = :text",
             """UPDATE models SET code = lower(:low || id), display_name = :text, description = :text, family = :text,
                       knowledge_cutoff = :text, aliases = :words, capabilities = :words,
                       input_modalities = :words, output_modalities = :words""",
@@ -116,16 +117,26 @@ async def write_about_a_model(desk: Desk) -> None:
     await usage_reports.take_in(desk, OPERATOR, {"reports": [report]})
 
 
+async def write_about_a_key(desk: Desk) -> None:
+    """A secret that it has had."""
+    async with desk.db.write() as tx:
+        await tx.execute(
+            """INSERT INTO key_versions (key_id, number, masked, fingerprint, note, actor, at)
+               SELECT id, 9, 'x', 'x', 'x', 'x', 1 FROM provider_keys"""
+        )
+
+
 async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
     snapshot = operator.gateway.desk.snapshot()
     backend, key = next(iter(snapshot.backends)), snapshot.registry.api_keys[0].id
     rule, mapping = snapshot.registry.route_rules[0], snapshot.registry.mappings[0]
-    model = f"/admin/models/{rule.model_id}"
+    model, provider_key = f"/admin/models/{rule.model_id}", snapshot.registry.keys[0].id
     paths = [
         *("/admin", "/admin/requests", f"/admin/requests/{call_id}", "/admin/providers", "/admin/providers/new"),
         *(f"/admin/backends/{backend}", f"/admin/backends/{backend}/delete", "/admin/keys", f"/admin/keys/{key}"),
         *(f"/admin/keys/{key}/delete", "/admin/setup/provider?preset=custom", "/admin/setup/first-call"),
         *("/admin/setup/first-call/waiting?since=1", "/admin/models", model, f"{model}/delete"),
+        *(f"/admin/provider-keys/{provider_key}", f"/admin/provider-keys/{provider_key}/delete"),
         *(f"/admin/mappings/{mapping.id}", f"/admin/mappings/{mapping.id}/delete", "/admin/route-rules"),
         *(f"/admin/route-rules/{rule.id}", f"/admin/route-rules/{rule.id}/delete", "/admin/route-rules/new"),
     ]
@@ -143,6 +154,7 @@ async def test_stored_text_never_becomes_markup(operator: Operator) -> None:
     await gateway.call("demo/echo")
     call = await gateway.row()
     await write_about_a_model(gateway.desk)
+    await write_about_a_key(gateway.desk)
     await gateway.app.ledger.flush()
     await write_everywhere(gateway.desk, HARMLESS)
     expected = await look_at_all(operator, call.id)
@@ -168,6 +180,7 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/requests/{}",
         "/admin/keys/{}",
         "/admin/backends/{}",
+        "/admin/provider-keys/{}",
         "/admin/nothing/{}",
         "/admin/providers/new?preset={}",
         "/admin/models?q={}",
@@ -193,12 +206,13 @@ async def test_what_is_typed_into_a_form_never_becomes_markup(operator: Operator
     csrf = await operator.csrf()
     snapshot = operator.gateway.desk.snapshot()
     backend, mapping = next(iter(snapshot.backends)), snapshot.registry.mappings[0].id
-    model = f"/admin/models/{snapshot.models['demo/echo'].id}"
+    model, provider_key = f"/admin/models/{snapshot.models['demo/echo'].id}", snapshot.registry.keys[0].id
     forms = {
         "/admin/providers/new": ("name", "base_url", "models", "rpm_limit", "timeout_seconds", "pool"),
         f"/admin/backends/{backend}": ("label", "base_url", "models", "rpm_limit", "priority", "weight"),
         "/admin/keys/new": ("rpm_limit", "expires_at", "allowed_models"),
         f"/admin/backends/{backend}/delete": ("typed",),
+        f"/admin/provider-keys/{provider_key}": ("name", "note", "pool", "allowed_models", "global_priority"),
         "/admin/models/new": ("code", "display_name", "description"),
         model: ("code", "aliases", "capabilities", "family", "knowledge_cutoff", "input_price", "input_modalities"),
         f"{model}/test": ("message", "backend"),

@@ -36,6 +36,7 @@ async def every_page(operator: Operator) -> dict[str, str]:
     rule = gateway.desk.snapshot().registry.route_rules[0]
     ids = {"/backends/": backend, "/keys/": key, "/requests/": row.id, "/models/": model.id, "/route-rules/": rule.id}
     ids |= {"/mappings/": registry.mappings[0].id, "/providers/": registry.providers[0].id}
+    ids |= {"/provider-keys/": registry.keys[0].id}
     found = {}
     for method, path, door in PAGES:
         if method == "GET" and door.policy == "session":
@@ -45,6 +46,11 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["new faults"] = (await operator.submit("/admin/providers/new", name="", preset="custom", rpm_limit="x")).text
     found["key faults"] = (await operator.submit("/admin/keys/new", name="", models="listed")).text
     found["edit faults"] = (await operator.submit(f"/admin/backends/{backend}", part="backend", rpm_limit="x")).text
+    provider_key = f"/admin/provider-keys/{registry.keys[0].id}"
+    found["provider key faults"] = (await operator.submit(provider_key, rpm_limit="x", pool="nowhere")).text
+    await operator.submit(f"{provider_key}/rotate", api_key="sk-CANARY-0123456789")
+    found["provider key rotated"] = (await operator.get(provider_key)).text
+    found["provider key shown"] = (await operator.submit(f"{provider_key}/reveal")).text
     found["delete faults"] = (await operator.submit(f"/admin/keys/{key}/delete", typed="x")).text
     found["made key"] = (await operator.submit("/admin/keys/new", name="k", models="all")).text
     found["tested"] = (await operator.submit(f"/admin/backends/{backend}/test")).text
