@@ -1,4 +1,4 @@
-"""API keys and users name providers and models by what people call them: a new name is followed everywhere, so that
+"""API keys, provider keys and users name providers and models by what people call them: a new name is followed everywhere, so that
 nobody gains or loses by it.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gateway.control.desk import Change
 from gateway.model.people import ApiKey, User
-from gateway.store import api_keys, users
+from gateway.store import api_keys, provider_keys, users
 
 
 async def follow_provider(change: Change, old: str, new: str) -> None:
@@ -36,6 +36,12 @@ async def follow_model(change: Change, old: str, new: str) -> None:
     for user in await users.every(change.tx):
         if old in (user.allowed_models or ()):
             await _revise_user(change, user, replace(user, allowed_models=_renamed(user.allowed_models, old, new)))
+    for provider_key in await provider_keys.every(change.tx):
+        if old in (provider_key.allowed_models or ()):
+            codes = _renamed(provider_key.allowed_models, old, new)
+            after = replace(provider_key, allowed_models=codes, updated_at=change.at, version=provider_key.version + 1)
+            await provider_keys.update(change.tx, after)
+            change.note("update", "provider_key", after.id, provider_key, after)
 
 
 async def _revise_key(change: Change, before: ApiKey, after: ApiKey) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control import api_keys, models, providers
+from gateway.control import api_keys, endpoints, models, provider_keys, providers
 from gateway.control.desk import Desk
 from tests.desks import ANN
 
@@ -30,8 +30,13 @@ async def test_an_api_key_follows_a_models_new_code(desk: Desk) -> None:
     model = await models.create(desk, ANN, {"code": "m"})
     _, key = await api_keys.create(desk, ANN, {"name": "a", "allowed_models": ["m"]})
 
+    await providers.create(desk, ANN, {"name": "acme"})
+    await endpoints.create(desk, ANN, {"provider_id": "acme", "base_url": "https://a.example/v1"})
+    narrow = await provider_keys.create(desk, ANN, {"provider_id": "acme", "allowed_models": ["m", "o"]})
+
     await models.update(desk, ANN, model.id, {"code": "n"})
     await models.update(desk, ANN, model.id, {"display_name": "N"})
 
     after = await api_keys.get(desk, key.id)
     assert (after.allowed_models, after.version) == (("n",), 2)
+    assert (await provider_keys.get(desk, narrow.id)).allowed_models == ("n", "o")
