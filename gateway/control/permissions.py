@@ -1,5 +1,5 @@
-"""API keys, provider keys and users name providers and models by what people call them: a new name is followed everywhere, so that
-nobody gains or loses by it.
+"""API keys, provider keys and users name providers and models by what people call them: a new name is followed
+everywhere, so that nobody gains or loses by it.
 """
 
 from __future__ import annotations
