@@ -51,6 +51,10 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "provider_key_rotated": Flash(
             "The new secret is in use. The old one is in the history, without the secret itself."
         ),
+        "keys_ordered": Flash("Saved. Pools with the strategy global_priority go by it from now on."),
+        "keys_pasted": Flash("Added. Calls may use them now."),
+        "state_cleared": Flash("Cleared. The next call may go there."),
+        "state_refilled": Flash("Refilled, as if nothing had been used of it."),
         "learned_forgotten": Flash("Forgotten: calls are held to no limit until the provider refuses some."),
         "learned_fixed": Flash("Fixed: the learned number is yours now, and changes no more by itself."),
         "key_saved": Flash("Saved. The key keeps its secret."),

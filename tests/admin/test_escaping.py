@@ -136,7 +136,8 @@ async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
         *(f"/admin/backends/{backend}", f"/admin/backends/{backend}/delete", "/admin/keys", f"/admin/keys/{key}"),
         *(f"/admin/keys/{key}/delete", "/admin/setup/provider?preset=custom", "/admin/setup/first-call"),
         *("/admin/setup/first-call/waiting?since=1", "/admin/models", model, f"{model}/delete"),
-        *(f"/admin/provider-keys/{provider_key}", f"/admin/provider-keys/{provider_key}/delete"),
+        *(f"/admin/provider-keys/{provider_key}", f"/admin/provider-keys/{provider_key}/delete", "/admin/state"),
+        *("/admin/provider-keys/order", "/admin/provider-keys/paste"),
         *(f"/admin/mappings/{mapping.id}", f"/admin/mappings/{mapping.id}/delete", "/admin/route-rules"),
         *(f"/admin/route-rules/{rule.id}", f"/admin/route-rules/{rule.id}/delete", "/admin/route-rules/new"),
     ]
@@ -181,6 +182,7 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/keys/{}",
         "/admin/backends/{}",
         "/admin/provider-keys/{}",
+        "/admin/provider-keys/paste?provider={}",
         "/admin/nothing/{}",
         "/admin/providers/new?preset={}",
         "/admin/models?q={}",

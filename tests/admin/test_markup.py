@@ -49,6 +49,7 @@ async def every_page(operator: Operator) -> dict[str, str]:
     provider_key = f"/admin/provider-keys/{registry.keys[0].id}"
     found["provider key faults"] = (await operator.submit(provider_key, rpm_limit="x", pool="nowhere")).text
     await operator.submit(f"{provider_key}/rotate", api_key="sk-CANARY-0123456789")
+    found["paste faults"] = (await operator.submit("/admin/provider-keys/paste", api_keys="", pool="x")).text
     found["provider key rotated"] = (await operator.get(provider_key)).text
     found["provider key shown"] = (await operator.submit(f"{provider_key}/reveal")).text
     found["delete faults"] = (await operator.submit(f"/admin/keys/{key}/delete", typed="x")).text
