@@ -40,6 +40,7 @@ _EXPLAINED = frozenset(
 class PoolCard:
     """A pool in numbers; `meter` is the same as one bar, `words` for those who cannot see it."""
 
+    id: str
     name: str
     total: int
     enabled: int
@@ -74,7 +75,7 @@ def pool_cards(pools: Sequence[PoolStats]) -> list[PoolCard]:
 
 def backend_groups(pools: Sequence[PoolStats]) -> list[tuple[str, list[BackendRow]]]:
     """Every backend under its pool, in the order in which they are tried; empty pools are left out."""
-    return [(pool.name, [_row(backend) for backend in pool.backends]) for pool in pools if pool.backends]
+    return [(pool.name, [backend_row(backend) for backend in pool.backends]) for pool in pools if pool.backends]
 
 
 def initials(name: str) -> str:
@@ -97,7 +98,7 @@ def _card(pool: PoolStats) -> PoolCard:
         ]
     )
     words = ", ".join(part.title for part in meter)
-    return PoolCard(pool.name, pool.total, pool.enabled, pool.healthy, pool.cooling, pool.error, meter, words)
+    return PoolCard(pool.id, pool.name, pool.total, pool.enabled, pool.healthy, pool.cooling, pool.error, meter, words)
 
 
 def look_of(status: BackendStatus) -> tuple[str, str]:
@@ -105,7 +106,7 @@ def look_of(status: BackendStatus) -> tuple[str, str]:
     return _LOOKS[status]
 
 
-def _row(stats: BackendStats) -> BackendRow:
+def backend_row(stats: BackendStats) -> BackendRow:
     look, state = _LOOKS[stats.status]
     counts_down = stats.status in (BackendStatus.COOLING, BackendStatus.OPEN)
     return BackendRow(

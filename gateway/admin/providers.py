@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from gateway.admin import passwords, presets
 from gateway.admin.pools import backend_groups, pool_cards
+from gateway.admin.provider_page import summary_rows
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
 from gateway.control import backends, pools
@@ -17,7 +18,13 @@ _FIELDS = presets.SHOWN - {passwords.FIELD} | {"preset", "label"}
 @signed_in("providers")
 async def show_list(site: Site, visit: Visit) -> Response:
     found = pools.stats(site.desk)
-    return site.page(visit, "providers/list.html", pools=pool_cards(found), groups=backend_groups(found))
+    return site.page(
+        visit,
+        "providers/list.html",
+        pools=pool_cards(found),
+        groups=backend_groups(found),
+        summaries=summary_rows(site),
+    )
 
 
 @signed_in("providers")

@@ -26,7 +26,7 @@ FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEXT = re.compile(
-    r"/admin(/(requests|providers|provider-keys|state|backends|models|mappings|route-rules|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"/admin(/(requests|providers|endpoints|pools|provider-keys|state|backends|models|mappings|route-rules|keys|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
     r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
 )
 
@@ -43,6 +43,16 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
     {
         "provider_added": Flash("The provider was added. Test it, then call one of its models."),
         "provider_saved": Flash("Saved. Calls from now on use it."),
+        "provider_enabled": Flash("Enabled: calls may be sent to it again."),
+        "provider_disabled": Flash("Disabled: calls already running end as usual.", "warn"),
+        "provider_deleted": Flash("Deleted, with its endpoints, keys and mappings. Its requests stay.", "warn"),
+        "quota_reset": Flash("What is spent is counted from 0, and a new period began."),
+        "endpoint_added": Flash("The endpoint was added. Keys for its format may be used now."),
+        "endpoint_saved": Flash("Saved. Calls from now on use it."),
+        "endpoint_deleted": Flash("Deleted. Its requests stay in the list.", "warn"),
+        "pool_made": Flash("Made. A key's pool is set at the key."),
+        "pool_saved": Flash("Saved. Calls from now on use it."),
+        "pool_deleted": Flash("Deleted.", "warn"),
         "backend_enabled": Flash("Enabled: calls may be sent to it again."),
         "backend_disabled": Flash("Disabled: calls already running end as usual.", "warn"),
         "backend_cleared": Flash("Its rest and its faults are forgotten. The next call may go to it."),

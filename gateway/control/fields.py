@@ -248,6 +248,7 @@ _FORM_READERS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
         Kind.NUMBER: form_text.number,
         Kind.BOOL: form_text.checkbox,
         Kind.TIME: form_text.moment,
+        Kind.PROXY: form_text.nothing_or,
         Kind.SECRETS: str.splitlines,
         Kind.STRINGS: form_text.items,
         Kind.MODEL_CODES: form_text.items,

@@ -30,6 +30,11 @@ def checkbox(text: str) -> bool:
     return text.lower() not in ("off", "false", "0", "no")
 
 
+def nothing_or(text: str) -> str:
+    """The word none stands for nothing, where an empty field leaves things as they are."""
+    return "" if text.lower() == "none" else text
+
+
 def items(text: str) -> list[str]:
     """One per line, or separated by commas."""
     return [item.strip() for item in re.split(r"[\n,]", text) if item.strip()]

@@ -14,7 +14,7 @@ from gateway.model.registry import Endpoint
 from gateway.store import endpoint_events, endpoints, providers
 from gateway.store.endpoint_events import SKIPPED, EndpointEvent
 
-CELLS = 48
+CELLS = 60
 _HOUR_MS = 3600 * 1000
 
 FILTERS: Table = (

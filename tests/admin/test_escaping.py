@@ -9,6 +9,7 @@ import pytest
 
 from gateway.control import model_checks, model_tests, route_rules, snapshots, usage_reports
 from gateway.control.desk import Desk
+from gateway.routing.snapshot import Snapshot
 from tests.admin.browsing import Operator, parse
 from tests.harness import OPERATOR
 
@@ -68,6 +69,7 @@ async def write_everywhere(desk: Desk, text: str) -> None:
     )
     results = json.dumps([{"backend_id": "b", "backend": text, "is_ok": True, "latency_ms": 1, "words": text}])
     values = {
+        "headers": json.dumps({"x-team": text}),
         "text": text,
         "low": text.lower(),
         "skips": skips,
@@ -78,8 +80,10 @@ async def write_everywhere(desk: Desk, text: str) -> None:
     async with desk.db.write() as tx:
         for statement in (
             "UPDATE pools SET name = :text || tier",
-            "UPDATE providers SET name = :text || id, display_name = :text, preset = 'custom'",
-            "UPDATE endpoints SET base_url = 'https://a.test/' || :text",
+            """UPDATE providers SET name = :text || id, display_name = :text, preset = 'custom', description = :text,
+                      website = 'https://a.test/' || :text""",
+            """UPDATE endpoints SET base_url = 'https://a.test/' || :text, custom_path = '/' || :text,
+                      proxy_shown = 'http://' || :text, headers = :headers""",
             "UPDATE provider_keys SET name = :text || id, masked = :text, note = :text, capabilities = :words",
             "UPDATE key_versions SET masked = :text, fingerprint = :text, note = :text, actor = :text",
             """UPDATE models SET code = lower(:low || id), display_name = :text, description = :text, family = :text,
@@ -126,6 +130,15 @@ async def write_about_a_key(desk: Desk) -> None:
         )
 
 
+def own_pages(snapshot: Snapshot) -> list[str]:
+    """Of a provider, its endpoint and its pool."""
+    backend = next(iter(snapshot.backends.values()))
+    provider = f"/admin/providers/{backend.provider.id}"
+    endpoint, pool = f"/admin/endpoints/{backend.endpoint.id}", f"/admin/pools/{backend.pool.id}"
+    new = [f"{provider}/endpoints/new", "/admin/pools/new"]
+    return [provider, f"{provider}/delete", endpoint, f"{endpoint}/delete", pool, f"{pool}/delete", *new]
+
+
 async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
     snapshot = operator.gateway.desk.snapshot()
     backend, key = next(iter(snapshot.backends)), snapshot.registry.api_keys[0].id
@@ -137,7 +150,7 @@ async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
         *(f"/admin/keys/{key}/delete", "/admin/setup/provider?preset=custom", "/admin/setup/first-call"),
         *("/admin/setup/first-call/waiting?since=1", "/admin/models", model, f"{model}/delete"),
         *(f"/admin/provider-keys/{provider_key}", f"/admin/provider-keys/{provider_key}/delete", "/admin/state"),
-        *("/admin/provider-keys/order", "/admin/provider-keys/paste"),
+        *("/admin/provider-keys/order", "/admin/provider-keys/paste", *own_pages(snapshot)),
         *(f"/admin/mappings/{mapping.id}", f"/admin/mappings/{mapping.id}/delete", "/admin/route-rules"),
         *(f"/admin/route-rules/{rule.id}", f"/admin/route-rules/{rule.id}/delete", "/admin/route-rules/new"),
     ]
@@ -182,6 +195,9 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/keys/{}",
         "/admin/backends/{}",
         "/admin/provider-keys/{}",
+        "/admin/providers/{}",
+        "/admin/endpoints/{}",
+        "/admin/pools/{}",
         "/admin/provider-keys/paste?provider={}",
         "/admin/nothing/{}",
         "/admin/providers/new?preset={}",

@@ -36,7 +36,8 @@ async def every_page(operator: Operator) -> dict[str, str]:
     rule = gateway.desk.snapshot().registry.route_rules[0]
     ids = {"/backends/": backend, "/keys/": key, "/requests/": row.id, "/models/": model.id, "/route-rules/": rule.id}
     ids |= {"/mappings/": registry.mappings[0].id, "/providers/": registry.providers[0].id}
-    ids |= {"/provider-keys/": registry.keys[0].id}
+    ids |= {"/provider-keys/": registry.keys[0].id, "/pools/": registry.pools[0].id}
+    ids |= {"/endpoints/": registry.endpoints[0].id}
     found = {}
     for method, path, door in PAGES:
         if method == "GET" and door.policy == "session":
@@ -52,6 +53,15 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["paste faults"] = (await operator.submit("/admin/provider-keys/paste", api_keys="", pool="x")).text
     found["provider key rotated"] = (await operator.get(provider_key)).text
     found["provider key shown"] = (await operator.submit(f"{provider_key}/reveal")).text
+    provider, endpoint = f"/admin/providers/{ids['/providers/']}", f"/admin/endpoints/{ids['/endpoints/']}"
+    pool = f"/admin/pools/{ids['/pools/']}"
+    found["provider faults"] = (await operator.submit(provider, name="x y", website="x", is_active="on")).text
+    found["provider is late"] = (await operator.submit(provider, name="demo", priority="3", version="99")).text
+    found["provider monitor faults"] = (await operator.get(f"{provider}?lookback_hours=x&per_endpoint_limit=1")).text
+    found["endpoint faults"] = (await operator.submit(endpoint, rpm_limit="x", headers="x", proxy="x")).text
+    found["new endpoint faults"] = (await operator.submit(f"{provider}/endpoints/new", base_url="x")).text
+    found["pool faults"] = (await operator.submit(pool, tier="x", strategy="x")).text
+    found["pool in use"] = (await operator.submit(f"{pool}/delete")).text
     found["delete faults"] = (await operator.submit(f"/admin/keys/{key}/delete", typed="x")).text
     found["made key"] = (await operator.submit("/admin/keys/new", name="k", models="all")).text
     found["tested"] = (await operator.submit(f"/admin/backends/{backend}/test")).text

@@ -66,7 +66,7 @@ async def test_the_health_of_a_provider_comes_from_what_happened(
     assert endpoint["success_rate"] == 0.5
     failed = next(event for event in endpoint["events"] if event["kind"] == "failed")
     assert (failed["status"], "broken" in failed["error"]) == (500, True)
-    assert len(endpoint["cells"]) == 48
+    assert len(endpoint["cells"]) == 60
 
 
 async def test_the_health_of_a_provider_is_asked_for_within_bounds(api: httpx.AsyncClient) -> None:

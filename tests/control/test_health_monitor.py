@@ -121,9 +121,10 @@ def test_cells_share_the_span_evenly_and_lose_no_event() -> None:
     assert len(found) == CELLS
     assert sum(cell.success + cell.skipped for cell in found) == 6
     assert (found[0].success, found[-1].success) == (2, 1)
-    assert [cell.since for cell in found[:3]] == [0, 209, 418]
+    assert [cell.since for cell in found[:3]] == [0, 167, 334]
 
 
 def test_a_cell_of_skips_alone_is_no_success() -> None:
     found = cells([event(5, EventKind.SKIPPED)], 0, 100)
-    assert (found[1].success, found[1].skipped) == (0, 1)
+    assert [(cell.success, cell.skipped) for cell in found].count((0, 1)) == 1
+    assert sum(cell.success for cell in found) == 0

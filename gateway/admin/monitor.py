@@ -1,0 +1,111 @@
+"""The health monitor as a page shows it: a strip of cells, counts and the newest events of each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gateway.admin.site import Site
+from gateway.admin.strips import PITCH, VERDICTS, Box
+from gateway.admin.visits import FormView, Visit
+from gateway.admin.wording import clock, percent
+from gateway.control import health_monitor
+from gateway.control.health_monitor import EndpointMonitor, EventKind, MonitorCell, MonitorEvent, ProviderMonitor
+from gateway.errors import InvalidFields
+
+HOURS = (1, 6, 24, 72)
+
+_LOOKS: Mapping[EventKind, tuple[str, str]] = MappingProxyType(
+    {
+        EventKind.SUCCESS: ("good", "Answered"),
+        EventKind.FAILED: ("bad", "Failed"),
+        EventKind.LIMITED: ("warn", "Limited"),
+        EventKind.OTHER: ("", "Says nothing of health"),
+        EventKind.SKIPPED: ("", "Passed by"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event with its colour and what happened in words."""
+
+    event: MonitorEvent
+    look: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRow:
+    """An endpoint: `words` say what the strip shows, for those who cannot see it."""
+
+    of: EndpointMonitor
+    boxes: tuple[Box, ...]
+    words: str
+    since: int
+    events: tuple[EventRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """`form` is what the page's address asks for; with faults, what is shown is the usual."""
+
+    of: ProviderMonitor
+    rows: tuple[MonitorRow, ...]
+    form: FormView
+    hours: tuple[int, ...] = HOURS
+
+
+async def look(site: Site, visit: Visit, provider_id: str) -> Monitored:
+    """As the page's address asks for it."""
+    query = visit.request.query_params
+    asked = {field.name: query[field.name][:20] for field in health_monitor.FILTERS if query.get(field.name)}
+    faults: Mapping[str, str] = {}
+    try:
+        found = await health_monitor.look(site.desk, provider_id, asked)
+    except InvalidFields as error:
+        faults = error.fields
+        found = await health_monitor.look(site.desk, provider_id, {})
+    used = {"lookback_hours": str(found.lookback_hours), "per_endpoint_limit": str(found.per_endpoint_limit)}
+    return Monitored(found, tuple(_row(one) for one in found.endpoints), FormView({**used, **asked}, faults))
+
+
+def state_of(cell: MonitorCell) -> str:
+    """A CSS class. A cell in which the endpoint was only passed by is skipped, not healthy."""
+    health = cell.success + cell.failed
+    if cell.failed and cell.failed * 2 >= health:
+        return "failed"
+    if cell.failed or cell.limited:
+        return "limited"
+    if cell.success:
+        return "ok"
+    if cell.other:
+        return "other"
+    return "skipped" if cell.skipped else "none"
+
+
+def _row(found: EndpointMonitor) -> MonitorRow:
+    boxes = tuple(Box(index * PITCH, state_of(cell), _cell_words(cell)) for index, cell in enumerate(found.cells))
+    words = f"{percent(found.success_rate)} answered of what says something of health; {found.skipped} times passed by"
+    return MonitorRow(found, boxes, words, found.cells[0].since, tuple(_event(event) for event in found.events))
+
+
+def _event(event: MonitorEvent) -> EventRow:
+    look, words = _LOOKS[event.kind]
+    return EventRow(event, look, VERDICTS.get(event.outcome, words))
+
+
+def _cell_words(cell: MonitorCell) -> str:
+    parts = [f"{number} {words}" for number, words in _counts(cell) if number]
+    return f"from {clock(cell.since)[:5]} UTC: {', '.join(parts) or 'nothing'}"
+
+
+def _counts(cell: MonitorCell) -> tuple[tuple[int, str], ...]:
+    return (
+        (cell.success, "answered"),
+        (cell.failed, "failed"),
+        (cell.limited, "limited"),
+        (cell.other, "without a word on health"),
+        (cell.skipped, "passed by"),
+    )

@@ -1,0 +1,59 @@
+"""The order in which a pool's backends would be tried for a model now, and what puts each at its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from gateway.control.desk import Desk
+from gateway.control.explanations import ANYONE
+from gateway.control.lookup import require
+from gateway.model.registry import ApiFormat
+from gateway.routing.candidates import plan_candidates
+from gateway.routing.snapshot import Lane, Snapshot
+from gateway.routing.world import Ask, World
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlace:
+    """A backend of the pool. `why` says what put it there besides priority; `fault` why nothing is sent to it now."""
+
+    backend_id: str
+    backend: str
+    why: str
+    fault: str
+    seconds: float | None
+
+
+def models_of(snapshot: Snapshot, pool_id: str) -> dict[str, int]:
+    """How many of the pool's backends serve each model, by code, in alphabetical order."""
+    found = {
+        snapshot.models_by_id[model_id].code: sum(lane.backend.pool.id == pool_id for lane in lanes)
+        for model_id, lanes in snapshot.lanes.items()
+    }
+    return {code: found[code] for code in sorted(found) if found[code]}
+
+
+def places(desk: Desk, pool_id: str, model: str | None, seed: int = 0) -> tuple[PoolPlace, ...]:
+    """For a new conversation of nobody in particular; without a model, as if each backend served it.
+
+    Those that are passed over come last. Raises NotFound for an unknown model.
+    """
+    snapshot, clock = desk.snapshot(), desk.clock
+    lanes = _lanes(snapshot, pool_id, model)
+    ask = Ask(ANYONE, ApiFormat.OPENAI_CHAT, model or "", seed=seed, turn=desk.state.turns.get(model or "", 0))
+    world = World(desk.state, clock.mono(), Random(seed), desk.settings.secrets, clock.wall_ms())  # noqa: S311
+    plan = plan_candidates(lanes, ask, world)
+    taken = tuple(
+        PoolPlace(lane.backend.id, lane.backend.name, why, "", None)
+        for lane, why in zip(plan.lanes, plan.whys, strict=True)
+    )
+    skipped = (PoolPlace(one.backend_id, one.backend, "", one.sentence, one.seconds) for one in plan.skips)
+    return (*taken, *skipped)
+
+
+def _lanes(snapshot: Snapshot, pool_id: str, model: str | None) -> list[Lane]:
+    if model is None:
+        return [Lane(backend, "") for backend in snapshot.backends.values() if backend.pool.id == pool_id]
+    found = require(snapshot.models.get(model), "model")
+    return [lane for lane in snapshot.lanes.get(found.id, ()) if lane.backend.pool.id == pool_id]

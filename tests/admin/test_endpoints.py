@@ -1,0 +1,153 @@
+"""An endpoint's page."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.control import endpoints, providers
+from gateway.model.registry import Endpoint
+from tests.admin.browsing import PASSWORD, Operator, fault_of, text_of, values_of
+from tests.admin.test_providers import added, backend, grow_old
+from tests.desks import ANN
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def endpoint(operator: Operator) -> Endpoint:
+    found: Endpoint = (await added(operator, api_key="sk-0123456789abcdef")).endpoint
+    return found
+
+
+def stored(operator: Operator) -> Endpoint:
+    found: Endpoint = backend(operator).endpoint
+    return found
+
+
+async def test_every_field_is_shown_saved_and_shown_again(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    change = {
+        "base_url": "https://api.example.com/v2",
+        "custom_path": "/deployments/x/chat/completions",
+        "first_byte_seconds": "9.5",
+        "idle_seconds": "8",
+        "timeout_seconds": "70",
+        "rpm_limit": "0",
+        "max_concurrent": "3",
+        "max_retries": "1",
+        "headers": "x-team: a",
+        "injects_usage": "",
+    }
+    values = values_of((await operator.get(page)).text)
+    one_time = {"provider_id", "api_format", "api_key"}
+    assert set(values) - {"version", "csrf", "next"} == {field.name for field in endpoints.FIELDS} - one_time
+
+    got = await operator.submit(page, page, **{**values, **change})
+
+    assert got.status_code == 303, text_of(got.text)
+    after = stored(operator)
+    assert (after.rpm_limit, after.headers, after.injects_usage, after.is_active) == (0, {"x-team": "a"}, False, True)
+    shown = values_of((await operator.get(page)).text)
+    assert {name: shown[name].strip() for name in change} == {**change, "injects_usage": ""}
+
+
+async def test_a_proxy_is_kept_by_an_empty_field_and_taken_away_by_a_word(
+    operator: Operator, endpoint: Endpoint
+) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+
+    async def save(**change: str) -> str:
+        values = values_of((await operator.get(page)).text)
+        got = await operator.submit(page, page, **{**values, **change})
+        assert got.status_code == 303, text_of(got.text)
+        return stored(operator).proxy_shown
+
+    assert await save(proxy="http://u:CANARY@proxy.example.com:3128") == "http://proxy.example.com:3128"
+    shown = (await operator.get(page)).text
+    assert "Now http://proxy.example.com:3128." in text_of(shown)
+    assert "CANARY" not in shown
+    assert await save(rpm_limit="4") == "http://proxy.example.com:3128"
+    assert await save(proxy="None") == ""
+
+
+async def test_a_proxy_s_password_is_not_shown_again_after_a_fault(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    values = values_of((await operator.get(page)).text)
+
+    got = await operator.submit(page, page, **{**values, "proxy": "http://u:CANARY@p.example:1", "rpm_limit": "x"})
+
+    assert (got.status_code, "CANARY" in got.text) == (422, False)
+
+
+async def test_addresses_and_proxies_need_a_fresh_password_and_limits_do_not(
+    operator: Operator, endpoint: Endpoint
+) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    await grow_old(operator)
+    values = values_of((await operator.get(page)).text)
+
+    moved = await operator.submit(page, page, **{**values, "base_url": "https://elsewhere.example/v1"})
+    local = await operator.submit(page, page, **{**values, "local_upstream": "on"})
+    through = await operator.submit(page, page, **{**values, "proxy": "http://proxy.example.com:3128"})
+    other = await operator.submit(page, page, **{**values, "custom_path": "/x"})
+    slower = await operator.submit(page, page, **{**values, "idle_seconds": "90"})
+    values = values_of((await operator.get(page)).text)
+    known = await operator.submit(page, page, **{**values, "custom_path": "/x", "your_password": PASSWORD})
+
+    assert {got.status_code for got in (moved, local, through, other)} == {422}
+    assert fault_of(moved.text, "your_password").startswith("Is needed")
+    assert (slower.status_code, known.status_code) == (303, 303)
+    assert (stored(operator).idle_seconds, stored(operator).custom_path) == (90, "/x")
+
+
+async def test_two_people_changing_one_endpoint_lose_nothing(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    mine = {**values_of((await operator.get(page)).text), "idle_seconds": "7"}
+    await endpoints.update(operator.gateway.desk, ANN, endpoint.id, {"idle_seconds": 30.0})
+
+    late = await operator.submit(page, page, **mine)
+
+    assert late.status_code == 409
+    assert fault_of(late.text, "idle_seconds") == "Is now 30"
+    assert (await operator.submit(page, page, **values_of(late.text))).status_code == 303
+    assert stored(operator).idle_seconds == 7
+
+
+async def test_an_endpoint_is_deleted_by_its_format_and_added_again(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}/delete"
+    wrong = await operator.submit(page, page, typed="x")
+    assert fault_of(wrong.text, "typed") == "Must be openai_chat"
+
+    gone = await operator.submit(page, page, typed="openai_chat")
+    provider = f"/admin/providers/{endpoint.provider_id}"
+    assert gone.headers["location"] == provider
+    assert "nothing can be sent" in text_of((await operator.get(provider)).text)
+
+    new = f"{provider}/endpoints/new"
+    values = values_of((await operator.get(new)).text)
+    bad = await operator.submit(new, new, **{**values, "base_url": "nothing"})
+    assert bad.status_code == 422
+    made = await operator.submit(new, new, **{**values, "base_url": "https://api.example.com/v1"})
+    assert made.headers["location"] == provider
+    assert [one.api_format for one in await endpoints.listing(operator.gateway.desk)].count(endpoint.api_format) == 3
+
+
+async def test_a_new_endpoint_needs_a_fresh_password(operator: Operator) -> None:
+    bare = await providers.create(operator.gateway.desk, ANN, {"name": "bare"})
+    page = f"/admin/providers/{bare.id}/endpoints/new"
+    await grow_old(operator)
+
+    got = await operator.submit(page, page, base_url="https://api.example.com/v1", api_format="openai_chat")
+
+    assert fault_of(got.text, "your_password").startswith("Is needed")
+
+
+async def test_the_demo_s_endpoint_can_be_limited(operator: Operator) -> None:
+    demo = backend(operator, "demo/main").endpoint
+    page = f"/admin/endpoints/{demo.id}"
+    values = values_of((await operator.get(page)).text)
+
+    got = await operator.submit(page, page, **{**values, "rpm_limit": "60"})
+
+    assert values["base_url"] == "builtin:demo"
+    assert got.status_code == 303, text_of(got.text)

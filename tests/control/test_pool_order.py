@@ -1,0 +1,65 @@
+"""The order in which a pool's backends would be tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.control import backends, pool_order, pools, provider_keys
+from gateway.control.backends import BackendMade
+from gateway.control.desk import Desk
+from gateway.errors import NotFound
+from tests.desks import ANN, Office
+
+pytestmark = pytest.mark.anyio
+
+
+async def made(desk: Desk, name: str, **fields: object) -> BackendMade:
+    form = {"name": name, "base_url": f"https://{name}.example/v1", "models": ["m"], **fields}
+    return await backends.create(desk, ANN, form)
+
+
+async def test_the_order_follows_the_strategy_and_says_why(desk: Desk) -> None:
+    first, second = await made(desk, "first", priority=1), await made(desk, "second", priority=2)
+    pool = first.key.pool_id
+    assert [place.backend for place in pool_order.places(desk, pool, "m")] == ["first/main", "second/main"]
+
+    await pools.update(desk, ANN, pool, {"strategy": "global_priority"})
+    await provider_keys.update(desk, ANN, second.key.id, {"global_priority": {"openai_chat": 1}})
+
+    assert [(place.backend, place.why) for place in pool_order.places(desk, pool, "m")] == [
+        ("second/main", "global priority 1"),
+        ("first/main", "no global priority"),
+    ]
+
+
+async def test_what_is_passed_by_comes_last_with_the_reason(office: Office) -> None:
+    desk = office.desk
+    first, second = await made(desk, "first", priority=1), await made(desk, "second", priority=2)
+    desk.state.of(first.backend_id).rest(office.clock.mono() + 30, "rate limited")
+
+    found = pool_order.places(desk, first.key.pool_id, "m")
+
+    assert [place.backend_id for place in found] == [second.backend_id, first.backend_id]
+    assert (found[1].fault, found[1].seconds) == ("It rests for 30.0 s more: rate limited.", 30)
+
+
+async def test_only_backends_of_the_pool_that_serve_the_model_have_a_place(desk: Desk) -> None:
+    first = await made(desk, "first")
+    other = await made(desk, "other", models=["n"])
+    await made(desk, "far", pool="fallback")
+    pool = first.key.pool_id
+
+    assert [place.backend for place in pool_order.places(desk, pool, "m")] == ["first/main"]
+    assert {place.backend_id for place in pool_order.places(desk, pool, None)} == {first.backend_id, other.backend_id}
+    assert pool_order.models_of(desk.snapshot(), pool) == {"m": 1, "n": 1}
+    with pytest.raises(NotFound):
+        pool_order.places(desk, pool, "nothing")
+
+
+async def test_looking_takes_no_turn_and_makes_no_state(desk: Desk) -> None:
+    first = await made(desk, "first")
+    await pools.update(desk, ANN, first.key.pool_id, {"strategy": "round_robin"})
+
+    pool_order.places(desk, first.key.pool_id, "m")
+
+    assert (desk.state.turns, desk.state.backends) == ({}, {})
