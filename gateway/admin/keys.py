@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from gateway.admin import snippets
+from gateway.admin import api_key_forms, snippets
 from gateway.admin.site import Site, signed_in
+from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
-from gateway.admin.wording import day
-from gateway.control import api_keys
-from gateway.errors import InvalidFields
+from gateway.control import api_keys, users
+from gateway.errors import InvalidFields, Stale
 from gateway.model.people import ApiKey
-
-_FIELDS = frozenset({"name", "rpm_limit", "expires_at"})
-_SHOWN = _FIELDS | {"models", "allowed_models"}
-_NEW = {"models": "all"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +35,18 @@ async def show_list(site: Site, visit: Visit) -> Response:
 
 @signed_in("keys")
 async def show_new(site: Site, visit: Visit) -> Response:
-    return _new_page(site, visit, FormView(_NEW, shown=_SHOWN))
+    return await _new_page(site, visit, FormView(api_key_forms.NEW, shown=api_key_forms.SHOWN))
 
 
 @signed_in("keys")
 async def create(site: Site, visit: Visit) -> Response:
     """The answer to this very request shows the secret; no page, cookie or address ever has it again."""
     try:
-        secret, key = await api_keys.create(site.desk, visit.actor, _given(visit), text=True)
+        secret, key = await api_keys.create(site.desk, visit.actor, api_key_forms.given(visit.form), text=True)
     except InvalidFields as error:
-        return _new_page(site, visit, FormView(visit.form, error.fields, _SHOWN), 422)
+        return await _new_page(
+            site, visit, FormView(api_key_forms.typed(visit.form), error.fields, api_key_forms.SHOWN), 422
+        )
     model = next(iter(key.allowed_models or ()), "") or snippets.first_model(site)
     shown = snippets.for_clients(visit.origin + site.root, model, secret)
     return site.page(visit, "keys/created.html", key=key, secret=secret, snippets=shown)
@@ -57,19 +55,24 @@ async def create(site: Site, visit: Visit) -> Response:
 @signed_in("keys")
 async def show(site: Site, visit: Visit) -> Response:
     key = await api_keys.get(site.desk, _key_id(visit))
-    return _edit_page(site, visit, key, FormView(_values(key), shown=_SHOWN))
+    return await _edit_page(site, visit, key, FormView(api_key_forms.values(key), shown=api_key_forms.SHOWN))
 
 
 @signed_in("keys")
 async def save(site: Site, visit: Visit) -> Response:
     key = await api_keys.get(site.desk, _key_id(visit))
+    there, typed = api_key_forms.values(key), api_key_forms.typed(visit.form)
     try:
-        given = _given(visit)
-        if given.get("expires_at") == _values(key)["expires_at"]:
+        given = api_key_forms.given(visit.form)
+        if given.get("expires_at") == there["expires_at"]:
             del given["expires_at"]  # the form shows only the day: as it came, it must not move the hour
         await api_keys.update(site.desk, visit.actor, key.id, given, text=True)
     except InvalidFields as error:
-        return _edit_page(site, visit, key, FormView(visit.form, error.fields, _SHOWN), 422)
+        return await _edit_page(site, visit, key, FormView({**there, **typed}, error.fields, api_key_forms.SHOWN), 422)
+    except Stale as error:
+        assert isinstance(error.current, ApiKey)
+        form = beside(typed, api_key_forms.values(error.current), api_key_forms.SHOWN)
+        return await _edit_page(site, visit, error.current, form, 409)
     return site.go("/admin/keys", "key_saved")
 
 
@@ -99,28 +102,6 @@ async def delete(site: Site, visit: Visit) -> Response:
     return site.go("/admin/keys", "key_deleted")
 
 
-def _given(visit: Visit) -> dict[str, object]:
-    """The form in the terms of the noun: the choice and the list of models become one value."""
-    given: dict[str, object] = {name: value for name, value in visit.form.items() if name in _FIELDS}
-    choice = visit.form.get("models", "all")
-    listed = visit.form.get("allowed_models", "").strip()
-    if choice == "listed" and not listed:
-        raise InvalidFields({"allowed_models": "must name at least one model"})
-    given["allowed_models"] = {"all": None, "none": []}.get(choice, listed)
-    return given
-
-
-def _values(key: ApiKey) -> dict[str, str]:
-    listed = key.allowed_models
-    return {
-        "name": key.name,
-        "models": "all" if listed is None else "listed" if listed else "none",
-        "allowed_models": "\n".join(listed or ()),
-        "rpm_limit": "" if key.rpm_limit is None else str(key.rpm_limit),
-        "expires_at": "" if key.expires_at is None else day(key.expires_at),
-    }
-
-
 def _state(key: ApiKey, now: int) -> str:
     if not key.is_active:
         return "disabled"
@@ -131,27 +112,25 @@ def _key_id(visit: Visit) -> str:
     return str(visit.request.path_params["id"])
 
 
-def _new_page(site: Site, visit: Visit, form: FormView, status: int = 200) -> Response:
+async def _new_page(site: Site, visit: Visit, form: FormView, status: int = 200) -> Response:
+    return await _form_page(site, visit, form, None, status)
+
+
+async def _edit_page(site: Site, visit: Visit, key: ApiKey, form: FormView, status: int = 200) -> Response:
+    return await _form_page(site, visit, form, key, status)
+
+
+async def _form_page(site: Site, visit: Visit, form: FormView, key: ApiKey | None, status: int) -> Response:
+    people = await users.listing(site.desk)
     return site.page(
         visit,
         "keys/form.html",
         status,
         form=form,
-        title="Make an API key",
-        action="/admin/keys/new",
-        button="Make the key",
-    )
-
-
-def _edit_page(site: Site, visit: Visit, key: ApiKey, form: FormView, status: int = 200) -> Response:
-    return site.page(
-        visit,
-        "keys/form.html",
-        status,
-        form=form,
-        title=key.name,
-        action=f"/admin/keys/{key.id}",
-        button="Save",
+        owners=[("", "Nobody: it stands alone"), *sorted((user.id, user.username) for user in people)],
+        title=key.name if key else "Make an API key",
+        action=f"/admin/keys/{key.id}" if key else "/admin/keys/new",
+        button="Save" if key else "Make the key",
     )
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from gateway.admin.routes import PAGES
-from gateway.control import api_keys
+from gateway.control import api_keys, users
 from tests.admin.browsing import Operator, fault_of, text_of, values_of
 from tests.conftest import MakeProvider
 from tests.harness import OPERATOR
@@ -173,3 +173,89 @@ async def test_only_known_flashes_are_ever_shown(operator: Operator) -> None:
     page = await operator.get("/admin/keys")
 
     assert "You won" not in page.text
+
+
+EVERYTHING = {
+    "allowed_providers": ["demo"],
+    "allowed_formats": ["openai_chat"],
+    "capabilities": ["tools"],
+    "tpm_limit": 0,
+    "max_concurrent": 3,
+    "default_agent": "coder",
+    "default_business": "acme",
+    "default_capability": "chat",
+    "expires_at": "2030-05-06T07:08:09Z",
+}
+
+
+async def test_every_field_comes_back_as_it_was_shown(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    _, before = await api_keys.create(desk, OPERATOR, {"name": "full", **EVERYTHING})
+    form = values_of((await operator.get(f"/admin/keys/{before.id}")).text)
+    assert (form["providers"], form["allowed_providers"].strip(), form["models"]) == ("listed", "demo", "all")
+
+    got = await operator.submit(f"/admin/keys/{before.id}", **{k: v for k, v in form.items() if k != "csrf"})
+
+    assert got.status_code == 303
+    after = await api_keys.get(desk, before.id)
+    assert (after.version, after.expires_at, after.user_id) == (2, before.expires_at, None)
+    for name in (*EVERYTHING, "allowed_models", "rpm_limit"):
+        assert getattr(after, name) == getattr(before, name), name
+
+
+@pytest.mark.parametrize(
+    ("choice", "field"),
+    [("models", "allowed_models"), ("providers", "allowed_providers"), ("formats", "allowed_formats")],
+)
+async def test_all_none_and_some_are_told_apart_for_each_permission(
+    operator: Operator, choice: str, field: str
+) -> None:
+    await made(operator, name="strict", **{choice: "none"})
+    key = key_named(operator, "strict")
+    assert getattr(key, field) == ()
+    assert values_of((await operator.get(f"/admin/keys/{key.id}")).text)[choice] == "none"
+
+    empty = await operator.submit(f"/admin/keys/{key.id}", **{choice: "listed", field: " "})
+    assert fault_of(empty.text, field).startswith("Must name at least one")
+    await operator.submit(f"/admin/keys/{key.id}", **{choice: "listed", field: "openai_chat"})
+    assert getattr(key_named(operator, "strict"), field) == ("openai_chat",)
+    await operator.submit(f"/admin/keys/{key.id}", **{choice: "all", field: "openai_chat"})
+    assert getattr(key_named(operator, "strict"), field) is None
+
+
+async def test_a_form_without_a_permission_leaves_it_as_it_is(operator: Operator) -> None:
+    await made(operator, name="strict", models="none")
+    key = key_named(operator, "strict")
+
+    assert (await operator.submit(f"/admin/keys/{key.id}", name="renamed")).status_code == 303
+
+    assert key_named(operator, "renamed").allowed_models == ()
+
+
+async def test_who_saves_second_sees_what_the_first_made_of_it(operator: Operator) -> None:
+    await made(operator, name="laptop")
+    key = key_named(operator, "laptop")
+    form = values_of((await operator.get(f"/admin/keys/{key.id}")).text)
+    await api_keys.update(operator.gateway.desk, OPERATOR, key.id, {"rpm_limit": 9, "allowed_models": []})
+
+    typed = {"name": "mine", "models": "all", "rpm_limit": "4"}
+    got = await operator.submit(f"/admin/keys/{key.id}", **typed, version=form["version"])
+
+    assert got.status_code == 409
+    assert (fault_of(got.text, "rpm_limit"), fault_of(got.text, "models")) == ("Is now 9", "Is now none")
+    values = values_of(got.text)
+    assert (values["rpm_limit"], values["name"], values["models"], values["version"]) == ("4", "mine", "all", "2")
+    again = await operator.submit(f"/admin/keys/{key.id}", **typed, version=values["version"])
+    assert again.status_code == 303
+    assert key_named(operator, "mine").rpm_limit == 4
+
+
+async def test_a_key_is_given_to_somebody_and_taken_back(operator: Operator) -> None:
+    (admin,) = await users.listing(operator.gateway.desk)
+    await made(operator, name="theirs", user_id=admin.id)
+    key = key_named(operator, "theirs")
+    assert key.user_id == admin.id
+    assert values_of((await operator.get(f"/admin/keys/{key.id}")).text)["user_id"] == admin.id
+
+    await operator.submit(f"/admin/keys/{key.id}", name="theirs", models="all", user_id="")
+    assert key_named(operator, "theirs").user_id is None
