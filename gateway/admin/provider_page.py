@@ -168,6 +168,9 @@ async def page(
     """The whole page, with the faults of the settings where there are some."""
     summary = provider_summary.get(site.desk, provider.id)
     own = [one for one in await endpoints.listing(site.desk) if one.provider_id == provider.id]
+    keys = _key_rows(site, provider.id)
+    used = {row.stats.key_id for row in keys}
+    address = f"/admin/providers/{provider.id}"
     return site.page(
         visit,
         "providers/one.html",
@@ -179,7 +182,11 @@ async def page(
         quota_share=quota_share(summary),
         endpoints=_endpoint_rows(own, summary),
         can_add_endpoint=len(own) < len(ApiFormat),
-        keys=_key_rows(site, provider.id),
+        here=address if visit.is_change else visit.address,
+        keys=keys,
+        idle_keys=[
+            key for key in site.desk.snapshot().registry.keys if key.provider_id == provider.id and key.id not in used
+        ],
         monitored=await monitor.look(site, visit, provider.id),
         form=form or FormView(SETTINGS.values(provider), shown=SETTINGS.shown),
         groups=SETTINGS.looks({"preset": _presets(provider), "billing_type": _BILLING}),

@@ -30,7 +30,7 @@ async def newest(tx: Tx, endpoint_id: str, since: int, most: int) -> tuple[Endpo
     """At most `most` of the calls that started since then, newest first.
 
     Calls are walked from the newest on, until there are enough; asked for each endpoint by itself, so that one with
-    much to tell leaves a quiet one its place.
+    much to tell leaves a quiet one its place. A backend that a call tried and then passed by was tried.
     """
     async with tx.execute(
         """
@@ -49,6 +49,9 @@ async def newest(tx: Tx, endpoint_id: str, since: int, most: int) -> tuple[Endpo
           FROM calls CROSS JOIN json_each(calls.skips) AS skip
           WHERE calls.started_at >= :since AND calls.skips <> '[]'
             AND skip.value ->> 'backend_id' > :endpoint_id || ':' AND skip.value ->> 'backend_id' < :endpoint_id || ';'
+            AND NOT EXISTS (
+              SELECT 1 FROM attempts
+              WHERE attempts.call_id = calls.id AND attempts.backend_id = skip.value ->> 'backend_id')
           ORDER BY calls.started_at DESC LIMIT :most)
         ORDER BY at DESC, call_id DESC LIMIT :most
         """,

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from gateway.routing.quota import Spend
 from tests.admin.browsing import PASSWORD
 from tests.admin.chromium import Window, window
 from tests.conftest import MakeProvider
@@ -256,10 +257,51 @@ async def test_a_gateway_that_is_gone_is_said_in_words(gateway: RunningGateway, 
         await expect(page.get_by_role("alert")).to_have_text(re.compile("The gateway did not answer"))
 
 
+async def test_a_provider_s_page_follows_what_happens_and_leaves_the_settings_alone(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    made = await gateway.backend(await provider(answer(), limited(60)), name="acme")
+    async with window(gateway.url) as opened:
+        page = await signed_in(opened, gateway)
+        await page.goto(f"/admin/providers/{made.provider.id}")
+        await page.get_by_role("heading", name="Settings").click()
+        await page.get_by_label("Description").fill("half a sentence")
+
+        await gateway.call("m")
+        await gateway.call("m")
+        await gateway.rows()
+
+        monitor = page.get_by_role("region", name="What happened")
+        await expect(monitor.get_by_text("1 limited", exact=True)).to_be_visible()
+        await expect(page.get_by_role("row").filter(has_text="main").get_by_text("cooling")).to_be_visible()
+        await monitor.get_by_text("events, the last").click()
+        await expect(monitor.get_by_role("row").get_by_text("Limited", exact=True)).to_be_visible()
+        await expect(page.get_by_label("Description")).to_have_value("half a sentence")
+        assert opened.complaints == []
+
+
+async def test_a_quota_is_reset_after_a_question(gateway: RunningGateway) -> None:
+    demo = gateway.desk.snapshot().providers["demo"]
+    gateway.desk.state.spent[demo.id] = Spend(1_000_000_000, gateway.desk.clock.wall_ms())
+    async with window(gateway.url) as opened:
+        page = await signed_in(opened, gateway)
+        await page.goto(f"/admin/providers/{demo.id}")
+        await page.get_by_role("button", name="Reset now").click()
+        await page.get_by_role("button", name="Cancel").click()
+        assert gateway.desk.state.spent[demo.id].used_nano == 1_000_000_000
+
+        await page.get_by_role("button", name="Reset now").click()
+        await page.get_by_role("button", name="Continue").click()
+
+        await expect(page.get_by_text("counted from 0")).to_be_visible()
+        assert gateway.desk.state.spent[demo.id].used_nano == 0
+        assert opened.complaints == []
+
+
 async def test_nothing_is_wider_than_a_phone(gateway: RunningGateway) -> None:
     await gateway.call("demo/echo")
     row = await gateway.row()
-    backend = next(iter(gateway.desk.snapshot().backends))
+    backend, there = next(iter(gateway.desk.snapshot().backends.items()))
     async with window(gateway.url, viewport={"width": 390, "height": 844}) as opened:
         page = await signed_in(opened, gateway)
         for path in (
@@ -272,6 +314,8 @@ async def test_nothing_is_wider_than_a_phone(gateway: RunningGateway) -> None:
                 "/providers/new?preset=groq",
             ),
             *("/keys", "/keys/new", "/setup/first-call", "/setup/provider?preset=custom", "/nothing"),
+            *(f"/providers/{there.provider.id}", f"/endpoints/{there.endpoint.id}", f"/pools/{there.pool.id}"),
+            *(f"/providers/{there.provider.id}/endpoints/new", "/pools/new"),
         ):
             await page.goto(f"/admin{path}")
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control import providers
+from gateway.control import endpoints, providers
 from gateway.control.backends import BackendMade
 from gateway.model.registry import Provider
 from gateway.routing.quota import Spend
@@ -59,6 +59,16 @@ async def test_the_page_has_all_that_belongs_to_a_provider(operator: Operator, m
     assert f'href="/admin/endpoints/{made.endpoint.id}"' in page.text
     assert f'href="/admin/provider-keys/{made.key.id}"' in page.text
     assert (await operator.get("/admin/providers/nowhere")).status_code == 404
+
+
+async def test_a_key_that_no_endpoint_is_for_is_shown_all_the_same(operator: Operator, made: BackendMade) -> None:
+    await endpoints.delete(operator.gateway.desk, ANN, made.endpoint.id)
+
+    page = await operator.get(address(made))
+
+    assert "main openai_chat no endpoint" in text_of(page.text)
+    assert f'href="/admin/provider-keys/{made.key.id}"' in page.text
+    assert f'href="/admin/provider-keys/paste?provider={made.provider.id}"' in page.text
 
 
 async def test_every_setting_is_shown_saved_and_shown_again(operator: Operator, made: BackendMade) -> None:

@@ -46,6 +46,17 @@ async def test_attempts_of_all_keys_and_skips_stand_in_one_order(db: Database) -
     ]
 
 
+async def test_a_backend_that_a_call_tried_was_not_passed_by_it(db: Database) -> None:
+    skip = replace(SKIP, backend_id=ATTEMPT.backend_id)
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(100, skips=(skip,)), call(200, attempts=(), skips=(skip,))])
+
+    async with db.read() as tx:
+        found = await endpoint_events.newest(tx, "end1", 0, 10)
+
+    assert [(event.at, event.outcome) for event in found] == [(200, SKIPPED), (105, "ok")]
+
+
 async def test_other_endpoints_and_older_calls_are_left_out(db: Database) -> None:
     async with db.write() as tx:
         await calls.insert_many(tx, [call(99), call(100)])
