@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from gateway.api.collection import Collection, Items, as_is, operations
 from gateway.api.operations import PREFIX, Operation, Visit, policy
-from gateway.control import pools
+from gateway.control import pool_order, pools
+from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.pool_order import PoolPlace
 from gateway.control.pool_stats import PoolStats
 from gateway.model.registry import Pool
 
@@ -15,7 +17,34 @@ async def _stats(visit: Visit) -> object:
     return Items(tuple(found), len(found))
 
 
+@policy("token")
+async def _order(visit: Visit) -> object:
+    pool = await pools.get(visit.desk, visit.path["id"])
+    wanted = read(_ORDER, visit.query, partial=False, text=True)
+    found = pool_order.places(visit.desk, pool.id, wanted["model"])
+    return Items(found, len(found))
+
+
+_ORDER: Table = (
+    Field(
+        "model",
+        Kind.MODEL_CODE,
+        "For calls of this model; left out, as if each backend served the call.",
+        nullable=True,
+    ),
+)
+
 OPERATIONS = (
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/pools/{{id}}/order",
+        name="pool_order",
+        summary="In which order a new conversation would try its backends now, and why.",
+        handler=_order,
+        answer=PoolPlace,
+        query=_ORDER,
+        is_list=True,
+    ),
     Operation(
         method="GET",
         path=f"{PREFIX}/pools/stats",
