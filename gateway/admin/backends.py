@@ -10,20 +10,22 @@ from starlette.responses import Response
 from gateway.admin import passwords
 from gateway.admin.providers import backend_id, kept_values
 from gateway.admin.site import Site, signed_in
+from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
 from gateway.control import backends, endpoints, providers
-from gateway.errors import InvalidFields
+from gateway.control.versions import together
+from gateway.errors import InvalidFields, Stale
 from gateway.routing.snapshot import Backend
 
 _FIELDS = frozenset(
     {
-        *("label", "base_url", "api_key", "models", "pool", "rpm_limit", "priority", "weight", "timeout_seconds"),
-        "local_upstream",
+        *("label", "base_url", "api_key", "models", "pool", "priority", "weight", "timeout_seconds", "local_upstream"),
+        *("rpm_limit", "tpm_limit", "max_concurrent", "version"),
     }
 )
 _PROVIDER_FIELDS = frozenset({"name", "display_name"})
 _ENDPOINT_FIELDS = frozenset({"first_byte_seconds", "idle_seconds"})
-_SHOWN = _FIELDS | _PROVIDER_FIELDS | _ENDPOINT_FIELDS | {passwords.FIELD}
+_SHOWN = (_FIELDS | _PROVIDER_FIELDS | _ENDPOINT_FIELDS | {passwords.FIELD}) - {"version"}
 
 
 @signed_in("providers")
@@ -41,6 +43,9 @@ async def save(site: Site, visit: Visit) -> Response:
     except InvalidFields as error:
         values = {**_values(site, backend), **kept_values(visit)}
         return _page(site, visit, backend, FormView(values, error.fields, _SHOWN), 422)
+    except Stale:
+        backend = await _stored(site, visit)
+        return _page(site, visit, backend, beside(kept_values(visit), _values(site, backend), _SHOWN), 409)
     return site.go("/admin/providers", "provider_saved")
 
 
@@ -61,14 +66,37 @@ async def delete(site: Site, visit: Visit) -> Response:
 async def _save(site: Site, visit: Visit, backend: Backend) -> None:
     part = visit.form.get("part", "backend")
     if part == "provider":
-        await providers.update(site.desk, visit.actor, backend.provider.id, _given(visit, _PROVIDER_FIELDS), text=True)
+        given = _part_of(visit, "provider", _PROVIDER_FIELDS)
+        await providers.update(site.desk, visit.actor, backend.provider.id, given, text=True)
     elif part == "endpoint":
-        await endpoints.update(site.desk, visit.actor, backend.endpoint.id, _given(visit, _ENDPOINT_FIELDS), text=True)
+        given = _part_of(visit, "endpoint", _ENDPOINT_FIELDS)
+        await endpoints.update(site.desk, visit.actor, backend.endpoint.id, given, text=True)
     else:
-        given = _given(visit, _FIELDS)
+        given = _with_models(site, visit, backend)
         if _moves_a_secret(given, backend):
             await passwords.require_recent(site, visit)
         await backends.update(site.desk, visit.actor, backend.id, given, text=True)
+
+
+def _with_models(site: Site, visit: Visit, backend: Backend) -> dict[str, str]:
+    """The backend's fields. Models that stand as the form was given them are left out: they may be others by now.
+
+    Raises InvalidFields where both somebody else and this form changed them.
+    """
+    given = _given(visit, _FIELDS)
+    before = visit.form.get("models_before")
+    if before is None or "models" not in given:
+        return given
+    there = "\n".join(_model_lines(site, backend))
+    if _lines(given["models"]) == _lines(before):
+        del given["models"]
+    elif _lines(before) != _lines(there):
+        raise InvalidFields({"models": f"were changed meanwhile: now {', '.join(_lines(there)) or 'none'}"})
+    return given
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 async def _stored(site: Site, visit: Visit) -> Backend:
@@ -79,6 +107,14 @@ async def _stored(site: Site, visit: Visit) -> Backend:
 
 def _given(visit: Visit, names: frozenset[str]) -> dict[str, str]:
     return {name: value for name, value in visit.form.items() if name in names}
+
+
+def _part_of(visit: Visit, part: str, names: frozenset[str]) -> dict[str, str]:
+    """The fields of one part, with the version of that part alone."""
+    given = _given(visit, names)
+    if f"{part}_version" in visit.form:
+        given["version"] = visit.form[f"{part}_version"]
+    return given
 
 
 def _moves_a_secret(given: Mapping[str, str], backend: Backend) -> bool:
@@ -99,7 +135,7 @@ def _values(site: Site, backend: Backend) -> dict[str, str]:
         "base_url": endpoint.base_url,
         "models": "\n".join(_model_lines(site, backend)),
         "pool": backend.pool.name,
-        "rpm_limit": "" if key.rpm_limit is None else str(key.rpm_limit),
+        **{name: _optional(getattr(key, name)) for name in ("rpm_limit", "tpm_limit", "max_concurrent")},
         "priority": str(provider.priority),
         "weight": str(key.weight),
         "timeout_seconds": _number(endpoint.timeout_seconds),
@@ -108,7 +144,15 @@ def _values(site: Site, backend: Backend) -> dict[str, str]:
         "idle_seconds": _number(endpoint.idle_seconds),
         "name": provider.name,
         "display_name": provider.display_name,
+        "version": str(together(provider, endpoint, key)),
+        "provider_version": str(provider.version),
+        "endpoint_version": str(endpoint.version),
+        "models_before": "\n".join(_model_lines(site, backend)),
     }
+
+
+def _optional(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _number(value: float) -> str:

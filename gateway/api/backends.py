@@ -14,12 +14,17 @@ from gateway.control.desk import Desk
 from gateway.control.fields import read, with_choices
 from gateway.control.pool_stats import BackendStats
 from gateway.control.presets import OFFERED_CODES
+from gateway.control.versions import VERSION
+from gateway.errors import Stale
 from gateway.model.registry import ModelMapping, Provider
 
 
 @dataclass(frozen=True, slots=True)
 class BackendMadeShown:
-    """What was made or changed. `notes` say what an operator should know."""
+    """What was made or changed. `notes` say what an operator should know.
+
+    `version` is that of provider, endpoint and key together.
+    """
 
     id: str
     provider: Provider
@@ -28,6 +33,7 @@ class BackendMadeShown:
     models: tuple[ModelShown, ...]
     mappings: tuple[ModelMapping, ...]
     notes: tuple[str, ...]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,11 @@ async def _get(visit: Visit) -> object:
 
 @policy("token")
 async def _update(visit: Visit) -> object:
-    return _made(visit.desk, await backends.update(visit.desk, visit.actor, visit.path["id"], visit.body))
+    try:
+        return _made(visit.desk, await backends.update(visit.desk, visit.actor, visit.path["id"], visit.body))
+    except Stale as error:
+        error.shown = _stats(visit)
+        raise
 
 
 @policy("token")
@@ -90,12 +100,13 @@ def _made(desk: Desk, made: backends.BackendMade) -> BackendMadeShown:
         models=tuple(model_shown(desk, model) for model in made.models),
         mappings=made.mappings,
         notes=made.notes,
+        version=made.version,
     )
 
 
 _MANY = f"{PREFIX}/backends"
 _ONE = f"{PREFIX}/backends/{{id}}"
-_CHANGES = tuple(field for field in backends.UPDATE_FIELDS if not field.fixed)
+_CHANGES = (*(field for field in backends.UPDATE_FIELDS if not field.fixed), VERSION)
 
 OPERATIONS = (
     Operation(

@@ -10,9 +10,10 @@ from gateway.control import endpoints as endpoint_control
 from gateway.control import provider_keys as key_control
 from gateway.control import providers as provider_control
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, read, with_choices
+from gateway.control.fields import Field, Kind, Table, Values, limit, read, with_choices
 from gateway.control.lookup import require
 from gateway.control.presets import PRESETS, codes_for
+from gateway.control.versions import editable, require_current, together
 from gateway.errors import InvalidFields, NotFound
 from gateway.model.people import Actor
 from gateway.model.registry import ApiFormat, Endpoint, Model, ModelMapping, Provider, ProviderKey
@@ -43,11 +44,13 @@ FIELDS: Table = (
     Field(
         "rpm_limit",
         Kind.INT,
-        "Requests per minute; null unlimited, 0 refuses.",
+        "Requests per minute; null learns it from the provider's refusals, 0 refuses.",
         nullable=True,
         least=0,
         most=1_000_000,
     ),
+    limit("tpm_limit", "Tokens per minute", 1_000_000_000),
+    limit("max_concurrent", "Calls at the same time", 100_000),
     Field("timeout_seconds", Kind.NUMBER, "Longest whole attempt.", default=600.0, least=0.1, most=3600),
     Field("enabled", Kind.BOOL, "Whether calls may be sent to it.", default=True),
     Field("priority", Kind.INT, "Lower goes first among providers of a pool.", default=50, least=0, most=1000),
@@ -61,6 +64,22 @@ UPDATE_FIELDS: Table = tuple(
 )
 
 
+_OF_KEY = ("api_key", "pool", "rpm_limit", "tpm_limit", "max_concurrent", "weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a backend is made of, as it is stored."""
+
+    provider: Provider
+    endpoint: Endpoint
+    key: ProviderKey
+
+    @property
+    def version(self) -> int:
+        return together(self.provider, self.endpoint, self.key)
+
+
 @dataclass(frozen=True, slots=True)
 class BackendMade:
     """What one form made or changed. `notes` say what an operator should know: nothing in them is a fault."""
@@ -71,6 +90,10 @@ class BackendMade:
     models: tuple[Model, ...]
     mappings: tuple[ModelMapping, ...]
     notes: tuple[str, ...]
+
+    @property
+    def version(self) -> int:
+        return together(self.provider, self.endpoint, self.key)
 
     @property
     def backend_id(self) -> str:
@@ -98,13 +121,18 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 async def update(
     desk: Desk, actor: Actor, backend_id: str, raw: Mapping[str, object], *, text: bool = False
 ) -> BackendMade:
-    """Change what was sent. `models`, where sent, are then all that the provider serves. Raises NotFound."""
-    values = read(UPDATE_FIELDS, raw, partial=True, text=text)
+    """Change what was sent. `models`, where sent, are then all that the provider serves.
+
+    Raises NotFound, or Stale with the Rows that are there.
+    """
+    values = read(editable(UPDATE_FIELDS), raw, partial=True, text=text)
     for kept_where_empty in ("base_url", "label"):
         if values.get(kept_where_empty) == "":
             del values[kept_where_empty]
     async with desk.change(actor) as change:
-        provider, endpoint, key = await _rows(change, backend_id)
+        there = await _rows(change, backend_id)
+        require_current(there, values, "backend")
+        provider, endpoint, key = there.provider, there.endpoint, there.key
         of_provider = parts.only(values, {"priority": "priority", "metadata": "metadata"})
         if of_provider:
             provider = await provider_control.revise(change, provider, of_provider)
@@ -123,21 +151,21 @@ async def update(
 async def set_enabled(desk: Desk, actor: Actor, backend_id: str, enabled: bool) -> None:
     """By backend or key id. Enabling also enables its provider and endpoint. Raises NotFound."""
     async with desk.change(actor) as change:
-        provider, endpoint, key = await _rows(change, backend_id)
-        await key_control.revise(desk, change, key, {"is_active": enabled})
-        if enabled and not provider.is_active:
-            await provider_control.revise(change, provider, {"is_active": True})
-        if enabled and not endpoint.is_active:
-            await endpoint_control.revise(desk, change, endpoint, {"is_active": True})
+        there = await _rows(change, backend_id)
+        await key_control.revise(desk, change, there.key, {"is_active": enabled})
+        if enabled and not there.provider.is_active:
+            await provider_control.revise(change, there.provider, {"is_active": True})
+        if enabled and not there.endpoint.is_active:
+            await endpoint_control.revise(desk, change, there.endpoint, {"is_active": True})
 
 
 async def delete(desk: Desk, actor: Actor, backend_id: str) -> None:
     """The key, and with the last key its provider. By backend or key id; models stay. Raises NotFound."""
     async with desk.change(actor) as change:
-        provider, _, key = await _rows(change, backend_id)
-        await key_control.remove(change, key)
-        if not await provider_keys.of_provider(change.tx, provider.id):
-            await provider_control.remove(change, provider)
+        there = await _rows(change, backend_id)
+        await key_control.remove(change, there.key)
+        if not await provider_keys.of_provider(change.tx, there.provider.id):
+            await provider_control.remove(change, there.provider)
 
 
 async def clear_cooldown(desk: Desk, actor: Actor, backend_id: str) -> None:
@@ -187,7 +215,7 @@ async def _new_provider(desk: Desk, change: Change, values: Values) -> tuple[Pro
 async def _new_key(desk: Desk, change: Change, provider: Provider, values: Values) -> ProviderKey:
     wanted = {
         **read(key_control.FIELDS, {"provider_id": provider.id}, partial=False, text=False),
-        **parts.only(values, dict.fromkeys(("api_key", "pool", "rpm_limit", "weight"))),
+        **parts.only(values, dict.fromkeys(_OF_KEY)),
         "api_formats": (values["api_format"],),
         "name": values["label"],
         "is_active": values["enabled"],
@@ -197,18 +225,17 @@ async def _new_key(desk: Desk, change: Change, provider: Provider, values: Value
 
 
 async def _revised_key(desk: Desk, change: Change, key: ProviderKey, values: Values) -> ProviderKey:
-    names = {"api_key": None, "pool": None, "rpm_limit": None, "weight": None, "label": "name", "enabled": "is_active"}
-    wanted = parts.only(values, names)
+    wanted = parts.only(values, {**dict.fromkeys(_OF_KEY), "label": "name", "enabled": "is_active"})
     with parts.renamed_faults({"name": "label"}):
         return await key_control.revise(desk, change, key, wanted) if wanted else key
 
 
-async def _rows(change: Change, backend_id: str) -> tuple[Provider, Endpoint, ProviderKey]:
+async def _rows(change: Change, backend_id: str) -> Rows:
     """By backend id (`endpoint:key`) or key id alone."""
     endpoint_id, _, key_id = backend_id.rpartition(":")
     key = require(await provider_keys.get(change.tx, key_id), "backend")
     provider = require(await providers.get(change.tx, key.provider_id), "backend")
     for endpoint in await endpoints.of_provider(change.tx, provider.id):
         if endpoint_id in ("", endpoint.id) and endpoint.api_format in key.api_formats:
-            return provider, endpoint, key
+            return Rows(provider, endpoint, key)
     raise NotFound("There is no such backend.")

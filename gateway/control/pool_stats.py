@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.control.versions import together
 from gateway.routing.breaker import BreakerState
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.limits import key_requests
@@ -38,7 +39,8 @@ _BROKEN = frozenset({BackendStatus.UNBOUND, BackendStatus.ENV_MISSING, BackendSt
 class BackendStats:
     """One backend now. `seconds_left` and `rest_kind` of a rest, 0 without one; `rpm_left` None without a limit.
 
-    `reason` is a sentence for people, empty where all is well. `models` are the codes it serves.
+    `reason` is a sentence for people, empty where all is well. `models` are the codes it serves. `version` is that of
+    provider, endpoint and key together.
     """
 
     id: str
@@ -70,6 +72,7 @@ class BackendStats:
     priority: int
     weight: int
     models: tuple[str, ...]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ def backend_stats(
         priority=key.internal_priority,
         weight=key.weight,
         models=models,
+        version=together(provider, endpoint, key),
     )
 
 

@@ -22,6 +22,11 @@ class Versioned(Protocol):
     def version(self) -> int: ...
 
 
+def together(*parts: Versioned) -> int:
+    """The version of what is made of `parts`: a change of any of them makes it greater."""
+    return sum(part.version for part in parts)
+
+
 def editable(table: Table) -> Table:
     """What a change may hold: the table's fields, and the version it was made from."""
     return (*table, VERSION)

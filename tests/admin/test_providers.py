@@ -305,3 +305,62 @@ async def test_the_demo_can_be_looked_at_and_limited_but_its_address_stays(opera
     assert values["base_url"] == "builtin:demo"
     assert got.status_code == 303, text_of(got.text)
     assert backend(operator, "demo/main").key.rpm_limit == 60
+
+
+async def test_who_saves_second_sees_what_the_first_made_of_it(operator: Operator) -> None:
+    made = await added(operator)
+    page = f"/admin/backends/{made.id}"
+    form = values_of((await operator.get(page)).text)
+    await operator.submit(page, page, part="backend", weight="9")
+
+    got = await operator.submit(page, page, part="backend", weight="4", version=form["version"])
+
+    assert got.status_code == 409
+    assert fault_of(got.text, "weight") == "Is now 9"
+    values = values_of(got.text)
+    assert values["weight"] == "4"
+    again = await operator.submit(page, page, part="backend", weight="4", version=values["version"])
+    assert (again.status_code, backend(operator).key.weight) == (303, 4)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "first", "second"),
+    [
+        ("provider", "display_name", "Mine", "Ours"),
+        ("endpoint", "idle_seconds", "20", "30"),
+    ],
+)
+async def test_each_part_of_the_page_has_a_version_of_its_own(
+    operator: Operator, part: str, field: str, first: str, second: str
+) -> None:
+    made = await added(operator)
+    page = f"/admin/backends/{made.id}"
+    form = values_of((await operator.get(page)).text)
+    sent = {"part": part, f"{part}_version": form[f"{part}_version"], "name": "mine", "first_byte_seconds": "9"}
+    assert (await operator.submit(page, page, **sent, **{field: first})).status_code == 303
+
+    got = await operator.submit(page, page, **sent, **{field: second})
+
+    assert (got.status_code, fault_of(got.text, field)) == (409, f"Is now {first}")
+    assert values_of(got.text)[field] == second
+
+
+async def test_models_that_somebody_added_meanwhile_are_not_taken_away(operator: Operator) -> None:
+    made = await added(operator, models="m")
+    page = f"/admin/backends/{made.id}"
+    form = values_of((await operator.get(page)).text)
+    shown = {"models": form["models"], "models_before": form["models_before"]}
+    await operator.submit(page, page, part="backend", models="m\nn")
+
+    assert (await operator.submit(page, page, part="backend", weight="2", **shown)).status_code == 303
+    assert values_of((await operator.get(page)).text)["models"].split() == ["m", "n"]
+    got = await operator.submit(page, page, part="backend", **{**shown, "models": "m\no"})
+    assert (got.status_code, fault_of(got.text, "models")) == (422, "Were changed meanwhile: now m, n")
+
+
+async def test_limits_of_the_key_are_set_from_the_backend(operator: Operator) -> None:
+    made = await added(operator)
+    page = f"/admin/backends/{made.id}"
+    await operator.submit(page, page, part="backend", tpm_limit="900", max_concurrent="0", rpm_limit="")
+    key = backend(operator).key
+    assert (key.tpm_limit, key.max_concurrent, key.rpm_limit) == (900, 0, None)

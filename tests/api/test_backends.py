@@ -95,3 +95,20 @@ async def test_every_backend_is_listed_in_the_order_of_trying(api: httpx.AsyncCl
     assert [backend["name"] for backend in found["items"]] == ["demo/main", "demo-spare/main"]
     assert found["total"] == 2
     assert (await api.get("/backends", params={"offset": 1})).json()["items"][0]["name"] == "demo-spare/main"
+
+
+async def test_the_second_of_two_changes_is_told_what_is_there_now(
+    api: httpx.AsyncClient, provider: MakeProvider
+) -> None:
+    scripted = await provider()
+    made = (await api.post("/backends", json=form(scripted.base_url))).json()
+    path = f"/backends/{made['id']}"
+    assert made["version"] == (await api.get(path)).json()["version"] == 3
+    first = await api.patch(path, json={"weight": 9, "tpm_limit": 0, "version": 3})
+    assert (first.status_code, first.json()["version"], first.json()["key"]["tpm_limit"]) == (200, 4, 0)
+
+    second = await api.patch(path, json={"weight": 4, "version": 3})
+
+    error = second.json()["error"]
+    assert (second.status_code, error["code"]) == (409, "changed_meanwhile")
+    assert (error["current"]["weight"], error["current"]["version"]) == (9, 4)
