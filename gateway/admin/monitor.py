@@ -38,11 +38,12 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class MonitorRow:
-    """An endpoint: `words` say what the strip shows, for those who cannot see it."""
+    """An endpoint: `words` say what the strip shows, `counts` are colours, numbers and words."""
 
     of: EndpointMonitor
     boxes: tuple[Box, ...]
     words: str
+    counts: tuple[tuple[str, int, str], ...]
     since: int
     events: tuple[EventRow, ...]
 
@@ -88,7 +89,20 @@ def state_of(cell: MonitorCell) -> str:
 def _row(found: EndpointMonitor) -> MonitorRow:
     boxes = tuple(Box(index * PITCH, state_of(cell), _cell_words(cell)) for index, cell in enumerate(found.cells))
     words = f"{percent(found.success_rate)} answered of what says something of health; {found.skipped} times passed by"
-    return MonitorRow(found, boxes, words, found.cells[0].since, tuple(_event(event) for event in found.events))
+    return MonitorRow(
+        found, boxes, words, _legend(found), found.cells[0].since, tuple(_event(event) for event in found.events)
+    )
+
+
+def _legend(found: EndpointMonitor) -> tuple[tuple[str, int, str], ...]:
+    """What the colours of the strip mean, with the numbers."""
+    always = (
+        ("good", found.success, "answered"),
+        ("bad", found.failed, "failed"),
+        ("warn", found.limited, "limited"),
+        ("skipped", found.skipped, "passed by"),
+    )
+    return (*always, ("other", found.other, "without a word on health")) if found.other else always
 
 
 def _event(event: MonitorEvent) -> EventRow:

@@ -272,7 +272,7 @@ async def test_a_provider_s_page_follows_what_happens_and_leaves_the_settings_al
         await gateway.rows()
 
         monitor = page.get_by_role("region", name="What happened")
-        await expect(monitor.get_by_text("1 limited", exact=True)).to_be_visible()
+        await expect(monitor.locator("span").get_by_text("1 limited", exact=True).last).to_be_visible()
         await expect(page.get_by_role("row").filter(has_text="main").get_by_text("cooling")).to_be_visible()
         await monitor.get_by_text("events, the last").click()
         await expect(monitor.get_by_role("row").get_by_text("Limited", exact=True)).to_be_visible()
