@@ -163,6 +163,9 @@
     if (dialog && !dialog.open) dialog.showModal();
   });
 
+  // What a dialog showed may have been a secret: it does not outlive it.
+  document.getElementById("dialog")?.addEventListener("close", (event) => event.target.replaceChildren());
+
   document.addEventListener("htmx:confirm", (event) => {
     const dialog = document.getElementById("dialog");
     if (!dialog) return;

@@ -63,7 +63,9 @@ async def place(site: Site, visit: Visit) -> Response:
 
 @signed_in("providers")
 async def show_paste(site: Site, visit: Visit) -> Response:
-    begun = {"provider_id": visit.request.query_params.get("provider", "")[:100], "api_formats": ApiFormat.OPENAI_CHAT}
+    asked = visit.request.query_params.get("provider", "")
+    named = [one.id for one in site.desk.snapshot().registry.providers if asked in (one.id, one.name)]
+    begun = {"provider_id": named[0] if named else "", "api_formats": ApiFormat.OPENAI_CHAT}
     return _paste_page(site, visit, FormView(begun, shown=_PASTE_SHOWN))
 
 
@@ -100,7 +102,9 @@ def _paste_page(site: Site, visit: Visit, form: FormView, status: int = 200) -> 
         "provider_keys/paste.html",
         status,
         form=form,
-        providers=sorted((provider.name, provider.display_name or provider.name) for provider in registry.providers),
+        providers=sorted(
+            ((one.id, one.display_name or one.name) for one in registry.providers), key=lambda one: one[1]
+        ),
         pool_names=[(pool.name, pool.name) for pool in pools],
         asks_password=not passwords.is_recent(site, visit),
     )

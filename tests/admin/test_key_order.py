@@ -104,4 +104,7 @@ async def test_pasting_asks_for_the_password_where_it_was_given_long_ago(operato
 
 
 async def test_the_form_begins_with_the_provider_that_led_to_it(operator: Operator) -> None:
-    assert values_of((await operator.get(f"{PASTE}?provider=acme")).text)["provider_id"] == "acme"
+    acme = next(one for one in operator.gateway.desk.snapshot().registry.providers if one.name == "acme")
+    for wanted in (acme.id, acme.name):
+        assert values_of((await operator.get(f"{PASTE}?provider={wanted}")).text)["provider_id"] == acme.id
+    assert (await operator.get(f"{PASTE}?provider=nobody")).status_code == 200
