@@ -18,6 +18,10 @@ from gateway.routing.state import BackendState, RuntimeState
 from gateway.store import endpoints
 
 
+_AUDITED = {"key": "provider_key"}
+"""What the audit log calls the owner of a bucket, where the bucket's name has a shorter word."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendSeen:
     """A backend that rests, whose circuit is not closed, or that was seen to take few calls at once.
@@ -103,7 +107,7 @@ async def refill(desk: Desk, actor: Actor, name: str) -> None:
     bucket = require(next((one for one in found if one.name == name), None), "limit of which anything is used")
     kind, owner_id, _ = name.split(":", 2)
     async with desk.change(actor) as change:
-        change.note("refill", kind, owner_id, {name: round(bucket.left, 3)}, {name: bucket.limit})
+        change.note("refill", _AUDITED.get(kind, kind), owner_id, {name: round(bucket.left, 3)}, {name: bucket.limit})
     desk.state.kept_levels.pop(name, None)
     there = desk.state.buckets.get(name)
     if there is not None:

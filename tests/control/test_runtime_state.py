@@ -89,7 +89,7 @@ async def test_a_bucket_is_refilled_and_that_is_written_down(office: Office, bac
     assert (look(office).buckets, bucket.level) == ((), 60.0)
     assert name in office.desk.state.dirty.buckets
     last = (await audit_rows(office.desk))[-1]
-    assert (last.action, last.object_kind, last.object_id) == ("refill", "key", backend.key.id)
+    assert (last.action, last.object_kind, last.object_id) == ("refill", "provider_key", backend.key.id)
     assert (last.before, last.after) == (f'{{"{name}":15.0}}', f'{{"{name}":60}}')
     for wrong in (name, "key:made-up:rpm", "nonsense"):
         with pytest.raises(NotFound):
