@@ -17,7 +17,6 @@ from gateway.routing.snapshot import Backend, Snapshot
 from gateway.routing.state import BackendState, RuntimeState
 from gateway.store import endpoints
 
-
 _AUDITED = {"key": "provider_key"}
 """What the audit log calls the owner of a bucket, where the bucket's name has a shorter word."""
 
