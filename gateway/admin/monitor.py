@@ -11,8 +11,8 @@ from gateway.admin.strips import PITCH, VERDICTS, Box
 from gateway.admin.visits import FormView, Visit
 from gateway.admin.wording import clock, percent
 from gateway.control import health_monitor
-from gateway.control.health_monitor import EndpointMonitor, EventKind, MonitorCell, MonitorEvent, ProviderMonitor
-from gateway.errors import InvalidFields
+from gateway.control.health_monitor import EndpointMonitor, EventKind, MonitorCell, MonitorEvent
+from gateway.errors import InvalidFields, Unavailable
 
 HOURS = (1, 6, 24, 72)
 
@@ -50,11 +50,16 @@ class MonitorRow:
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """`form` is what the page's address asks for; with faults, what is shown is the usual."""
+    """`form` is what the page's address asks for; with faults, what is shown is the usual.
 
-    of: ProviderMonitor
+    `trouble` says why nothing is shown: the rest of the page does not wait for it.
+    """
+
+    lookback_hours: int
+    per_endpoint_limit: int
     rows: tuple[MonitorRow, ...]
     form: FormView
+    trouble: str = ""
     hours: tuple[int, ...] = HOURS
 
 
@@ -64,12 +69,16 @@ async def look(site: Site, visit: Visit, provider_id: str) -> Monitored:
     asked = {field.name: query[field.name][:20] for field in health_monitor.FILTERS if query.get(field.name)}
     faults: Mapping[str, str] = {}
     try:
-        found = await health_monitor.look(site.desk, provider_id, asked)
+        wanted = health_monitor.parse(asked)
     except InvalidFields as error:
-        faults = error.fields
-        found = await health_monitor.look(site.desk, provider_id, {})
-    used = {"lookback_hours": str(found.lookback_hours), "per_endpoint_limit": str(found.per_endpoint_limit)}
-    return Monitored(found, tuple(_row(one) for one in found.endpoints), FormView({**used, **asked}, faults))
+        faults, wanted = error.fields, health_monitor.parse({})
+    hours, limit = wanted["lookback_hours"], wanted["per_endpoint_limit"]
+    form = FormView({"per_endpoint_limit": str(limit), **asked}, faults)
+    try:
+        found = await health_monitor.look(site.desk, provider_id, {name: str(value) for name, value in wanted.items()})
+    except Unavailable as error:
+        return Monitored(hours, limit, (), form, error.message)
+    return Monitored(hours, limit, tuple(_row(one) for one in found.endpoints), form)
 
 
 def state_of(cell: MonitorCell) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.control.desk import Desk
-from gateway.control.fields import Field, Kind, Table, read
+from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import require
 from gateway.model.registry import Endpoint
 from gateway.store import endpoint_events, endpoints, providers
@@ -111,9 +111,14 @@ class ProviderMonitor:
     endpoints: tuple[EndpointMonitor, ...]
 
 
+def parse(raw: Mapping[str, object]) -> Values:
+    """What query parameters ask for; the usual where they say nothing. Raises InvalidFields."""
+    return read(FILTERS, raw, partial=False, text=True)
+
+
 async def look(desk: Desk, provider_id: str, raw: Mapping[str, object]) -> ProviderMonitor:
     """`raw` are query parameters. Raises NotFound or InvalidFields."""
-    wanted = read(FILTERS, raw, partial=False, text=True)
+    wanted = parse(raw)
     until = desk.clock.wall_ms()
     since = until - wanted["lookback_hours"] * _HOUR_MS
     most = wanted["per_endpoint_limit"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from gateway.control.bucket_view import left_in
 from gateway.control.desk import Desk
@@ -23,7 +23,13 @@ from gateway.store.provider_spend import StoredSpend
 
 UNHEALTHY_BELOW = 0.5
 
-Row = TypeVar("Row")
+
+class Owned(Protocol):
+    @property
+    def provider_id(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Owned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,5 +228,5 @@ def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """By provider id."""
     found: dict[str, list[Row]] = {}
     for row in rows:
-        found.setdefault(row.provider_id, []).append(row)  # type: ignore[attr-defined]
+        found.setdefault(row.provider_id, []).append(row)
     return found

@@ -232,3 +232,14 @@ async def test_how_far_back_is_chosen_in_the_address(operator: Operator, made: B
     assert wrong.status_code == 200
     assert "lookback_hours must be" in text_of(wrong.text)
     assert "per_endpoint_limit must be a whole number" in text_of(wrong.text)
+
+
+async def test_a_ledger_that_cannot_be_read_leaves_the_rest_of_the_page(operator: Operator, made: BackendMade) -> None:
+    async with operator.gateway.desk.db.write() as tx:
+        await tx.execute("ALTER TABLE attempts RENAME TO elsewhere")
+
+    page = await operator.get(address(made))
+
+    assert page.status_code == 200
+    assert "The database cannot be used right now" in text_of(page.text)
+    assert made.endpoint.base_url in text_of(page.text)
