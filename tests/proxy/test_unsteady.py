@@ -103,13 +103,13 @@ async def test_when_every_provider_fails_retries_stay_few_and_the_first_good_mom
     failing = asyncio.create_task(load.run(12))
     await asyncio.sleep(10)
     attempts = sum(len(one.heard) for one in both)
-    calls = load.started
+    calls, ended = load.started, list(load.ended)
     for one in both:
         one.always = answer()
     await failing
 
     assert attempts <= 1.2 * calls
-    assert all(status in (502, 503) for number, status, _ in load.ended if number < calls - 10)
+    assert len(ended) > 500 and {status for _, status, _ in ended} <= {502, 503}
     healed = Load(gateway, rate=50)
     await healed.run(2)
     assert [status for _, status, _ in healed.ended] == [200] * 100
