@@ -9,7 +9,7 @@ from types import MappingProxyType
 from gateway.admin.site import Site
 from gateway.admin.strips import PITCH, VERDICTS, Box
 from gateway.admin.visits import FormView, Visit
-from gateway.admin.wording import clock, percent
+from gateway.admin.wording import full_time, percent
 from gateway.control import health_monitor
 from gateway.control.health_monitor import EndpointMonitor, EventKind, MonitorCell, MonitorEvent
 from gateway.errors import InvalidFields, Unavailable
@@ -121,7 +121,7 @@ def _event(event: MonitorEvent) -> EventRow:
 
 def _cell_words(cell: MonitorCell) -> str:
     parts = [f"{number} {words}" for number, words in _counts(cell) if number]
-    return f"from {clock(cell.since)[:5]} UTC: {', '.join(parts) or 'nothing'}"
+    return f"from {full_time(cell.since)[:16]} UTC: {', '.join(parts) or 'nothing'}"
 
 
 def _counts(cell: MonitorCell) -> tuple[tuple[int, str], ...]:

@@ -19,7 +19,7 @@ from gateway.model.registry import Pool, Strategy
 STRATEGIES: Mapping[Strategy, tuple[str, str]] = MappingProxyType(
     {
         Strategy.PRIORITY: ("Priority", "The provider's priority, then the key's; equals are spread over callers."),
-        Strategy.GLOBAL_PRIORITY: ("Global priority", "One order of all keys of an API format, whoever's they are."),
+        Strategy.GLOBAL_PRIORITY: ("Global priority", "One order of all keys of an API format, across providers."),
         Strategy.WEIGHTED: ("Weighted", "By chance, each as often as its weight says."),
         Strategy.ROUND_ROBIN: ("Round robin", "Each in turn, call after call."),
         Strategy.LEAST_BUSY: ("Least busy", "The fewest calls in flight for its weight first."),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import Element
+
 import pytest
 
+from gateway.admin.wording import day
 from gateway.control import endpoints, providers
 from gateway.control.backends import BackendMade
 from gateway.model.registry import Provider
@@ -31,8 +34,15 @@ def stored(operator: Operator, name: str = "acme") -> Provider:
 
 def states_of(html: str, label: str) -> set[str]:
     """The CSS classes of the cells of a strip."""
-    strip = next(one for one in parse(html).iter("svg") if one.get("aria-label", "").startswith(label))
-    return {cell.get("class", "") for cell in strip.iter("rect")}
+    return {cell.get("class", "") for cell in strip_of(html, label).iter("rect")}
+
+
+def strip_of(html: str, label: str) -> Element:
+    return next(one for one in parse(html).iter("svg") if one.get("aria-label", "").startswith(label))
+
+
+def monitor_of(html: str) -> str:
+    return html.partition('id="monitor"')[2].partition("</section>")[0]
 
 
 async def test_the_list_shows_each_provider_in_numbers(operator: Operator, made: BackendMade) -> None:
@@ -232,6 +242,24 @@ async def test_how_far_back_is_chosen_in_the_address(operator: Operator, made: B
     assert wrong.status_code == 200
     assert "lookback_hours must be" in text_of(wrong.text)
     assert "per_endpoint_limit must be a whole number" in text_of(wrong.text)
+
+
+async def test_a_strip_over_more_than_a_day_names_its_days(operator: Operator, made: BackendMade) -> None:
+    clock = operator.gateway.desk.clock
+
+    long = (await operator.get(f"{address(made)}?lookback_hours=72")).text
+    short = (await operator.get(f"{address(made)}?lookback_hours=6")).text
+
+    begins = clock.wall_ms() - 72 * 3600 * 1000
+    assert day(begins) in next(title.text or "" for title in strip_of(long, "openai_chat").iter("title"))
+    assert 'data-show="minute"' not in monitor_of(long)
+    assert 'data-show="minute"' in monitor_of(short)
+
+
+async def test_patience_is_told_in_the_seconds_that_were_set(operator: Operator, made: BackendMade) -> None:
+    change = {"first_byte_seconds": 120, "idle_seconds": 2.5}
+    await endpoints.update(operator.gateway.desk, ANN, made.endpoint.id, change)
+    assert "120 s first, 2.5 s idle" in text_of((await operator.get(address(made))).text)
 
 
 async def test_a_ledger_that_cannot_be_read_leaves_the_rest_of_the_page(operator: Operator, made: BackendMade) -> None:
