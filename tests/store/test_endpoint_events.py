@@ -64,3 +64,43 @@ async def test_other_endpoints_and_older_calls_are_left_out(db: Database) -> Non
     async with db.read() as tx:
         assert len(await endpoint_events.newest(tx, "end1", 100, 10)) == 1
         assert await endpoint_events.newest(tx, "end", 0, 10) == ()
+
+
+async def test_skips_among_many_attempts_keep_their_place(db: Database) -> None:
+    at_once = replace(ATTEMPT, started_ms=0)
+    skip = replace(SKIP, backend_id="end1:key3", backend="openai/third")
+    tried = [call(number, attempts=(at_once,), skips=()) for number in range(1, 100, 2)]
+    passed_by = [call(number, attempts=(), skips=(skip,)) for number in range(2, 100, 2)]
+    async with db.write() as tx:
+        await calls.insert_many(tx, [*tried, *passed_by])
+
+    async with db.read() as tx:
+        found = await endpoint_events.newest(tx, "end1", 0, 10)
+
+    assert [(event.at, event.outcome == SKIPPED) for event in found] == [
+        (number, number % 2 == 0) for number in range(99, 89, -1)
+    ]
+
+
+async def test_a_busy_endpoint_costs_the_same_however_many_calls_there_are(db: Database) -> None:
+    async def steps() -> int:
+        """How often SQLite did a hundred steps for the answer."""
+        taken = 0
+
+        def count() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        async with db.read() as tx:
+            await tx.set_progress_handler(count, 100)
+            assert len(await endpoint_events.newest(tx, "end1", 0, 10)) == 10
+        return taken
+
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(number) for number in range(1, 101)])
+    few = await steps()
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(number) for number in range(101, 3001)])
+
+    assert await steps() <= few + 1
