@@ -64,7 +64,8 @@ def explain(target: Target, plan: Plan) -> Explanation:
 
 
 def explain_past(call: CallRecord) -> Explanation:
-    """The same of a call in the ledger, as it was decided then."""
+    """The same of a call in the ledger, as it was decided then: what was tried was taken, whatever it met later."""
+    tried = {attempt.backend_id for attempt in call.attempts} & {one.backend_id for one in call.considered}
     return Explanation(
         model=call.served_model or call.asked_model,
         route=call.route,
@@ -72,7 +73,7 @@ def explain_past(call: CallRecord) -> Explanation:
         seed=call.seed,
         session=None,
         wanted=None,
-        candidates=_candidates(call.considered, call.skips),
+        candidates=_candidates(call.considered, (skip for skip in call.skips if skip.backend_id not in tried)),
     )
 
 

@@ -66,3 +66,18 @@ def test_a_call_that_never_found_a_model_is_told_under_the_name_it_asked_for() -
     told = explain_past(replace(CALL, served_model="", asked_model="what", considered=(), skips=()))
 
     assert (told.model, told.seed, told.candidates) == ("what", None, ())
+
+
+def test_one_that_was_tried_and_rested_afterwards_was_taken() -> None:
+    """A call that waits plans again, and finds the backend resting that it tried first."""
+    first, second = Considered("b1", "acme/main", "primary", "m-1"), Considered("b2", "spare/main", "primary", "m-2")
+    later = replace(COOLING, backend_id="b3", backend="third/main")
+    tried = tuple(replace(CALL.attempts[0], backend_id=name) for name in ("b1", "b3"))
+
+    told = explain_past(replace(CALL, considered=(first, second), skips=(COOLING, later), attempts=tried))
+
+    assert [(one.backend, one.taken, one.reason) for one in told.candidates] == [
+        ("acme/main", True, ""),
+        ("spare/main", True, ""),
+        ("third/main", False, "cooling"),  # skipped when it was decided, and tried only after a wait
+    ]
