@@ -301,3 +301,18 @@ async def test_a_backend_at_its_limit_keeps_its_conversation(place: Place) -> No
     assert (await place.call(headers=talk))[0] == "second"
     place.gateway.desk.state.clear(place.made.backend_id)
     assert (await place.call(headers=talk))[0] == "first"
+
+
+async def test_what_has_no_price_is_not_served_where_money_is_limited(place: Place) -> None:
+    await place.turn("models", input_price=None, output_price=None)
+    assert (await place.call())[0] == "first"
+
+    await place.turn("providers", monthly_quota="5")
+    who, row = await place.call()
+    assert (who, [skip.reason for skip in row.skips]) == ("second", ["price_unknown"])
+
+    await place.turn("mappings", input_price="1", output_price="2")
+    assert (await place.call())[0] == "first"
+    await place.turn("mappings", input_price=None, output_price=None)
+    await place.turn("providers", billing_type="free_tier")
+    assert (await place.call())[0] == "first"

@@ -22,7 +22,7 @@ USERNAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 
 FIELDS: Table = (
     Field("username", Kind.TEXT, "Unique name to sign in with; kept in lower case.", required=True, least=1, most=64),
-    Field("password", Kind.SECRET, "At least 12 characters; never shown.", default=""),
+    Field("password", Kind.TEXT, "At least 12 characters; never shown.", default="", most=256),
     Field("email", Kind.TEXT, "Where to reach the person.", default="", most=200),
     Field("role", Kind.CHOICE, "An admin may do everything here.", default="user", choices=ROLES),
     Field("is_active", Kind.BOOL, "Whether the person may sign in and the person's API keys work.", default=True),

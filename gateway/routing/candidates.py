@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.model.calls import Considered, Skip
+from gateway.model.registry import BillingType
 from gateway.routing import limits
 from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.order import in_order
@@ -51,7 +52,18 @@ def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
         or _configured_away(backend, world.env_names)
         or _resting(backend, world)
         or limits.full(backend, ask, world)
+        or _unaccountable(lane)
     )
+
+
+def _unaccountable(lane: Lane) -> Skip | None:
+    """Where money is limited, what has no price cannot be held to the limit."""
+    provider = lane.backend.provider
+    is_counted = provider.monthly_quota is not None and provider.billing_type is not BillingType.FREE_TIER
+    if lane.price is not None or not is_counted:
+        return None
+    sentence = "Its provider has a quota of money, and the model has no price there; set one, or lift the quota."
+    return skip(lane.backend, "price_unknown", sentence)
 
 
 def soonest_recovery(skips: Iterable[Skip]) -> float | None:

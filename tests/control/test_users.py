@@ -17,7 +17,7 @@ from tests.trail import audit_rows
 
 pytestmark = pytest.mark.anyio
 
-PASSWORD = "a-long-and-odd-password"
+PASSWORD = "a long and odd password"
 BEA = {"username": "Bea", "password": PASSWORD}
 TOKEN = Actor("token", "t", "ci")
 
