@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from starlette.responses import Response
@@ -14,9 +15,10 @@ from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
 from gateway.control import endpoints, providers
 from gateway.errors import InvalidFields, Stale
-from gateway.model.registry import ApiFormat, Endpoint, Provider
+from gateway.model.registry import ApiFormat, Endpoint, Provider, ProviderKey
 
 _ADDRESS = ("base_url", "custom_path", "local_upstream", "proxy")
+_UNSHOWN = frozenset({"proxy", "api_key"})
 _PATIENCE = ("first_byte_seconds", "idle_seconds", "timeout_seconds")
 _WORDS = MappingProxyType(
     {
@@ -25,6 +27,7 @@ _WORDS = MappingProxyType(
         "custom_path": "Path",
         "local_upstream": "This is a local server",
         "proxy": "Outbound proxy",
+        "api_key": "Provider key",
         "first_byte_seconds": "First output within",
         "idle_seconds": "Longest silence",
         "timeout_seconds": "Longest whole attempt",
@@ -53,7 +56,7 @@ _HELP = MappingProxyType(
     }
 )
 _GROUPS = {
-    "Address": _ADDRESS,
+    "Address": (*_ADDRESS, "api_key"),
     "Patience": _PATIENCE,
     "Limits": ("rpm_limit", "max_concurrent", "max_retries"),
     "Requests": ("headers", "injects_usage", "is_active"),
@@ -70,7 +73,7 @@ NEW = FormPlan(
 @signed_in("providers")
 async def show(site: Site, visit: Visit) -> Response:
     endpoint = await endpoints.get(site.desk, _id(visit))
-    return await _page(site, visit, endpoint, FormView(SETTINGS.values(endpoint), shown=_shown(SETTINGS)))
+    return await _page(site, visit, endpoint, FormView(SETTINGS.values(endpoint)))
 
 
 @signed_in("providers")
@@ -83,7 +86,7 @@ async def save(site: Site, visit: Visit) -> Response:
         await endpoints.update(site.desk, visit.actor, endpoint.id, typed, text=True)
     except InvalidFields as error:
         values = {**SETTINGS.values(endpoint), **_kept(typed)}
-        return await _page(site, visit, endpoint, FormView(values, error.fields, _shown(SETTINGS)), 422)
+        return await _page(site, visit, endpoint, FormView(values, error.fields), 422)
     except Stale as error:
         assert isinstance(error.current, Endpoint)
         form = beside(_kept(typed), SETTINGS.values(error.current), SETTINGS.shown)
@@ -133,29 +136,43 @@ def _shown(plan: FormPlan) -> frozenset[str]:
 
 
 def _kept(typed: Mapping[str, str]) -> dict[str, str]:
-    """What was posted, to show it again: all but a proxy, whose URL may hold a password."""
-    return {name: value for name, value in typed.items() if name != "proxy"}
+    """What was posted, to show it again: all but the key, and a proxy, whose URL may hold a password."""
+    return {name: value for name, value in typed.items() if name not in _UNSHOWN}
 
 
 def _moves(typed: Mapping[str, str], endpoint: Endpoint) -> bool:
-    """Whether the form sets where the keys go: then the password must be fresh."""
+    """Whether the form sets where the keys go, or which one: then the password must be fresh."""
     was = SETTINGS.values(endpoint)
-    return bool(typed.get("proxy", "").strip()) or any(
+    return any(typed.get(name, "").strip() for name in _UNSHOWN) or any(
         typed.get(name, was[name]).strip() != was[name] for name in _ADDRESS if name != "proxy"
     )
 
 
+def _words_of_key(key: ProviderKey) -> str:
+    if not key.masked:
+        return "Now none."
+    if key.bound_origin is None:
+        return f"{key.masked} is not sent any more, because the address changed: enter it again."
+    return f"Now {key.masked}. Enter it again with another address."
+
+
 async def _page(site: Site, visit: Visit, endpoint: Endpoint, form: FormView, status: int = 200) -> Response:
     proxy = f"Now {endpoint.proxy_shown}." if endpoint.proxy_shown else "Now none."
-    words = f"{proxy} http://user:password@host:port; empty keeps it, {NOTHING} takes it away."
-    plan = FormPlan(SETTINGS.table, SETTINGS.groups, _WORDS, MappingProxyType({**_HELP, "proxy": words}))
+    words = {"proxy": f"{proxy} http://user:password@host:port; empty keeps it, {NOTHING} takes it away."}
+    groups = SETTINGS.groups
+    keys = [key for key in site.desk.snapshot().registry.keys if key.provider_id == endpoint.provider_id]
+    if len(keys) == 1:
+        words["api_key"] = f"{_words_of_key(keys[0])} env:NAME refers to the environment; empty keeps it."
+    else:
+        groups = MappingProxyType({**groups, "Address": _ADDRESS})
+    plan = FormPlan(SETTINGS.table, groups, _WORDS, MappingProxyType({**_HELP, **words}))
     return site.page(
         visit,
         "providers/endpoint.html",
         status,
         provider=await providers.get(site.desk, endpoint.provider_id),
         endpoint=endpoint,
-        form=form,
+        form=replace(form, shown=_shown(plan)),
         groups=plan.looks(),
         action=f"/admin/endpoints/{endpoint.id}",
         button="Save",

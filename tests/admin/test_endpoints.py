@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control import endpoints, providers
+from gateway.control import endpoints, provider_keys, providers
 from gateway.model.registry import Endpoint
 from tests.admin.browsing import PASSWORD, Operator, fault_of, text_of, values_of
 from tests.admin.test_providers import added, backend, grow_old
@@ -39,7 +39,7 @@ async def test_every_field_is_shown_saved_and_shown_again(operator: Operator, en
         "injects_usage": "",
     }
     values = values_of((await operator.get(page)).text)
-    one_time = {"provider_id", "api_format", "api_key"}
+    one_time = {"provider_id", "api_format"}
     assert set(values) - {"version", "csrf", "next"} == {field.name for field in endpoints.FIELDS} - one_time
 
     got = await operator.submit(page, page, **{**values, **change})
@@ -98,6 +98,58 @@ async def test_addresses_and_proxies_need_a_fresh_password_and_limits_do_not(
     assert fault_of(moved.text, "your_password").startswith("Is needed")
     assert (slower.status_code, known.status_code) == (303, 303)
     assert (stored(operator).idle_seconds, stored(operator).custom_path) == (90, "/x")
+
+
+async def test_a_new_address_takes_the_key_again_in_one_go(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    shown = (await operator.get(page)).text
+    assert "Now sk-0…cdef. Enter it again with another address" in text_of(shown)
+    moved = {**values_of(shown), "base_url": "https://elsewhere.example/v1"}
+
+    bare = await operator.submit(page, page, **moved)
+    assert bare.status_code == 303
+    assert backend(operator).key.bound_origin is None
+    assert "enter key" in text_of((await operator.get(f"/admin/providers/{endpoint.provider_id}")).text)
+
+    unbound = (await operator.get(page)).text
+    assert "sk-0…cdef is not sent any more, because the address changed" in text_of(unbound)
+    back = {**values_of(unbound), "base_url": "https://third.example/v1"}
+    got = await operator.submit(page, page, **{**back, "api_key": "sk-CANARY-0123456789"})
+
+    assert got.status_code == 303, text_of(got.text)
+    assert (stored(operator).base_url, backend(operator).key.bound_origin) == (
+        "https://third.example/v1",
+        "https://third.example:443",
+    )
+    assert "CANARY" not in (await operator.get(page)).text
+
+
+async def test_a_key_needs_a_fresh_password_and_is_not_shown_again(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    values = {**values_of((await operator.get(page)).text), "api_key": "sk-CANARY-0123456789"}
+    await grow_old(operator)
+
+    asked = await operator.submit(page, page, **values)
+    wrong = await operator.submit(page, page, **{**values, "rpm_limit": "x", "your_password": PASSWORD})
+    await endpoints.update(operator.gateway.desk, ANN, endpoint.id, {"idle_seconds": 30.0})
+    late = await operator.submit(page, page, **{**values, "your_password": PASSWORD})
+
+    assert fault_of(asked.text, "your_password").startswith("Is needed")
+    assert [got.status_code for got in (asked, wrong, late)] == [422, 422, 409]
+    assert not any("CANARY" in got.text for got in (asked, wrong, late))
+
+
+async def test_with_several_keys_each_is_entered_at_its_own_page(operator: Operator, endpoint: Endpoint) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    values = values_of((await operator.get(page)).text)
+    second = {"provider_id": endpoint.provider_id, "name": "second"}
+    await provider_keys.create(operator.gateway.desk, ANN, second)
+
+    late = await operator.submit(page, page, **{**values, "api_key": "sk-CANARY-0123456789"})
+
+    assert "api_key" not in values_of((await operator.get(page)).text)
+    assert late.status_code == 422
+    assert "api_key: this provider has 2 keys" in text_of(late.text)
 
 
 async def test_two_people_changing_one_endpoint_lose_nothing(operator: Operator, endpoint: Endpoint) -> None:
