@@ -56,7 +56,7 @@ SETTINGS = FormPlan(
             "priority": "Lower goes first: 0–10 to burn first, 11–50 prepaid, 51–100 pay as you go, above that backup.",
             "max_retries": "Of one call here. Empty: as many as the pool allows.",
             "is_active": "Off: calls already running end as usual.",
-            "monthly_quota": "To be spent in one period. Empty: no quota; 0 refuses.",
+            "monthly_quota": "For one period; a model without a price is not sent here then. Empty: none; 0 refuses.",
             "quota_expires_at": "Such as 2030-01-31T00:00Z. Empty: never.",
             "rpm_limit": "Over all its keys. Empty: no limit; 0 refuses.",
             "concurrent_limit": "Over all its keys. Empty: no limit; 0 refuses.",

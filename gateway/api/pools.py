@@ -29,7 +29,7 @@ _ORDER: Table = (
     Field(
         "model",
         Kind.MODEL_CODE,
-        "For calls of this model; left out, as if each backend served the call.",
+        "For calls of this model; left out, as if each backend served the call at one price.",
         nullable=True,
     ),
 )

@@ -8,10 +8,14 @@ from random import Random
 from gateway.control.desk import Desk
 from gateway.control.explanations import ANYONE
 from gateway.control.lookup import require
-from gateway.model.registry import ApiFormat
+from gateway.model.registry import ApiFormat, Price, Strategy
 from gateway.routing.candidates import plan_candidates
 from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.world import Ask, World
+
+_ANY_PRICE = Price(input=1_000_000_000, output=1_000_000_000, cache_read=0, cache_creation=0, per_request=0)
+"""Where no model is asked about: a quota of money must not miss a price there, and rates may still differ."""
+_AT_ANY_PRICE = "by its rate, as if all prices were equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def models_of(snapshot: Snapshot, pool_id: str) -> dict[str, int]:
 
 
 def places(desk: Desk, pool_id: str, model: str | None, seed: int = 0) -> tuple[PoolPlace, ...]:
-    """For a new conversation of nobody in particular; without a model, as if each backend served it.
+    """For a new conversation of nobody in particular; without a model, as if each backend served it at one price.
 
     Those that are passed over come last. Raises NotFound for an unknown model.
     """
@@ -45,15 +49,20 @@ def places(desk: Desk, pool_id: str, model: str | None, seed: int = 0) -> tuple[
     world = World(desk.state, clock.mono(), Random(seed), desk.settings.secrets, clock.wall_ms())  # noqa: S311
     plan = plan_candidates(lanes, ask, world)
     taken = tuple(
-        PoolPlace(lane.backend.id, lane.backend.name, why, "", None)
+        PoolPlace(lane.backend.id, lane.backend.name, _told(lane, why, model), "", None)
         for lane, why in zip(plan.lanes, plan.whys, strict=True)
     )
     skipped = (PoolPlace(one.backend_id, one.backend, "", one.sentence, one.seconds) for one in plan.skips)
     return (*taken, *skipped)
 
 
+def _told(lane: Lane, why: str, model: str | None) -> str:
+    """A cost in dollars is told only of a model that has one."""
+    return _AT_ANY_PRICE if model is None and lane.backend.pool.strategy is Strategy.LOWEST_COST else why
+
+
 def _lanes(snapshot: Snapshot, pool_id: str, model: str | None) -> list[Lane]:
     if model is None:
-        return [Lane(backend, "") for backend in snapshot.backends.values() if backend.pool.id == pool_id]
+        return [Lane(backend, "", _ANY_PRICE) for backend in snapshot.backends.values() if backend.pool.id == pool_id]
     found = require(snapshot.models.get(model), "model")
     return [lane for lane in snapshot.lanes.get(found.id, ()) if lane.backend.pool.id == pool_id]

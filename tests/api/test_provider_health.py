@@ -84,6 +84,7 @@ async def test_a_quota_that_is_used_up_serves_again_after_a_reset(
 ) -> None:
     made = await gateway.backend(await provider(answer()))
     path = f"/providers/{made.provider.id}"
+    await api.patch(f"/models/{made.models[0].id}", json={"input_price": "1", "output_price": "1"})
     await api.patch(path, json={"monthly_quota": "1"})
     gateway.desk.state.spent[made.provider.id] = Spend(2_000_000_000, gateway.desk.clock.wall_ms() - 1000)
     assert (await gateway.call("m")).status_code == 429

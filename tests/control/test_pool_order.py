@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control import backends, pool_order, pools, provider_keys
+from gateway.control import backends, pool_order, pools, provider_keys, providers
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk
 from gateway.errors import NotFound
@@ -54,6 +54,26 @@ async def test_only_backends_of_the_pool_that_serve_the_model_have_a_place(desk:
     assert pool_order.models_of(desk.snapshot(), pool) == {"m": 1, "n": 1}
     with pytest.raises(NotFound):
         pool_order.places(desk, pool, "nothing")
+
+
+async def test_without_a_model_nothing_is_passed_by_for_want_of_a_price(desk: Desk) -> None:
+    first = await made(desk, "first")
+    await providers.update(desk, ANN, first.provider.id, {"monthly_quota": "5"})
+    pool = first.key.pool_id
+
+    assert [place.fault for place in pool_order.places(desk, pool, None)] == [""]
+    assert "the model has no price there" in pool_order.places(desk, pool, "m")[0].fault
+
+
+async def test_without_a_model_the_cheapest_is_told_by_its_rate_and_not_in_dollars(desk: Desk) -> None:
+    dear, cheap = await made(desk, "dear", priority=1), await made(desk, "cheap", priority=2)
+    await provider_keys.update(desk, ANN, cheap.key.id, {"rate_multiplier": "0.5"})
+    await pools.update(desk, ANN, dear.key.pool_id, {"strategy": "lowest_cost"})
+
+    found = pool_order.places(desk, dear.key.pool_id, None)
+
+    assert [place.backend for place in found] == ["cheap/main", "dear/main"]
+    assert {place.why for place in found} == {"by its rate, as if all prices were equal"}
 
 
 async def test_looking_takes_no_turn_and_makes_no_state(desk: Desk) -> None:
