@@ -43,10 +43,6 @@ class Load:
         got = await self.gateway.call(user=str(number))
         self.ended.append((number, got.status_code, time.perf_counter() - begin))
 
-    def slowest_percent(self) -> float:
-        waits = sorted(seconds for _, _, seconds in self.ended)
-        return waits[int(len(waits) * 0.99)]
-
 
 async def in_turn(provider: Provider, scenes: Sequence[tuple[Scene, float]]) -> None:
     for scene, seconds in scenes:
@@ -87,7 +83,8 @@ async def test_flapping_providers_are_hardly_noticed(gateway: RunningGateway, pr
     assert len(load.ended) == load.started == 3000
     assert len(failed) <= 0.005 * load.started, Counter(failed)
     assert attempts / load.started <= 1.2
-    assert load.slowest_percent() <= 1.0 + 1.0  # the patience with silence, and a second for a busy machine
+    silence = Counter(number_of(heard) for heard in flapping[2].heard)
+    assert max(silence.values()) == 1  # nobody waited for the same silence twice
     assert max(answered.values()) == 1  # nothing was answered twice
     assert all(len(one.heard) > 300 for one in (*flapping, steady))
 
