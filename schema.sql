@@ -168,7 +168,16 @@ CREATE TABLE api_keys (
   default_business TEXT NOT NULL DEFAULT '',
   default_capability TEXT NOT NULL DEFAULT '',
   version INTEGER NOT NULL DEFAULT 1,
-  user_id TEXT REFERENCES users (id)
+  user_id TEXT REFERENCES users (id),
+  budget_nano INTEGER CHECK (budget_nano >= 0),
+  budget_period TEXT NOT NULL DEFAULT 'monthly' CHECK (budget_period IN ('none', 'daily', 'weekly', 'monthly')),
+  credited_nano INTEGER,
+  note TEXT NOT NULL DEFAULT '',
+  is_locked INTEGER NOT NULL DEFAULT 0 CHECK (is_locked IN (0, 1)),
+  deletes_itself INTEGER NOT NULL DEFAULT 0 CHECK (deletes_itself IN (0, 1)),
+  old_hash BLOB CHECK (length(old_hash) = 32),
+  old_until INTEGER,
+  CHECK (credited_nano IS NULL OR user_id IS NULL)
 ) STRICT;
 
 CREATE TABLE users (
@@ -190,7 +199,10 @@ CREATE TABLE users (
   max_concurrent INTEGER CHECK (max_concurrent >= 0),
   updated_at INTEGER NOT NULL DEFAULT 0,
   deleted_at INTEGER,
-  version INTEGER NOT NULL DEFAULT 1
+  version INTEGER NOT NULL DEFAULT 1,
+  quota_nano INTEGER CHECK (quota_nano >= 0),
+  quota_period TEXT NOT NULL DEFAULT 'monthly' CHECK (quota_period IN ('none', 'daily', 'weekly', 'monthly')),
+  time_zone TEXT NOT NULL DEFAULT 'UTC'
 ) STRICT;
 
 CREATE TABLE sessions (
@@ -227,7 +239,10 @@ CREATE TABLE management_tokens (
   is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
   expires_at INTEGER,
   created_at INTEGER NOT NULL,
-  last_used_at INTEGER
+  last_used_at INTEGER,
+  scopes TEXT,
+  allowed_ips TEXT,
+  last_used_ip TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 -- One row: which configuration is in force, and what proves the master key.
@@ -250,7 +265,8 @@ CREATE TABLE audit (
   object_id TEXT NOT NULL,
   before TEXT,
   after TEXT,
-  config_version INTEGER NOT NULL
+  config_version INTEGER NOT NULL,
+  hash BLOB CHECK (length(hash) = 32)
 ) STRICT;
 CREATE TRIGGER audit_is_not_updated BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
@@ -287,7 +303,7 @@ CREATE TABLE calls (
   backend TEXT NOT NULL,
   pool TEXT NOT NULL,
   is_stream INTEGER NOT NULL CHECK (is_stream IN (0, 1)),
-  status TEXT NOT NULL CHECK (status IN ('completed', 'failed', 'cancelled')),
+  status TEXT NOT NULL CHECK (status IN ('completed', 'failed', 'cancelled', 'crashed')),
   code INTEGER NOT NULL,
   error_code TEXT NOT NULL,
   error TEXT NOT NULL,
@@ -315,13 +331,22 @@ CREATE TABLE calls (
   seed INTEGER,
   considered TEXT NOT NULL DEFAULT '[]',
   rate_multiplier INTEGER,
-  actual_nano INTEGER
+  actual_nano INTEGER,
+  user_id TEXT,
+  user_name TEXT NOT NULL DEFAULT '',
+  upstream_format TEXT NOT NULL DEFAULT '',
+  charged_at INTEGER NOT NULL DEFAULT 0,
+  reserved_nano INTEGER,
+  cache_creation_1h_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_creation_1h_price INTEGER,
+  price_origin TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX calls_by_time ON calls (started_at);
 CREATE INDEX calls_by_key ON calls (api_key_id, id);
 CREATE INDEX calls_by_model ON calls (served_model, id);
 CREATE INDEX calls_by_backend ON calls (backend_id, id);
 CREATE INDEX calls_by_status ON calls (status, id);
+CREATE INDEX calls_by_user ON calls (user_id, id);
 
 CREATE TABLE attempts (
   call_id TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
@@ -443,4 +468,88 @@ CREATE TABLE provider_spend (
   since INTEGER NOT NULL
 ) STRICT;
 
-PRAGMA user_version = 2;
+-- What each user and API key spent, by period (UTC) and its beginning (Unix ms). Written with the calls that spent it.
+CREATE TABLE spends (
+  owner TEXT NOT NULL,
+  period TEXT NOT NULL CHECK (period IN ('none', 'daily', 'weekly', 'monthly')),
+  since INTEGER NOT NULL,
+  nano INTEGER NOT NULL CHECK (nano >= 0),
+  PRIMARY KEY (owner, period, since)
+) STRICT, WITHOUT ROWID;
+
+-- What deleted calls had cost, by day, so that sums can still be proved.
+CREATE TABLE carried_spends (
+  day INTEGER NOT NULL,
+  api_key_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  provider_id TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  cost_nano INTEGER NOT NULL,
+  actual_nano INTEGER NOT NULL,
+  PRIMARY KEY (day, api_key_id, user_id, provider_id)
+) STRICT, WITHOUT ROWID;
+
+-- Calls whose money is limited, from before they are sent until their ledger row is written. Left over by a crash.
+CREATE TABLE reservations (
+  call_id TEXT PRIMARY KEY,
+  draft TEXT NOT NULL,
+  reserved_nano INTEGER NOT NULL CHECK (reserved_nano >= 0),
+  started_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What was paid into the balance of an API key that stands alone.
+CREATE TABLE top_ups (
+  id TEXT PRIMARY KEY,
+  api_key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+  nano INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX top_ups_by_key ON top_ups (api_key_id, at);
+
+-- What an operator set for the whole gateway, as JSON; what has no row is as released.
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  updated_at INTEGER NOT NULL,
+  actor TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE announcements (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('info', 'warning', 'maintenance')),
+  title TEXT NOT NULL CHECK (title <> ''),
+  body TEXT NOT NULL,
+  priority INTEGER NOT NULL DEFAULT 50,
+  is_pinned INTEGER NOT NULL DEFAULT 0 CHECK (is_pinned IN (0, 1)),
+  is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  starts_at INTEGER,
+  ends_at INTEGER,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  version INTEGER NOT NULL DEFAULT 1,
+  CHECK (ends_at IS NULL OR starts_at IS NULL OR ends_at > starts_at)
+) STRICT;
+
+CREATE TABLE announcement_reads (
+  announcement_id TEXT NOT NULL REFERENCES announcements (id) ON DELETE CASCADE,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (announcement_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+-- Headers and bodies of calls, where an operator wants them: compressed and sealed. `size` is the whole one's.
+CREATE TABLE captures (
+  call_id TEXT NOT NULL,
+  part TEXT NOT NULL CHECK (part IN ('request_headers', 'request_body', 'response_headers', 'response_body')),
+  at INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  is_cut INTEGER NOT NULL CHECK (is_cut IN (0, 1)),
+  sealed BLOB NOT NULL,
+  PRIMARY KEY (call_id, part)
+) STRICT;
+CREATE INDEX captures_by_time ON captures (at);
+
+PRAGMA user_version = 3;

@@ -36,11 +36,15 @@ def test_every_table_is_strict() -> None:
     assert [name for name, _, options in tables if "STRICT" not in options] == []
 
 
-def test_the_first_release_and_all_steps_give_this_schema(tmp_path: Path) -> None:
-    first = (Path(__file__).parent / "schema_0001.sql").read_text("utf-8")
-    stepped, fresh = tmp_path / "stepped.db", tmp_path / "fresh.db"
-    with closing(sqlite3.connect(stepped, isolation_level=None)) as connection:
-        connection.executescript(first)
+def of_release(number: int, path: Path) -> Path:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript((Path(__file__).parent / f"schema_{number:04}.sql").read_text("utf-8"))
+    return path
+
+
+@pytest.mark.parametrize("release", range(1, schema_version(SCHEMA)))
+def test_every_release_and_the_steps_after_it_give_this_schema(release: int, tmp_path: Path) -> None:
+    stepped, fresh = of_release(release, tmp_path / "stepped.db"), tmp_path / "fresh.db"
     migrate(stepped)
     migrate(fresh)
     assert shape(stepped) == shape(fresh)
