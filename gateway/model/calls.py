@@ -12,6 +12,7 @@ class CallStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    CRASHED = "crashed"
 
 
 class UsageSource(StrEnum):
@@ -92,7 +93,8 @@ class CallRecord:
 
     `cost_nano` is the list cost, `actual_nano` what the provider takes for it: the list cost times `rate_multiplier`
     (millionths), nothing on a free tier. `route` is the rule that chose the model (`AGENT:coder`), `seed` and
-    `considered` the plan as it was decided.
+    `considered` the plan as it was decided. `charged_at` (Unix ms) says which periods the cost counts in, and
+    `reserved_nano` what was held back of limited money meanwhile, None where no limit of money held.
     """
 
     id: str
@@ -129,3 +131,8 @@ class CallRecord:
     considered: tuple[Considered, ...] = ()
     rate_multiplier: int | None = None
     actual_nano: int | None = None
+    user_id: str | None = None
+    user_name: str = ""
+    upstream_format: str = ""
+    charged_at: int = 0
+    reserved_nano: int | None = None

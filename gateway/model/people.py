@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Period(StrEnum):
+    """After how long a limit of money begins anew, at midnight UTC; weeks begin on Monday."""
+
+    NONE = "none"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +24,10 @@ class ApiKey:
     `rpm_limit` requests and `tpm_limit` tokens a minute, `max_concurrent` calls at once: None unlimited, 0 refuses.
     `expires_at`: Unix milliseconds or None. `capabilities` are asked of every call's backend. The defaults stand in
     for the headers that a route rule goes by. `user_id` is the owner, whose restrictions hold as well; None stands
-    alone.
+    alone. `budget_nano` nano-dollars may be spent in a `budget_period`, None any number. `credited_nano` is all that
+    was ever paid into the balance of a key that stands alone, None where it has no balance. A locked key is refused
+    until it is unlocked; one that deletes itself goes when it expires. After a rotation the secret with `old_hash`
+    still works until `old_until` (Unix ms).
     """
 
     id: str
@@ -38,6 +51,14 @@ class ApiKey:
     default_capability: str = ""
     version: int = 1
     user_id: str | None = None
+    budget_nano: int | None = None
+    budget_period: Period = Period.MONTHLY
+    credited_nano: int | None = None
+    note: str = ""
+    is_locked: bool = False
+    deletes_itself: bool = False
+    old_hash: bytes | None = field(default=None, repr=False)
+    old_until: int | None = None
 
     def may_use(self, model: str) -> bool:
         return self.allowed_models is None or model in self.allowed_models
@@ -48,7 +69,8 @@ class User:
     """A person. What is allowed and limited holds for all calls with the person's API keys, as an API key's own does.
 
     `capabilities` are asked of every call's backend, by the model that is asked for, `*` for all of them.
-    `deleted_at`: Unix ms; the row is kept for the ledger's sake.
+    `deleted_at`: Unix ms; the row is kept for the ledger's sake. `quota_nano` nano-dollars may be spent in a
+    `quota_period` by all of the person's API keys together, None any number. `time_zone` is an IANA name.
     """
 
     id: str
@@ -70,6 +92,9 @@ class User:
     updated_at: int = 0
     deleted_at: int | None = None
     version: int = 1
+    quota_nano: int | None = None
+    quota_period: Period = Period.MONTHLY
+    time_zone: str = "UTC"
 
     @property
     def is_welcome(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from gateway.model.people import ApiKey
+from gateway.model.people import ApiKey, Period
 from gateway.store.columns import optional_json, optional_tuple
 from gateway.store.database import Tx
 
@@ -26,19 +26,21 @@ async def insert(tx: Tx, key: ApiKey) -> None:
         INSERT INTO api_keys (
           id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
           updated_at, allowed_providers, allowed_formats, tpm_limit, max_concurrent, capabilities,
-          default_agent, default_business, default_capability, version, user_id)
+          default_agent, default_business, default_capability, version, user_id, budget_nano, budget_period,
+          credited_nano, note, is_locked, deletes_itself, old_hash, old_until)
         VALUES (
           :id, :name, :key_hash, :prefix, :tail, :allowed_models, :rpm_limit, :is_active, :expires_at,
           :created_at, :updated_at, :allowed_providers, :allowed_formats, :tpm_limit, :max_concurrent,
           :capabilities, :default_agent, :default_business, :default_capability, :version,
-          :user_id)
+          :user_id, :budget_nano, :budget_period, :credited_nano, :note, :is_locked, :deletes_itself, :old_hash,
+          :old_until)
         """,
         _columns(key),
     )
 
 
 async def update(tx: Tx, key: ApiKey) -> None:
-    """Everything but the key itself, which never changes."""
+    """Everything but the key itself (see `rotate`) and what was paid in (see `credit`)."""
     await tx.execute(
         """
         UPDATE api_keys SET
@@ -47,7 +49,29 @@ async def update(tx: Tx, key: ApiKey) -> None:
           allowed_formats = :allowed_formats, tpm_limit = :tpm_limit, max_concurrent = :max_concurrent,
           capabilities = :capabilities, default_agent = :default_agent,
           default_business = :default_business, default_capability = :default_capability,
-          version = :version, user_id = :user_id
+          version = :version, user_id = :user_id, budget_nano = :budget_nano, budget_period = :budget_period,
+          note = :note, is_locked = :is_locked, deletes_itself = :deletes_itself
+        WHERE id = :id
+        """,
+        _columns(key),
+    )
+
+
+async def credit(tx: Tx, key_id: str, credited_nano: int | None, at: int) -> None:
+    """Set what was ever paid into its balance; None takes the balance away."""
+    await tx.execute(
+        "UPDATE api_keys SET credited_nano = :nano, updated_at = :at, version = version + 1 WHERE id = :id",
+        {"id": key_id, "nano": credited_nano, "at": at},
+    )
+
+
+async def rotate(tx: Tx, key: ApiKey) -> None:
+    """Write the new secret's hash, prefix and tail, and until when the old one works."""
+    await tx.execute(
+        """
+        UPDATE api_keys SET
+          key_hash = :key_hash, prefix = :prefix, tail = :tail, old_hash = :old_hash, old_until = :old_until,
+          updated_at = :updated_at, version = :version
         WHERE id = :id
         """,
         _columns(key),
@@ -64,7 +88,8 @@ async def _select(tx: Tx, key_id: str | None) -> tuple[ApiKey, ...]:
         SELECT
           id, name, key_hash, prefix, tail, allowed_models, rpm_limit, is_active, expires_at, created_at,
           updated_at, allowed_providers, allowed_formats, tpm_limit, max_concurrent, capabilities,
-          default_agent, default_business, default_capability, version, user_id
+          default_agent, default_business, default_capability, version, user_id, budget_nano, budget_period,
+          credited_nano, note, is_locked, deletes_itself, old_hash, old_until
         FROM api_keys
         WHERE (:id IS NULL OR id = :id)
         ORDER BY created_at DESC, id
@@ -97,6 +122,14 @@ def _api_key(row: sqlite3.Row) -> ApiKey:
         default_capability=row[18],
         version=row[19],
         user_id=row[20],
+        budget_nano=row[21],
+        budget_period=Period(row[22]),
+        credited_nano=row[23],
+        note=row[24],
+        is_locked=bool(row[25]),
+        deletes_itself=bool(row[26]),
+        old_hash=row[27],
+        old_until=row[28],
     )
 
 
@@ -123,4 +156,12 @@ def _columns(key: ApiKey) -> dict[str, object]:
         "default_capability": key.default_capability,
         "version": key.version,
         "user_id": key.user_id,
+        "budget_nano": key.budget_nano,
+        "budget_period": key.budget_period.value,
+        "credited_nano": key.credited_nano,
+        "note": key.note,
+        "is_locked": key.is_locked,
+        "deletes_itself": key.deletes_itself,
+        "old_hash": key.old_hash,
+        "old_until": key.old_until,
     }

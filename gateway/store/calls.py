@@ -23,11 +23,12 @@ _AFTER_EVERY_ID = "~"
 class CallFilter:
     """Which calls; None means any. `since` (inclusive) and `until` (exclusive) are Unix milliseconds.
 
-    `api_key`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
+    `api_key`, `user`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
     `code_class` 4 every 4xx, `text` anything inside the error.
     """
 
     api_key: str | None = None
+    user: str | None = None
     model: str | None = None
     provider: str | None = None
     backend: str | None = None
@@ -69,6 +70,8 @@ class CallRow:
     source: CallSource
     route: str
     actual_nano: int | None
+    user_id: str | None
+    user_name: str
 
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
@@ -81,14 +84,16 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                            cache_creation_tokens, reasoning_tokens, usage_source, input_price, output_price,
                            cache_read_price, cache_creation_price, request_price, cost_nano, total_ms,
                            first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips, source,
-                           route, seed, considered, rate_multiplier, actual_nano)
+                           route, seed, considered, rate_multiplier, actual_nano, user_id, user_name, upstream_format,
+                           charged_at, reserved_nano)
         VALUES (:id, :started_at, :api_key_id, :api_key_name, :api_format, :path, :asked_model, :served_model,
                 :provider_id, :provider, :backend_id, :backend, :pool, :is_stream, :status, :code,
                 :error_code, :error, :input_tokens, :output_tokens, :cache_read_tokens,
                 :cache_creation_tokens, :reasoning_tokens, :usage_source, :input_price, :output_price,
                 :cache_read_price, :cache_creation_price, :request_price, :cost_nano, :total_ms,
                 :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips, :source,
-                :route, :seed, :considered, :rate_multiplier, :actual_nano)
+                :route, :seed, :considered, :rate_multiplier, :actual_nano, :user_id, :user_name, :upstream_format,
+                :charged_at, :reserved_nano)
         ON CONFLICT DO NOTHING
         """,
         [_columns(record) for record in records],
@@ -112,10 +117,12 @@ async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tu
         SELECT id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
                provider_id, provider, backend_id, backend, pool, is_stream, status, code, error_code, error,
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
-               usage_source, cost_nano, total_ms, first_byte_ms, attempt_count, source, route, actual_nano
+               usage_source, cost_nano, total_ms, first_byte_ms, attempt_count, source, route, actual_nano,
+               user_id, user_name
         FROM calls
         WHERE id < :before
           AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+          AND (:user IS NULL OR user_id = :user OR user_name = :user)
           AND (:model IS NULL OR served_model = :model OR asked_model = :model)
           AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
           AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
@@ -139,6 +146,7 @@ async def count(tx: Tx, wanted: CallFilter, cap: int = COUNT_CAP) -> int:
         SELECT count(*) FROM (
           SELECT 1 FROM calls
           WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+            AND (:user IS NULL OR user_id = :user OR user_name = :user)
             AND (:model IS NULL OR served_model = :model OR asked_model = :model)
             AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
             AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
@@ -166,7 +174,8 @@ async def get(tx: Tx, call_id: str) -> CallRecord | None:
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
                usage_source, input_price, output_price, cache_read_price, cache_creation_price,
                request_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version, client_ip,
-               skips, source, route, seed, considered, rate_multiplier, actual_nano
+               skips, source, route, seed, considered, rate_multiplier, actual_nano, user_id, user_name,
+               upstream_format, charged_at, reserved_nano
         FROM calls WHERE id = :id
         """,
         {"id": call_id},
@@ -218,6 +227,8 @@ def _call_row(row: sqlite3.Row) -> CallRow:
         source=CallSource(row[28]),
         route=row[29],
         actual_nano=row[30],
+        user_id=row[31],
+        user_name=row[32],
     )
 
 
@@ -239,6 +250,11 @@ def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
         considered=tuple(Considered(**one) for one in json.loads(row[39])),
         rate_multiplier=row[40],
         actual_nano=row[41],
+        user_id=row[42],
+        user_name=row[43],
+        upstream_format=row[44],
+        charged_at=row[45],
+        reserved_nano=row[46],
     )
 
 
@@ -317,4 +333,9 @@ def _columns(record: CallRecord) -> dict[str, object]:
         "considered": json.dumps([_shown(one) for one in record.considered]),
         "rate_multiplier": record.rate_multiplier,
         "actual_nano": record.actual_nano,
+        "user_id": record.user_id,
+        "user_name": record.user_name,
+        "upstream_format": record.upstream_format,
+        "charged_at": record.charged_at,
+        "reserved_nano": record.reserved_nano,
     }

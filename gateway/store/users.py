@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
-from gateway.model.people import User
+from gateway.model.people import Period, User
 from gateway.store.columns import optional_json, optional_tuple
 from gateway.store.database import Tx
 
@@ -40,11 +40,11 @@ async def insert(tx: Tx, user: User) -> None:
         INSERT INTO users (
           id, username, password_hash, role, is_active, theme, created_at, last_login_at, email,
           allowed_providers, allowed_formats, allowed_models, capabilities, rpm_limit, tpm_limit,
-          max_concurrent, updated_at, deleted_at, version)
+          max_concurrent, updated_at, deleted_at, version, quota_nano, quota_period, time_zone)
         VALUES (
           :id, :username, :password_hash, :role, :is_active, :theme, :created_at, :last_login_at, :email,
           :allowed_providers, :allowed_formats, :allowed_models, :capabilities, :rpm_limit, :tpm_limit,
-          :max_concurrent, :updated_at, :deleted_at, :version)
+          :max_concurrent, :updated_at, :deleted_at, :version, :quota_nano, :quota_period, :time_zone)
         """,
         _columns(user),
     )
@@ -57,11 +57,11 @@ async def insert_first(tx: Tx, user: User) -> bool:
         INSERT INTO users (
           id, username, password_hash, role, is_active, theme, created_at, last_login_at, email,
           allowed_providers, allowed_formats, allowed_models, capabilities, rpm_limit, tpm_limit,
-          max_concurrent, updated_at, deleted_at, version)
+          max_concurrent, updated_at, deleted_at, version, quota_nano, quota_period, time_zone)
         SELECT
           :id, :username, :password_hash, :role, :is_active, :theme, :created_at, :last_login_at, :email,
           :allowed_providers, :allowed_formats, :allowed_models, :capabilities, :rpm_limit, :tpm_limit,
-          :max_concurrent, :updated_at, :deleted_at, :version
+          :max_concurrent, :updated_at, :deleted_at, :version, :quota_nano, :quota_period, :time_zone
         WHERE NOT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND deleted_at IS NULL)
         RETURNING id
         """,
@@ -79,7 +79,8 @@ async def update(tx: Tx, user: User) -> None:
           allowed_providers = :allowed_providers, allowed_formats = :allowed_formats,
           allowed_models = :allowed_models, capabilities = :capabilities, rpm_limit = :rpm_limit,
           tpm_limit = :tpm_limit, max_concurrent = :max_concurrent, updated_at = :updated_at,
-          deleted_at = :deleted_at, version = :version
+          deleted_at = :deleted_at, version = :version, quota_nano = :quota_nano,
+          quota_period = :quota_period, time_zone = :time_zone
         WHERE id = :id
         """,
         _columns(user),
@@ -107,7 +108,7 @@ async def _select(tx: Tx, user_id: str | None, username: str | None) -> tuple[Us
         SELECT
           id, username, password_hash, role, is_active, theme, created_at, last_login_at, email,
           allowed_providers, allowed_formats, allowed_models, capabilities, rpm_limit, tpm_limit,
-          max_concurrent, updated_at, deleted_at, version
+          max_concurrent, updated_at, deleted_at, version, quota_nano, quota_period, time_zone
         FROM users
         WHERE (:id IS NULL OR id = :id) AND (:username IS NULL OR username = :username)
         ORDER BY username
@@ -138,6 +139,9 @@ def _user(row: sqlite3.Row) -> User:
         updated_at=row[16],
         deleted_at=row[17],
         version=row[18],
+        quota_nano=row[19],
+        quota_period=Period(row[20]),
+        time_zone=row[21],
     )
 
 
@@ -166,4 +170,7 @@ def _columns(user: User) -> dict[str, object]:
         "updated_at": user.updated_at,
         "deleted_at": user.deleted_at,
         "version": user.version,
+        "quota_nano": user.quota_nano,
+        "quota_period": user.quota_period.value,
+        "time_zone": user.time_zone,
     }
