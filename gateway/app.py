@@ -24,6 +24,7 @@ from gateway.proxy.forward import Forwarder
 from gateway.proxy.ledger import Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.proxy.pipeline import Pipeline
+from gateway.proxy.recovery import recover
 from gateway.proxy.settle import Settler
 from gateway.proxy.trial import Trier
 from gateway.proxy.upstream import Upstream, open_upstream
@@ -69,6 +70,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
             cell = SnapshotCell(snapshots.build(await snapshots.read_registry(tx, demo_origin)))
         state = RuntimeState()
         state.follow(cell.current.backends)
+        await recover(db, clock)
         await restore_state(db, state, clock)
         ledger = await opened.enter_async_context(open_ledger(db, state, clock))
         upstream = await opened.enter_async_context(
@@ -99,10 +101,10 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> Ap
 
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
-    settler = Settler(ledger.record, state, clock, lambda: cell.current.version)
+    settler = Settler(ledger.record, state, clock, cell)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
-    surface = OpenAiSurface(Pipeline(cell, world, forwarder, settler), settler, ledger, entrance, state)
-    trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler), cell, settler, clock)
+    surface = OpenAiSurface(Pipeline(cell, world, forwarder, settler, ledger.reserve), settler, ledger, entrance, state)
+    trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler, ledger.reserve), cell, settler, clock)
     desk = replace(desk, try_call=trier.try_call)
 
     def readiness() -> list[str]:

@@ -4,6 +4,7 @@
     ├── BadInput                 400  the request cannot be understood
     │   └── InvalidFields        400  named fields are wrong (a form answers 422 with them)
     ├── NotAuthenticated         401  no credential, or not one of ours
+    ├── OutOfMoney               402  a limit of money of ours; with its limit, what was used, when it begins anew
     ├── Forbidden                403  a known caller may not do this
     ├── NotFound                 404  no such thing, or not for this caller
     │   └── ModelNotFound        404  with the nearest names the caller may use
@@ -38,7 +39,8 @@ class GatewayError(Exception):
     """An answer that is not a success.
 
     `status` is the HTTP status, `type` and `code` are the words of the OpenAI error object,
-    `retry_after` is in seconds and `retryable` becomes `x-should-retry` where it is known.
+    `retry_after` is in seconds and `retryable` becomes `x-should-retry` where it is known. `details` are further
+    members of the error object.
     """
 
     status = 500
@@ -60,6 +62,7 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.retryable = retryable
+        self.details: Mapping[str, object] = {}
 
 
 class BadInput(GatewayError):
@@ -82,6 +85,22 @@ class NotAuthenticated(GatewayError):
     status = 401
     type = "invalid_request_error"
     code = "invalid_api_key"
+
+
+class OutOfMoney(GatewayError):
+    """Amounts are nano-dollars, `resets_at` is Unix ms; None where the limit never begins anew."""
+
+    status = 402
+    type = "insufficient_quota"
+
+    def __init__(self, message: str, *, code: str, limit: int, used: int, reserved: int, resets_at: int | None) -> None:
+        super().__init__(message, code=code, retryable=False)
+        self.details = {
+            "limit_nano": limit,
+            "used_nano": used,
+            "reserved_nano": reserved,
+            "resets_at": resets_at,
+        }
 
 
 class Forbidden(GatewayError):

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.formats import body as bodies
 from gateway.formats.body import Fields
-from gateway.formats.openai_chat import ChatRequest
+from gateway.formats.openai_chat import MOST_ANSWERS, MOST_TOKENS, ChatRequest
 from gateway.model.capabilities import CACHE_1H, JSON_SCHEMA, TOOLS, VISION
 
 # A quote inside a JSON string has a backslash before it, so that a word between two bare quotes is never mere text.
@@ -48,6 +48,20 @@ def capabilities_of(request: ChatRequest) -> frozenset[str]:
     if any(_CACHED in part and _HOUR.search(part) for part in (messages, tools)):
         found.add(CACHE_1H)
     return frozenset(found)
+
+
+def most_tokens(request: ChatRequest, default_output: int) -> tuple[int, int]:
+    """The most input and output tokens that the call can come to: three bytes of its body a token, and the larger of
+    its limits on the answer, `default_output` where it sets none, for each answer that it asks for.
+    """
+    fields = request.fields
+    size = sum(len(bytes(value)) for value in fields.values())
+    given = [number for name in _LIMITS if (number := bodies.integer_field(fields, name, 0, MOST_TOKENS)) is not None]
+    answers = bodies.integer_field(fields, "n", 1, MOST_ANSWERS) or 1
+    return -(-size // 3), answers * (max(given) if given else default_output)
+
+
+_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 def session_of(request: ChatRequest, header: str) -> str:

@@ -14,7 +14,8 @@ from gateway.formats.sse import event_payload
 from gateway.model.calls import Usage, UsageSource
 
 DONE = b"[DONE]"
-_MOST_TOKENS = 10_000_000
+MOST_TOKENS = 10_000_000
+MOST_ANSWERS = 128
 _MOST_COUNTED = 10**12
 
 
@@ -37,9 +38,9 @@ def read_request(body: bytes) -> ChatRequest:
         raise BadInput("The field 'messages' is missing.", param="messages", code="missing_required_parameter")
     if not bytes(messages).startswith(b"["):
         raise BadInput("The field 'messages' must be a list.", param="messages", code="invalid_type")
-    bodies.integer_field(fields, "n", 1, 128)
-    bodies.integer_field(fields, "max_tokens", 0, _MOST_TOKENS)
-    bodies.integer_field(fields, "max_completion_tokens", 0, _MOST_TOKENS)
+    bodies.integer_field(fields, "n", 1, MOST_ANSWERS)
+    bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
+    bodies.integer_field(fields, "max_completion_tokens", 0, MOST_TOKENS)
     options = bodies.decode_any(fields["stream_options"]) if "stream_options" in fields else None
     return ChatRequest(
         model=model,
@@ -202,6 +203,7 @@ def _error_object(error: GatewayError, request_id: str) -> dict[str, object]:
         "param": error.param,
         "code": error.code,
         "request_id": request_id,
+        **error.details,
     }
 
 

@@ -136,3 +136,32 @@ class CallRecord:
     upstream_format: str = ""
     charged_at: int = 0
     reserved_nano: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A call whose money is limited, as it is written down before it is sent, for the case that its end never is.
+
+    `input_tokens` and `output_tokens` are the most that it can come to, `price` that of the dearest backend, and
+    `reserved_nano` what is held back for it.
+    """
+
+    call_id: str
+    started_at: int
+    charged_at: int
+    api_key_id: str
+    api_key_name: str
+    user_id: str | None
+    user_name: str
+    api_format: str
+    path: str
+    asked_model: str
+    served_model: str
+    is_stream: bool
+    source: CallSource
+    config_version: int
+    client_ip: str
+    input_tokens: int
+    output_tokens: int
+    price: Price | None
+    reserved_nano: int

@@ -10,6 +10,8 @@ from gateway.model.people import ApiKey
 from gateway.routing.candidates import Plan
 from gateway.routing.limits import Grant
 from gateway.routing.resolve import Target
+from gateway.routing.snapshot import Lane
+from gateway.routing.spends import Hold
 
 Header = tuple[bytes, bytes]
 
@@ -53,7 +55,8 @@ class Trail:
 
     `target` and `plan` are what was decided first, `sent_at` is when the first byte went to a provider (monotonic).
     `admitted` is what it took of its API key's limits and `answering` what it took at the backend that answers: both
-    are settled with the tokens that it used.
+    are settled with the tokens that it used. `hold` is the money that it reserved of its API key and user;
+    `was_reserved` where that is written down. `asking` is where it has been sent and is not answered yet.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
@@ -63,6 +66,9 @@ class Trail:
     sent_at: float | None = None
     admitted: Grant | None = None
     answering: Grant | None = None
+    hold: Hold | None = None
+    was_reserved: bool = False
+    asking: Lane | None = None
 
     def skip(self, *skips: Skip) -> None:
         """Keep the first reason of each backend: later ones are often its echo."""

@@ -22,7 +22,7 @@ from gateway.model.calls import Attempt, Skip
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
-from gateway.routing.candidates import Plan, plan_candidates, soonest_recovery
+from gateway.routing.candidates import PRICE_UNKNOWN, Plan, plan_candidates, soonest_recovery
 from gateway.routing.health import Claim, Ending, Verdict
 from gateway.routing.permissions import NOT_PERMITTED
 from gateway.routing.resolve import Target
@@ -108,6 +108,7 @@ class Forwarder:
             journey.trail.sent_at = timing.started
         finish = self._finisher(journey, lane, claimed, timing)
         left: WholeAnswer | OpenStream | Left | None = None
+        journey.trail.asking = lane
         try:
             seconds = self._seconds_for(journey, lane)
             left = await self._attempter.attempt(journey.call, lane, timing, seconds, self._seconds_left(journey))
@@ -118,11 +119,12 @@ class Forwarder:
             world = self._world()
             health.answered(claimed, world)
             world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
-            journey.trail.answering = claimed.grant
+            journey.trail.answering, journey.trail.asking = claimed.grant, None
             return Reply(journey.target, lane, left, finish)
         if not left.is_sent:
             health.not_sent(claimed, self._world())
         finish(left.ending, left.status)
+        journey.trail.asking = None
         return journey.leave(lane, left)
 
     def _pays_for(self, journey: _Journey, claimed: Claim) -> bool:
@@ -290,6 +292,8 @@ class _Journey:
             is_free_again or any(found.reason not in _BREAKER_REASONS for found in resting)
         ):
             return self._all_limited(resting)
+        if not self.lefts and skips and all(found.reason == PRICE_UNKNOWN for found in skips):
+            return self._no_price(skips)
         if self.lefts:
             return self._attempts_failed()
         reasons = "; ".join(f"{found.backend}: {found.sentence}" for found in skips[:3])
@@ -303,6 +307,14 @@ class _Journey:
             f"No backend of '{self.call.request.model}' can do what this call asks for. "
             f"{skips[0].backend}: {skips[0].sentence}",
             code="capability_missing",
+            retryable=False,
+        )
+
+    def _no_price(self, skips: Sequence[Skip]) -> GatewayError:
+        return Unavailable(
+            f"'{self.call.request.model}' has no price, and money is limited here, so it cannot be served: "
+            f"{skips[0].sentence}",
+            code=PRICE_UNKNOWN,
             retryable=False,
         )
 

@@ -1,6 +1,7 @@
 """Where calls are written: rows are queued without waiting and written in batches, with the runtime state.
 
 A row leaves the queue only when its transaction is committed, so that a failed or cancelled write loses nothing.
+What is reserved of limited money is waited for: it is on the disk before its call is sent.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from gateway.clock import Clock
 from gateway.errors import Unavailable
-from gateway.model.calls import CallRecord
+from gateway.model.calls import CallRecord, Reservation
 from gateway.proxy.memory import write_state
 from gateway.routing.state import RuntimeState
-from gateway.store import calls, provider_spend
-from gateway.store.database import Database
+from gateway.store import calls, provider_spend, reservations, spends
+from gateway.store.database import Database, Tx
 from gateway.store.provider_spend import StoredSpend
+from gateway.store.spends import StoredSum
 
 log = logging.getLogger("gateway.ledger")
 
@@ -30,6 +33,19 @@ _STATE_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A call's row, and the sums of its provider, API key and user with it, written together with it.
+
+    `was_reserved`: money was reserved for it, or was about to be, in a row that goes with this one's coming.
+    """
+
+    row: CallRecord
+    provider: StoredSpend | None = None
+    sums: tuple[StoredSum, ...] = ()
+    was_reserved: bool = False
+
+
 class Ledger:
     """Made by `open_ledger`. `record` never waits; `is_full` means that no further call may be admitted."""
 
@@ -37,10 +53,12 @@ class Ledger:
         self._db = db
         self._state = state
         self._clock = clock
-        self._queue: deque[tuple[CallRecord, StoredSpend | None]] = deque()
+        self._queue: deque[Entry] = deque()
+        self._waiting: list[tuple[Reservation, asyncio.Future[None]]] = []
         self._fault = ""
         self._turn = asyncio.Lock()
         self._has_rows = asyncio.Event()
+        self._is_awaited = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
@@ -51,16 +69,29 @@ class Ledger:
         """Why the last write failed; empty while writing works."""
         return self._fault
 
-    def record(self, row: CallRecord, spend: StoredSpend | None = None) -> None:
-        """`spend` is the sum at its provider with this call, to be written together with it."""
-        self._queue.append((row, spend))
+    def record(self, entry: Entry) -> None:
+        self._queue.append(entry)
         self._has_rows.set()
+
+    async def reserve(self, reservation: Reservation) -> None:
+        """Until it is on the disk. Raises Unavailable where it cannot be written, and then nothing is kept of it."""
+        if self._fault:
+            raise _unwritable()
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((reservation, written))
+        self._has_rows.set()
+        self._is_awaited.set()
+        await written
 
     async def flush(self) -> None:
         """Write everything that is queued. Raises Unavailable where the database cannot be written."""
         async with self._turn:
-            while self._queue or self._state.dirty:
+            while self._has_work:
                 await self._write_batch()
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._queue or self._waiting or self._state.dirty)
 
     @contextlib.asynccontextmanager
     async def between_writes(self) -> AsyncIterator[None]:
@@ -72,7 +103,7 @@ class Ledger:
         """Write what comes, for ever. A failed write is tried again; the rows wait at the head of the queue."""
         while True:
             await self._something_to_write()
-            if not self._queue and not self._state.dirty:
+            if not self._has_work:
                 continue
             try:
                 await self.flush()
@@ -85,23 +116,31 @@ class Ledger:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _something_to_write(self) -> None:
-        """Until a row comes, and a moment longer for its company; or until it is time to look at the states."""
+        """Until a row comes, and a moment longer for its company; or until it is time to look at the states.
+
+        Where a call waits to be sent there is no such moment: those that come meanwhile are the next batch.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STATE_SECONDS):
                 await self._has_rows.wait()
-                await asyncio.sleep(_BATCH_SECONDS)
+                async with asyncio.timeout(_BATCH_SECONDS):
+                    await self._is_awaited.wait()
         self._has_rows.clear()
+        self._is_awaited.clear()
 
     async def _write_batch(self) -> None:
-        """The oldest rows, what was spent with them, and what changed of the state, together or not at all."""
+        """What is waited for, the oldest rows, what was spent with them, and what changed of the state, together or
+        not at all."""
         batch = list(islice(self._queue, _BATCH))
-        spends = {spend.provider_id: spend for _, spend in batch if spend is not None}
+        waiting = [(found, written) for found, written in self._waiting if not written.done()]
+        self._waiting = []
         dirty = self._state.dirty.take()
         is_written = False
         try:
-            async with self._db.write() as tx:
-                await calls.insert_many(tx, [row for row, _ in batch])
-                await provider_spend.save_many(tx, spends.values())
+            async with self._db.write(is_durable=bool(waiting)) as tx:
+                if waiting:
+                    await reservations.insert_many(tx, [found for found, _ in waiting])
+                await _write_entries(tx, batch)
                 await write_state(tx, self._state, dirty, self._clock)
             is_written = True
         finally:
@@ -110,6 +149,35 @@ class Ledger:
                     self._queue.popleft()
             else:
                 self._state.dirty.put_back(dirty)
+            _answer(waiting, is_written=is_written)
+
+
+async def _write_entries(tx: Tx, batch: Sequence[Entry]) -> None:
+    """Of each sum the last one: later rows have it with the earlier ones."""
+    await calls.insert_many(tx, [entry.row for entry in batch])
+    spent = {entry.provider.provider_id: entry.provider for entry in batch if entry.provider is not None}
+    await provider_spend.save_many(tx, spent.values())
+    sums = {(one.owner, one.period, one.since): one for entry in batch for one in entry.sums}
+    await spends.save_many(tx, sums.values())
+    await reservations.delete_many(tx, [entry.row.id for entry in batch if entry.was_reserved])
+
+
+def _answer(waiting: Sequence[tuple[Reservation, asyncio.Future[None]]], *, is_written: bool) -> None:
+    for _, written in waiting:
+        if written.done():
+            continue  # its call was cancelled meanwhile; its row takes the reservation away
+        if is_written:
+            written.set_result(None)
+        else:
+            written.set_exception(_unwritable())
+
+
+def _unwritable() -> Unavailable:
+    return Unavailable(
+        "The gateway cannot write down what this call may cost, so it was not sent; try again.",
+        code="storage_unavailable",
+        retry_after=1,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.clock import Clock
+from gateway.model.people import Period
 from gateway.routing.adaptive import from_stored, to_stored
 from gateway.routing.quota import Spend
 from gateway.routing.state import BackendState, Dirty, RestKind, RuntimeState
-from gateway.store import adaptive_limits, backend_states, bucket_levels, endpoint_rests, provider_spend
+from gateway.store import adaptive_limits, backend_states, bucket_levels, endpoint_rests, provider_spend, spends
 from gateway.store.adaptive_limits import StoredLimit
 from gateway.store.backend_states import StoredState
 from gateway.store.bucket_levels import StoredLevel
@@ -62,7 +63,7 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
     async with db.read() as tx:
         states, levels = await backend_states.every(tx), await bucket_levels.every(tx)
         rests, limits = await endpoint_rests.every(tx), await adaptive_limits.every(tx)
-        spends = await provider_spend.every(tx)
+        spent, sums = await provider_spend.every(tx), await spends.newest(tx)
     at = Moment(clock.mono(), clock.wall_ms())
     for row in states:
         _restore_backend(state.of(row.backend_id), row, at)
@@ -74,8 +75,10 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
     _restore_rests(state, rests, at)
     for limit in limits:
         state.learned[limit.key_id] = from_stored(msgspec.json.decode(limit.learned), at.mono, at.wall_ms)
-    for spend in spends:
+    for spend in spent:
         state.spent[spend.provider_id] = Spend(spend.used_nano, spend.since)
+    for one in sums:
+        state.spends.restore(one.owner, Period(one.period), one.since, one.nano)
 
 
 def _stored_state(backend_id: str, state: RuntimeState, at: Moment) -> StoredState | None:

@@ -1,11 +1,12 @@
-"""The path of a call, whole: resolve, admit, plan, forward, relay."""
+"""The path of a call, whole: resolve, plan, admit, forward, relay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from gateway.formats import chat_facts
+from gateway.model.calls import Reservation
 from gateway.model.people import User
 from gateway.model.registry import ApiFormat
 from gateway.proxy import headers as passing
@@ -13,7 +14,8 @@ from gateway.proxy.call import Call, Trail
 from gateway.proxy.forward import Forwarder
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Settler
-from gateway.routing import limits
+from gateway.routing import budgets
+from gateway.routing.budgets import Admission
 from gateway.routing.candidates import Plan, plan_candidates
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.order import take_turn
@@ -27,25 +29,38 @@ from gateway.routing.world import Ask, World
 
 
 class Pipeline:
-    """Each step takes a value and returns the next; nothing is awaited but the provider."""
+    """Each step takes a value and returns the next.
+
+    Nothing is awaited but the provider and, where a limit of money holds, the row that says what the call may cost.
+    """
 
     def __init__(
-        self, snapshot: Callable[[], Snapshot], world: Callable[[], World], forwarder: Forwarder, settler: Settler
+        self,
+        snapshot: Callable[[], Snapshot],
+        world: Callable[[], World],
+        forwarder: Forwarder,
+        settler: Settler,
+        reserve: Callable[[Reservation], Awaitable[None]],
     ) -> None:
         self._snapshot = snapshot
         self._world = world
         self._forwarder = forwarder
         self._settler = settler
+        self._reserve = reserve
 
     async def serve(self, call: Call, trail: Trail) -> Relay:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
         world = self._world()
         target = trail.target = self._target(call)
         owner = self._owner(call)
-        trail.admitted = limits.admit(call.api_key, owner, tokens_of(call), world)
         plan = trail.plan = plan_of(call, owner, target, world)
+        admission = budgets.admit(plan.ask, owner, target.lanes, world)
+        trail.admitted, trail.hold = admission.grant, admission.hold
         take_turn(plan.ask, world)
         trail.skip(*plan.skips)
+        if plan.ask.is_metered:
+            trail.was_reserved = True
+            await self._reserve(reservation_of(call, owner, target, plan.ask, admission))
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply))
 
@@ -69,6 +84,7 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World) -> Pla
     """The order in which the target's backends would be tried for this call now."""
     headers, api_key = call.arrival.headers, call.api_key
     required = passing.joined(headers, REQUIRE.encode())
+    most_input, most_output = chat_facts.most_tokens(call.request, DEFAULT_OUTPUT_TOKENS)
     ask = Ask(
         api_key=api_key,
         api_format=ApiFormat.OPENAI_CHAT,
@@ -80,8 +96,41 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World) -> Pla
         session=chat_facts.session_of(call.request, passing.session_of(headers)),
         seed=world.rng.getrandbits(32),
         turn=world.state.turns.get(target.model, 0),
+        most_input=most_input,
+        most_output=most_output,
+        is_metered=bool(budgets.limits_of(api_key, owner)),
     )
     return plan_candidates(target.lanes, ask, world)
+
+
+def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, admission: Admission) -> Reservation:
+    """What is written down of a call before it is sent."""
+    dearest, arrival = admission.dearest, call.arrival
+    return Reservation(
+        call_id=call.id,
+        started_at=arrival.started_at,
+        charged_at=admission.hold.charged_at,
+        api_key_id=call.api_key.id,
+        api_key_name=call.api_key.name,
+        user_id=call.api_key.user_id,
+        user_name=owner.username if owner else "",
+        api_format=ask.api_format.value,
+        path=arrival.path,
+        asked_model=call.request.model,
+        served_model=target.model,
+        is_stream=call.request.is_stream,
+        source=call.source,
+        config_version=target.config_version,
+        client_ip=arrival.client_ip,
+        input_tokens=ask.most_input if dearest is None else budgets.most_input_at(ask, dearest),
+        output_tokens=ask.most_output,
+        price=None if dearest is None else dearest.price,
+        reserved_nano=admission.hold.reserved,
+    )
+
+
+DEFAULT_OUTPUT_TOKENS = 4096
+"""Reserved for an answer of which the call does not say how long it may be."""
 
 
 def tokens_of(call: Call) -> int:

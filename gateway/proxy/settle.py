@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.formats.openai_chat import estimate_usage
 from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
 from gateway.proxy.call import Arrival, Call, Trail
 from gateway.proxy.forward import Reply
+from gateway.proxy.ledger import Entry
 from gateway.routing import limits, quota
 from gateway.routing.cost import actual_cost, cost_of, rate_of
+from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.state import RuntimeState
 from gateway.store.provider_spend import StoredSpend
+from gateway.store.spends import StoredSum
 
 access_log = logging.getLogger("gateway.access")
 CLIENT_LEFT = 499
@@ -39,33 +43,42 @@ class Settler:
 
     def __init__(
         self,
-        record: Callable[[CallRecord, StoredSpend | None], None],
+        record: Callable[[Entry], None],
         state: RuntimeState,
         clock: Clock,
-        config_version: Callable[[], int],
+        snapshot: Callable[[], Snapshot],
     ) -> None:
         self._record = record
         self._state = state
         self._clock = clock
-        self._config_version = config_version
+        self._snapshot = snapshot
 
     def settle(self, call: Call, trail: Trail, reply: Reply | None, outcome: Outcome) -> None:
-        """Write down a call that was understood, and end what it holds, exactly once."""
+        """Write down a call that was understood, and end what it holds, exactly once.
+
+        One that was left while a provider worked on it is charged what it asked: the provider charges that too.
+        """
+        lane = reply.lane if reply is not None else None
+        if lane is None and trail.asking is not None:
+            lane = trail.asking
+            outcome = replace(outcome, usage=estimate_usage(call.request, characters=0))
         self._release(trail, outcome.usage)
         known = _Known(call.arrival, call.api_key, call.request.model, call.request.is_stream, call.source)
-        self._write(known, outcome, trail, reply)
+        self._write(known, outcome, trail, lane)
 
     def refuse(self, arrival: Arrival, api_key: ApiKey | None, error: GatewayError) -> None:
         """Write down a request that was refused before it became a call."""
         self._write(_Known(arrival, api_key, model="", is_stream=False), outcome_of(error), Trail(), None)
 
-    def _write(self, known: _Known, outcome: Outcome, trail: Trail, reply: Reply | None) -> None:
-        arrival, now = known.arrival, self._clock.mono()
-        target, plan = trail.target, trail.plan
-        price = reply.lane.price if reply is not None else None
-        backend = reply.lane.backend if reply is not None else None
+    def _write(self, known: _Known, outcome: Outcome, trail: Trail, lane: Lane | None) -> None:
+        arrival, now, wall_ms = known.arrival, self._clock.mono(), self._clock.wall_ms()
+        target, plan, hold = trail.target, trail.plan, trail.hold
+        price = lane.price if lane is not None else None
+        backend = lane.backend if lane is not None else None
         cost = cost_of(outcome.usage, price)
         actual = cost if backend is None else actual_cost(cost, backend)
+        charged_at = self._state.spends.moment(wall_ms) if hold is None else hold.charged_at
+        user = self._snapshot().users.get(known.api_key.user_id or "") if known.api_key else None
         record = CallRecord(
             id=arrival.id,
             started_at=arrival.started_at,
@@ -74,7 +87,7 @@ class Settler:
             api_format="openai_chat",
             path=arrival.path,
             asked_model=known.model,
-            served_model=reply.target.model if reply else "",
+            served_model=target.model if target and backend else "",
             provider_id=backend.provider.id if backend else None,
             provider=backend.provider.name if backend else "",
             backend_id=backend.id if backend else None,
@@ -91,7 +104,7 @@ class Settler:
             total_ms=_ms(now - arrival.received),
             first_byte_ms=None if outcome.first_byte_at is None else _ms(outcome.first_byte_at - arrival.received),
             overhead_us=round(((trail.sent_at or now) - arrival.received) * 1_000_000),
-            config_version=target.config_version if target else self._config_version(),
+            config_version=target.config_version if target else self._snapshot().version,
             client_ip=arrival.client_ip,
             attempts=tuple(trail.attempts),
             skips=tuple(trail.skips.values()),
@@ -101,8 +114,21 @@ class Settler:
             route=target.route if target else "",
             seed=plan.ask.seed if plan else None,
             considered=plan.considered() if plan else (),
+            user_id=user.id if user else None,
+            user_name=user.username if user else "",
+            upstream_format=backend.endpoint.api_format.value if backend else "",
+            charged_at=charged_at,
+            reserved_nano=hold.reserved if hold and trail.was_reserved else None,
         )
-        self._record(record, None if backend is None else self._spend(backend.provider, actual))
+        sums = () if hold is None else self._state.spends.settle(hold, cost or 0)
+        self._record(
+            Entry(
+                record,
+                None if backend is None else self._spend(backend.provider, actual, charged_at),
+                tuple(StoredSum(one.owner, one.period.value, one.since, one.spent) for one in sums),
+                trail.was_reserved,
+            )
+        )
         _log(record)
 
     def _release(self, trail: Trail, usage: Usage) -> None:
@@ -115,12 +141,12 @@ class Settler:
             limits.leave(trail.admitted, self._state)
             limits.settle(trail.admitted, used, self._state)
 
-    def _spend(self, provider: Provider, nano: int | None) -> StoredSpend | None:
+    def _spend(self, provider: Provider, nano: int | None, charged_at: int) -> StoredSpend | None:
         """What was spent at the provider with this call; None where that is as it was."""
         if not nano:
             return None
         spent = self._state.spent
-        spend = spent[provider.id] = quota.added(spent.get(provider.id), provider, nano, self._clock.wall_ms())
+        spend = spent[provider.id] = quota.added(spent.get(provider.id), provider, nano, charged_at)
         return StoredSpend(provider.id, spend.used_nano, spend.since)
 
 

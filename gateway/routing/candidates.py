@@ -16,6 +16,7 @@ from gateway.routing.state import RestKind
 from gateway.routing.world import Ask, World, skip
 
 BREAKER_OPEN = "breaker_open"
+PRICE_UNKNOWN = "price_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +51,24 @@ def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
     return (
         unfit(lane, ask, world)
         or _configured_away(backend, world.env_names)
+        or _unaccountable(lane, ask)
         or _resting(backend, world)
-        or limits.full(backend, ask, world)
-        or _unaccountable(lane)
+        or limits.full(lane, ask, world)
     )
 
 
-def _unaccountable(lane: Lane) -> Skip | None:
+def _unaccountable(lane: Lane, ask: Ask) -> Skip | None:
     """Where money is limited, what has no price cannot be held to the limit."""
-    provider = lane.backend.provider
-    is_counted = provider.monthly_quota is not None and provider.billing_type is not BillingType.FREE_TIER
-    if lane.price is not None or not is_counted:
+    if lane.price is not None:
         return None
-    sentence = "Its provider has a quota of money, and the model has no price there; set one, or lift the quota."
-    return skip(lane.backend, "price_unknown", sentence)
+    provider = lane.backend.provider
+    if ask.is_metered:
+        sentence = "The caller's money is limited, and the model has no price there; set one, or lift the limit."
+    elif provider.monthly_quota and provider.billing_type is not BillingType.FREE_TIER:
+        sentence = "Its provider has a quota of money, and the model has no price there; set one, or lift the quota."
+    else:
+        return None
+    return skip(lane.backend, PRICE_UNKNOWN, sentence)
 
 
 def soonest_recovery(skips: Iterable[Skip]) -> float | None:

@@ -44,3 +44,13 @@ def actual_cost(cost_nano: int | None, backend: Backend) -> int | None:
     if backend.provider.billing_type is BillingType.FREE_TIER:
         return 0
     return (2 * cost_nano * rate_of(backend) + RATE_UNIT) // (2 * RATE_UNIT)
+
+
+def most_for(price: Price | None, input_tokens: int, output_tokens: int) -> int | None:
+    """The list cost that a call of at most so many tokens can have, however its input is cached; None is unknown."""
+    if price is None:
+        return None
+    dearest = max(price.input, price.cache_read, price.cache_creation)
+    # Each component is rounded by itself, so that several of them can be more than their sum rounded once.
+    roundings = 2 if dearest and input_tokens else 0
+    return token_cost(input_tokens, dearest) + roundings + token_cost(output_tokens, price.output) + price.per_request

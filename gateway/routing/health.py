@@ -67,7 +67,7 @@ def claim(lane: Lane, ask: Ask, claim_id: str, world: World) -> Claim | Skip:
     reason = why_not(lane, ask, world)
     if reason is not None:
         return reason
-    grant = limits.take(backend, ask, world)
+    grant = limits.take(lane, ask, world)
     state = world.state.of(backend.id)
     if state.needs_probe:
         state.probe_holder = claim_id

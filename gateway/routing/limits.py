@@ -7,7 +7,7 @@ nothing anywhere. Tokens are reserved by estimate and settled by what was really
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.errors import RateLimited
 from gateway.model.calls import Skip
@@ -17,7 +17,8 @@ from gateway.money import format_dollars
 from gateway.routing import quota
 from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.buckets import DAY, MINUTE, MONTH
-from gateway.routing.snapshot import Backend
+from gateway.routing.cost import actual_cost, most_for
+from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import Ask, World, skip
 
@@ -47,12 +48,17 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a call holds: places and requests by name, and `reserved` tokens of each of the buckets `tokens`."""
+    """What a call holds: places and requests by name, and `reserved` tokens of each of the buckets `tokens`.
+
+    `quota` is the provider of whose quota `quota_nano` nano-dollars are reserved.
+    """
 
     places: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     reserved: int = 0
+    quota: str = ""
+    quota_nano: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +68,14 @@ class _Full:
     seconds: float | None
 
 
-def full(backend: Backend, ask: Ask, world: World) -> Skip | None:
+def full(lane: Lane, ask: Ask, world: World) -> Skip | None:
     """Why there is no room for this call at this backend now, or None. Takes nothing.
 
     Of several reasons the one that lasts longest, so that its seconds are those until a call can be sent.
     """
+    backend = lane.backend
     found = [
-        *_quota(backend, world),
+        *_quota(lane, ask, world),
         *_endpoint(backend, world),
         *_allowance(backend, world),
         *_no_places(_places_of(backend), world),
@@ -80,11 +87,17 @@ def full(backend: Backend, ask: Ask, world: World) -> Skip | None:
     return skip(backend, worst.reason, worst.sentence, worst.seconds)
 
 
-def take(backend: Backend, ask: Ask, world: World) -> Grant:
+def take(lane: Lane, ask: Ask, world: World) -> Grant:
     """Everything that the call takes at this backend; `full` has just answered None."""
+    backend, provider = lane.backend, lane.backend.provider
     if backend.key.rpm_limit is None:
         world.state.learned_of(backend.key.id).sent(world.now)
-    return _take(_rates_of(backend, ask, world), _places_of(backend), world)
+    grant = _take(_rates_of(backend, ask, world), _places_of(backend), world)
+    most = _most(lane, ask) if provider.monthly_quota is not None else 0
+    if not most:
+        return grant
+    world.state.promised[provider.id] = world.state.promised.get(provider.id, 0) + most
+    return replace(grant, quota=provider.id, quota_nano=most)
 
 
 def admit(api_key: ApiKey, owner: User | None, tokens: int, world: World) -> Grant:
@@ -118,9 +131,15 @@ def leave(grant: Grant, state: RuntimeState) -> None:
 
 
 def settle(grant: Grant, used: int, state: RuntimeState) -> None:
-    """`used` tokens in place of those that were reserved, exactly once."""
+    """`used` tokens in place of those that were reserved, exactly once; what it cost is another's to write down."""
     for name in grant.tokens:
         _give(name, grant.reserved - used, state)
+    if grant.quota:
+        left = state.promised.get(grant.quota, 0) - grant.quota_nano
+        if left > 0:
+            state.promised[grant.quota] = left
+        else:
+            state.promised.pop(grant.quota, None)
 
 
 def count_learned(key: ProviderKey, world: World) -> None:
@@ -238,18 +257,31 @@ def _no_places(places: Iterable[Places], world: World) -> Iterable[_Full]:
             yield _Full(f"{place.code}_busy", sentence, TRIAL_PATIENCE)
 
 
-def _quota(backend: Backend, world: World) -> Iterable[_Full]:
-    provider = backend.provider
+def _quota(lane: Lane, ask: Ask, world: World) -> Iterable[_Full]:
+    provider = lane.backend.provider
     if provider.quota_expires_at is not None and provider.quota_expires_at <= world.wall_ms:
         yield _Full("quota_expired", "Its provider's quota has expired.", None)
     if provider.monthly_quota is None:
         return
     spend = quota.current(world.state.spent.get(provider.id) or quota.Spend(0, world.wall_ms), provider, world.wall_ms)
-    if spend.used_nano >= provider.monthly_quota:
-        seconds = quota.seconds_until_reset(spend, provider, world.wall_ms) if provider.monthly_quota else None
-        yield _Full(
-            "quota_exhausted", f"Its provider's quota of {format_dollars(provider.monthly_quota)} is used up.", seconds
+    total, promised = provider.monthly_quota, world.state.promised.get(provider.id, 0)
+    most = _most(lane, ask)
+    if spend.used_nano < total and spend.used_nano + promised + most <= total:
+        return
+    seconds = quota.seconds_until_reset(spend, provider, world.wall_ms) if total else None
+    sentence = f"Its provider's quota of {format_dollars(total)} is used up."
+    if spend.used_nano < total:
+        left = format_dollars(max(0, total - spend.used_nano - promised))
+        sentence = (
+            f"Its provider's quota of {format_dollars(total)} has {left} left, "
+            f"and this call may cost {format_dollars(most)}."
         )
+    yield _Full("quota_exhausted", sentence, seconds)
+
+
+def _most(lane: Lane, ask: Ask) -> int:
+    """The actual cost that the call can have there."""
+    return actual_cost(most_for(lane.price, ask.most_input, ask.most_output), lane.backend) or 0
 
 
 def _endpoint(backend: Backend, world: World) -> Iterable[_Full]:

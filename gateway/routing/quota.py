@@ -25,10 +25,10 @@ def current(spend: Spend, provider: Provider, wall_ms: int) -> Spend:
     return spend if periods < 1 else Spend(0, spend.since + periods * length)
 
 
-def added(spend: Spend | None, provider: Provider, nano: int, wall_ms: int) -> Spend:
-    """With a call's actual cost. The first call ever begins the first period."""
-    now = current(spend or Spend(0, wall_ms), provider, wall_ms)
-    return Spend(now.used_nano + nano, now.since)
+def added(spend: Spend | None, provider: Provider, nano: int, charged_at: int) -> Spend:
+    """With a call's actual cost. The first call ever begins the first period; one from before it began counts there."""
+    now = current(spend or Spend(0, charged_at), provider, charged_at)
+    return Spend(now.used_nano + nano, now.since) if charged_at >= now.since else now
 
 
 def seconds_until_reset(spend: Spend, provider: Provider, wall_ms: int) -> float:

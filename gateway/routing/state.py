@@ -18,6 +18,7 @@ from gateway.routing.endpoint_rests import EndpointRest
 from gateway.routing.quota import Spend
 from gateway.routing.retry_budget import RetryBudget
 from gateway.routing.snapshot import Backend
+from gateway.routing.spends import Spends
 
 
 class RestKind(StrEnum):
@@ -116,9 +117,9 @@ class RuntimeState:
     """All of it, in memory, changed only in the event loop's thread.
 
     `buckets` and `places` (calls at once) go by a name that says whose they are, as routing/limits.py makes it;
-    `endpoint_rests` and `neighbours` by base URL, `learned` by provider key, `spent` by provider. `kept_levels` are
-    what was left in buckets (level, monotonic time) before a restart: each is looked at when its bucket is first
-    asked for.
+    `endpoint_rests` and `neighbours` by base URL, `learned` by provider key, `spent` by provider, with what calls
+    under way have reserved there in `promised`; `spends` are those of API keys and users. `kept_levels` are what was
+    left in buckets (level, monotonic time) before a restart: each is looked at when its bucket is first asked for.
     """
 
     backends: dict[str, BackendState] = field(default_factory=dict)
@@ -127,6 +128,8 @@ class RuntimeState:
     endpoint_rests: dict[str, EndpointRest] = field(default_factory=dict)
     learned: dict[str, Adaptive] = field(default_factory=dict)
     spent: dict[str, Spend] = field(default_factory=dict)
+    promised: dict[str, int] = field(default_factory=dict)
+    spends: Spends = field(default_factory=Spends)
     neighbours: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
     kept_levels: dict[str, tuple[float, float]] = field(default_factory=dict)
     dirty: Dirty = field(default_factory=Dirty)

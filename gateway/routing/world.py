@@ -21,6 +21,8 @@ class Ask:
     `model` is the public name that serves, `tokens` the estimate that is taken from buckets of tokens per minute,
     `wanted` the capabilities asked for, `session` what holds a conversation together (empty for none). `seed` and
     `turn` (of the pools that take turns) make the plan: the same snapshot, state, ask and moment give the same order.
+    `most_input` and `most_output` are the most tokens that it can come to; where `is_metered`, a limit of money holds
+    and nothing without a price can serve it.
     """
 
     api_key: ApiKey
@@ -31,6 +33,9 @@ class Ask:
     session: str = ""
     seed: int = 0
     turn: int = 0
+    most_input: int = 0
+    most_output: int = 0
+    is_metered: bool = False
 
     @property
     def caller(self) -> str:

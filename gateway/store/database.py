@@ -32,15 +32,20 @@ class Database:
         self._path = path
         self._writer = writer
         self._write_turn = asyncio.Lock()
+        self._is_durable = False
         self._readers: asyncio.LifoQueue[Tx] = asyncio.LifoQueue()
         for reader in readers:
             self._readers.put_nowait(reader)
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[Tx]:
-        """One write transaction: committed at the end, rolled back on any error or cancellation."""
+    async def write(self, *, is_durable: bool = False) -> AsyncIterator[Tx]:
+        """One write transaction: committed at the end, rolled back on any error or cancellation.
+
+        Where `is_durable`, it is on the disk once this ends and outlasts a power cut; else it outlasts a crash.
+        """
         async with self._write_turn:
             try:
+                await self._sync(is_durable)
                 # Inside the try: cancelled while it waits, it may have begun all the same.
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
@@ -67,6 +72,14 @@ class Database:
         finally:
             await asyncio.shield(reader.rollback())
             self._readers.put_nowait(reader)
+
+    async def _sync(self, is_durable: bool) -> None:  # noqa: FBT001
+        # It can be set between transactions only; most of the time it is right already.
+        if is_durable and not self._is_durable:
+            await self._writer.execute("PRAGMA synchronous = FULL")
+        elif self._is_durable and not is_durable:
+            await self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._is_durable = is_durable
 
     async def checkpoint_if_large(self) -> None:
         """Move the write-ahead log into the file once it has grown; only the writer ever does this."""

@@ -48,7 +48,8 @@ async def test_leaving_before_the_first_byte_reaches_the_provider_within_300_ms(
     assert time.monotonic() - began < 0.3
     row = await gateway.row()
     assert (row.status, row.code, row.error_code) == (CallStatus.CANCELLED, 499, "client_left")
-    assert row.usage.source is UsageSource.NONE
+    # The provider had the question, and takes money for it.
+    assert (row.usage.source, row.usage.input > 0, row.usage.output) == (UsageSource.ESTIMATED, True, 0)
     assert [attempt.outcome for attempt in row.attempts] == ["abandoned"]
     state = gateway.desk.state.of(made.backend_id)
     assert (state.in_flight, state.failures, state.fault) == (0, 0, "")

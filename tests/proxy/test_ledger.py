@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model.calls import CallRecord
-from gateway.proxy.ledger import Ledger, open_ledger
+from gateway.proxy.ledger import Entry, Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.routing.state import RestKind, RuntimeState
 from gateway.store import calls
@@ -45,7 +45,7 @@ async def written(db: Database) -> list[str]:
 
 async def test_a_row_comes_back_as_it_was_written(db: Database) -> None:
     ledger = Ledger(db, RuntimeState(), FakeClock())
-    ledger.record(ROW)
+    ledger.record(Entry(ROW))
     await ledger.flush()
     async with db.read() as tx:
         assert await calls.get(tx, ROW.id) == ROW
@@ -54,7 +54,7 @@ async def test_a_row_comes_back_as_it_was_written(db: Database) -> None:
 async def test_rows_are_written_in_the_background_within_a_moment(db: Database) -> None:
     async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
         for number in range(5):
-            ledger.record(row(number))
+            ledger.record(Entry(row(number)))
         await asyncio.sleep(0.3)
         assert len(await written(db)) == 5
 
@@ -62,7 +62,7 @@ async def test_rows_are_written_in_the_background_within_a_moment(db: Database) 
 async def test_what_is_queued_at_the_end_is_written_before_it_closes(db: Database) -> None:
     async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
         for number in range(1200):
-            ledger.record(row(number))
+            ledger.record(Entry(row(number)))
     assert await written(db) == [f"req_{number:06}" for number in range(200, 1200)]
     async with db.read() as tx:
         assert await calls.count(tx, CallFilter(), cap=5000) == 1200
@@ -73,7 +73,7 @@ async def test_a_locked_file_delays_rows_and_loses_none(db: Database, tmp_path: 
     async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
         with closing(sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            ledger.record(row(1))
+            ledger.record(Entry(row(1)))
             await asyncio.sleep(0.2)
             assert ledger.fault
             other.execute("ROLLBACK")
@@ -85,7 +85,7 @@ async def test_a_locked_file_delays_rows_and_loses_none(db: Database, tmp_path: 
 async def test_a_cancelled_flush_writes_each_row_once(db: Database) -> None:
     ledger = Ledger(db, RuntimeState(), FakeClock())
     for number in range(60):
-        ledger.record(row(number))
+        ledger.record(Entry(row(number)))
         flush = asyncio.create_task(ledger.flush())
         for _ in range(number % 13):
             await asyncio.sleep(0)
@@ -98,7 +98,7 @@ async def test_a_cancelled_flush_writes_each_row_once(db: Database) -> None:
 async def test_the_same_row_twice_counts_once(db: Database) -> None:
     ledger = Ledger(db, RuntimeState(), FakeClock())
     for _ in range(2):
-        ledger.record(ROW)
+        ledger.record(Entry(ROW))
         await ledger.flush()
     assert await written(db) == [ROW.id]
 
@@ -107,7 +107,7 @@ async def test_a_writer_that_meets_a_fault_goes_on(db: Database) -> None:
     async with db.write() as tx:
         await tx.execute("ALTER TABLE calls RENAME TO gone")
     async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
-        ledger.record(row(1))
+        ledger.record(Entry(row(1)))
         await asyncio.sleep(0.1)
         assert "calls" in ledger.fault or "cannot be used" in ledger.fault
         async with db.write() as tx:
@@ -119,7 +119,7 @@ async def test_a_writer_that_meets_a_fault_goes_on(db: Database) -> None:
 async def test_a_full_queue_says_so(db: Database) -> None:
     ledger = Ledger(db, RuntimeState(), FakeClock())
     for number in range(20_000):
-        ledger.record(row(number))
+        ledger.record(Entry(row(number)))
     assert ledger.is_full
 
 

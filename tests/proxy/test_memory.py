@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from gateway.model.calls import Skip
-from gateway.proxy.ledger import Ledger
+from gateway.proxy.ledger import Entry, Ledger
 from gateway.proxy.memory import restore_state
 from gateway.routing import limits
 from gateway.routing.breaker import BreakerState
 from gateway.routing.health import Claim, Ending, Verdict, claim, conclude
 from gateway.routing.rate_limits import LimitClass, Limited
-from gateway.routing.snapshot import Snapshot
+from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
 from gateway.store import bucket_levels
@@ -134,7 +134,7 @@ NAMED = [
 
 def refusals(found: Snapshot, state: RuntimeState, clock: FakeClock) -> list[Skip]:
     """Why each backend is not asked, where it is for a limit; patience is for calls that were under way."""
-    said = (limits.full(one, ask(tokens=50), world(state, clock)) for one in found.backends.values())
+    said = (limits.full(Lane(one, "m"), ask(tokens=50), world(state, clock)) for one in found.backends.values())
     return [one for one in said if one is not None and one.seconds != 1.0]
 
 
@@ -197,7 +197,7 @@ async def test_what_was_spent_is_written_with_its_calls_or_not_at_all(db: Databa
     clock = FakeClock()
     ledger = Ledger(db, RuntimeState(), clock)
     for number in range(1, 1203):
-        ledger.record(replace(CALL, id=f"req_{number:06}"), StoredSpend("prov1", 5 * number, 77))
+        ledger.record(Entry(replace(CALL, id=f"req_{number:06}"), StoredSpend("prov1", 5 * number, 77)))
     async with db.write() as tx:
         await tx.execute("ALTER TABLE calls RENAME TO gone")
     with pytest.raises(Exception, match=r"calls|database"):

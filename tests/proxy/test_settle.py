@@ -8,9 +8,10 @@ import pytest
 
 from gateway.errors import Unavailable
 from gateway.formats import openai_chat
-from gateway.model.calls import CallRecord, CallStatus, Usage, UsageSource
+from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.people import ApiKey
 from gateway.proxy.call import Arrival, Call, Trail
+from gateway.proxy.ledger import Entry
 from gateway.proxy.settle import Outcome, Settler, client_left, outcome_of
 from gateway.routing import limits
 from gateway.routing.quota import Spend
@@ -18,7 +19,7 @@ from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
 from gateway.store.provider_spend import StoredSpend
 from tests.desks import START_MS, FakeClock
-from tests.routing.build import ANYONE, provider, world
+from tests.routing.build import ANYONE, provider, snapshot, world
 
 LIMITED: ApiKey = replace(ANYONE, rpm_limit=5, tpm_limit=100, max_concurrent=2)
 REQUEST = openai_chat.read_request(b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}')
@@ -33,8 +34,8 @@ class Book:
 
     def __init__(self) -> None:
         self.state, self.clock = RuntimeState(), FakeClock()
-        self.rows: list[tuple[CallRecord, StoredSpend | None]] = []
-        self.settler = Settler(lambda row, spend: self.rows.append((row, spend)), self.state, self.clock, lambda: 7)
+        self.entries: list[Entry] = []
+        self.settler = Settler(self.entries.append, self.state, self.clock, snapshot)
 
     @property
     def world(self) -> World:
@@ -69,14 +70,14 @@ def test_a_call_keeps_what_it_used_and_one_that_was_never_sent_nothing(
     book = Book()
     book.settle(outcome, sent=sent)
     assert (book.levels, book.state.places) == (levels, {})
-    (row, spend), *others = book.rows
-    assert (row.code, row.rate_multiplier, spend, others) == (outcome.code, None, None, [])
+    (entry,) = book.entries
+    assert (entry.row.code, entry.row.rate_multiplier, entry.provider, entry.sums) == (outcome.code, None, None, ())
 
 
 def test_a_request_that_was_refused_at_the_door_holds_nothing() -> None:
     book = Book()
     book.settler.refuse(arrived(LIMITED).arrival, LIMITED, Unavailable("stopping"))
-    assert (book.state.buckets, book.state.places, len(book.rows)) == ({}, {}, 1)
+    assert (book.state.buckets, book.state.places, len(book.entries)) == ({}, {}, 1)
 
 
 @pytest.mark.parametrize(("nano", "stored"), [(900, StoredSpend("a", 1000, START_MS - 5)), (0, None), (None, None)])
@@ -85,5 +86,5 @@ def test_what_a_provider_takes_is_added_up_and_written_with_the_call(
 ) -> None:
     book = Book()
     book.state.spent["a"] = Spend(100, START_MS - 5)
-    assert book.settler._spend(provider("a"), nano) == stored
+    assert book.settler._spend(provider("a"), nano, START_MS) == stored
     assert book.state.spent["a"].used_nano == (1000 if stored else 100)

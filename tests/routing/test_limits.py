@@ -35,7 +35,7 @@ def limited_by(**changes: Any) -> Backend:
 
 
 def told(one: Backend, state: RuntimeState, now: float = NOW, tokens: int = 0) -> tuple[str, float | None] | None:
-    found = limits.full(one, ask(tokens=tokens), world(now, state))
+    found = limits.full(lane(one), ask(tokens=tokens), world(now, state))
     return None if found is None else (found.reason, found.seconds)
 
 
@@ -65,7 +65,7 @@ def test_each_limit_says_its_reason_its_number_and_its_seconds(
     one, state = limited_by(**changes), RuntimeState()
     sent(one, state, tokens=10)
 
-    found = limits.full(one, ask(tokens=10), world(NOW, state))
+    found = limits.full(lane(one), ask(tokens=10), world(NOW, state))
 
     assert found is not None
     assert (found.reason, found.seconds) == (reason, pytest.approx(seconds))

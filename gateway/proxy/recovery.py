@@ -1,0 +1,89 @@
+"""After a crash: calls whose money was reserved and whose end was never written become ledger rows, and are charged.
+
+A provider has taken what it was sent, so such a call is not free: its input is charged as it was estimated, or all that
+was reserved where the operator wants that.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.clock import Clock
+from gateway.model.calls import CallRecord, CallStatus, Reservation, Usage, UsageSource
+from gateway.routing.budgets import key_owner, user_owner
+from gateway.routing.cost import cost_of
+from gateway.routing.spends import PERIODS, beginning
+from gateway.store import calls, reservations, spends
+from gateway.store.database import Database
+from gateway.store.spends import StoredSum
+
+log = logging.getLogger("gateway.ledger")
+CRASHED_CODE = 500
+
+
+async def recover(db: Database, clock: Clock, *, charges_all: bool = False) -> int:
+    """Write down what a crash left over, in one transaction; how many calls that were."""
+    async with db.write(is_durable=True) as tx:
+        found = await reservations.every(tx)
+        rows = [crashed(one, clock.wall_ms(), charges_all=charges_all) for one in found]
+        await calls.insert_many(tx, rows)
+        for row in rows:
+            for one in _sums(row):
+                await spends.add(tx, one)
+        await reservations.delete_many(tx, [one.call_id for one in found])
+    if rows:
+        log.warning("the gateway did not stop by itself: %d calls are charged as crashed", len(rows))
+    return len(rows)
+
+
+def crashed(found: Reservation, wall_ms: int, *, charges_all: bool) -> CallRecord:
+    """The ledger row of a call whose end nobody saw."""
+    output = found.output_tokens if charges_all else 0
+    usage = Usage(input=found.input_tokens, output=output, source=UsageSource.ESTIMATED)
+    return CallRecord(
+        id=found.call_id,
+        started_at=found.started_at,
+        api_key_id=found.api_key_id,
+        api_key_name=found.api_key_name,
+        api_format=found.api_format,
+        path=found.path,
+        asked_model=found.asked_model,
+        served_model=found.served_model,
+        provider_id=None,
+        provider="",
+        backend_id=None,
+        backend="",
+        pool="",
+        is_stream=found.is_stream,
+        status=CallStatus.CRASHED,
+        code=CRASHED_CODE,
+        error_code="crashed",
+        error="The gateway stopped while this call was under way; what it used is an estimate.",
+        usage=usage,
+        price=found.price,
+        cost_nano=cost_of(usage, found.price),
+        total_ms=max(0, wall_ms - found.started_at),
+        first_byte_ms=None,
+        overhead_us=0,
+        config_version=found.config_version,
+        client_ip=found.client_ip,
+        attempts=(),
+        skips=(),
+        source=found.source,
+        user_id=found.user_id,
+        user_name=found.user_name,
+        charged_at=found.charged_at,
+        reserved_nano=found.reserved_nano,
+    )
+
+
+def _sums(row: CallRecord) -> list[StoredSum]:
+    if not row.cost_nano:
+        return []
+    owners = [key_owner(row.api_key_id)] if row.api_key_id else []
+    owners += [user_owner(row.user_id)] if row.user_id else []
+    return [
+        StoredSum(owner, period.value, beginning(period, row.charged_at), row.cost_nano)
+        for owner in owners
+        for period in PERIODS
+    ]

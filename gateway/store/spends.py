@@ -1,0 +1,55 @@
+"""Rows of `spends`: what each user and API key spent, by period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from gateway.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSum:
+    """`nano` nano-dollars were spent by `owner` (`api_key:ID`, `user:ID`) in the `period` that began at `since`."""
+
+    owner: str
+    period: str
+    since: int
+    nano: int
+
+
+async def save_many(tx: Tx, sums: Iterable[StoredSum]) -> None:
+    """Write each as the new sum, so that writing the same twice counts once."""
+    await tx.executemany(
+        """
+        INSERT INTO spends (owner, period, since, nano) VALUES (:owner, :period, :since, :nano)
+        ON CONFLICT (owner, period, since) DO UPDATE SET nano = excluded.nano
+        """,
+        [asdict(one) for one in sums],
+    )
+
+
+async def add(tx: Tx, one: StoredSum) -> None:
+    """Add `nano` to what is there."""
+    await tx.execute(
+        """
+        INSERT INTO spends (owner, period, since, nano) VALUES (:owner, :period, :since, :nano)
+        ON CONFLICT (owner, period, since) DO UPDATE SET nano = spends.nano + excluded.nano
+        """,
+        asdict(one),
+    )
+
+
+async def newest(tx: Tx) -> tuple[StoredSum, ...]:
+    """Of each owner and length of period the one that began last, in the order in which they began."""
+    async with tx.execute(
+        """
+        SELECT owner, period, max(since), nano FROM spends GROUP BY owner, period ORDER BY max(since), owner, period
+        """
+    ) as rows:
+        return tuple(StoredSum(*row) for row in await rows.fetchall())
+
+
+async def every(tx: Tx) -> tuple[StoredSum, ...]:
+    async with tx.execute("SELECT owner, period, since, nano FROM spends ORDER BY owner, period, since") as rows:
+        return tuple(StoredSum(*row) for row in await rows.fetchall())
