@@ -7,11 +7,13 @@ from types import MappingProxyType
 
 from gateway.admin.wording import day
 from gateway.errors import InvalidFields
-from gateway.model.people import ApiKey
+from gateway.model.people import ApiKey, Period
+from gateway.money import exact_dollars
 
 _NUMBERS = ("rpm_limit", "tpm_limit", "max_concurrent")
+_MONEY = ("budget", "budget_period")
 _WORDS = ("default_agent", "default_business", "default_capability")
-_FIELDS = frozenset({"name", "user_id", "expires_at", "capabilities", "version", *_NUMBERS, *_WORDS})
+_FIELDS = frozenset({"name", "user_id", "expires_at", "capabilities", "version", *_MONEY, *_NUMBERS, *_WORDS})
 _LISTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "models": ("allowed_models", "model"),
@@ -22,7 +24,7 @@ _LISTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """By the name of the choice: the field it is about, and one of what the list holds."""
 
 SHOWN = (_FIELDS - {"version"}) | _LISTS.keys() | {field for field, _ in _LISTS.values()}
-NEW = dict.fromkeys(_LISTS, "all")
+NEW = {**dict.fromkeys(_LISTS, "all"), "budget_period": Period.MONTHLY.value}
 
 
 def typed(form: Mapping[str, str]) -> dict[str, str]:
@@ -53,6 +55,8 @@ def values(key: ApiKey) -> dict[str, str]:
         "expires_at": "" if key.expires_at is None else day(key.expires_at),
         "capabilities": ", ".join(key.capabilities),
         "version": str(key.version),
+        "budget": "" if key.budget_nano is None else exact_dollars(key.budget_nano),
+        "budget_period": key.budget_period.value,
         **{name: _number(getattr(key, name)) for name in _NUMBERS},
         **{name: getattr(key, name) for name in _WORDS},
     }

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.api.collection import Collection, operations
-from gateway.control import api_keys
+from gateway.api.money_shown import MoneyLimitShown, SpentShown, limits_shown, spent_shown
+from gateway.control import api_keys, budget_view
 from gateway.control.desk import Desk
-from gateway.model.people import Actor, ApiKey
+from gateway.model.people import Actor, ApiKey, Period
+from gateway.money import exact_dollars
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyShown:
-    """An API key without the key. What is allowed: null is everything, an empty list nothing."""
+    """An API key without the key. What is allowed: null is everything, an empty list nothing.
+
+    `budget` is in dollars; `balance` is what is left of the money of a key that stands alone, null where it has none.
+    """
 
     id: str
     name: str
@@ -35,6 +40,11 @@ class ApiKeyShown:
     default_business: str
     default_capability: str
     user_id: str | None
+    budget: str | None
+    budget_period: str
+    balance: str | None
+    limits: tuple[MoneyLimitShown, ...]
+    spent: SpentShown
     version: int
 
 
@@ -46,15 +56,17 @@ class ApiKeyMade(ApiKeyShown):
 
 
 def api_key_shown(desk: Desk, row: ApiKey) -> ApiKeyShown:
-    return ApiKeyShown(**_of_api_key(row))
+    return ApiKeyShown(**_of_api_key(desk, row))
 
 
 async def _create(desk: Desk, actor: Actor, raw: Mapping[str, object]) -> ApiKeyMade:
     plain, row = await api_keys.create(desk, actor, raw)
-    return ApiKeyMade(**_of_api_key(row), key=plain)
+    return ApiKeyMade(**_of_api_key(desk, row), key=plain)
 
 
-def _of_api_key(row: ApiKey) -> dict[str, Any]:
+def _of_api_key(desk: Desk, row: ApiKey) -> dict[str, Any]:
+    money = budget_view.of_key(desk, row)
+    credited = row.credited_nano
     return {
         "id": row.id,
         "name": row.name,
@@ -75,6 +87,11 @@ def _of_api_key(row: ApiKey) -> dict[str, Any]:
         "default_business": row.default_business,
         "default_capability": row.default_capability,
         "user_id": row.user_id,
+        "budget": None if row.budget_nano is None else exact_dollars(row.budget_nano),
+        "budget_period": row.budget_period.value,
+        "balance": None if credited is None else exact_dollars(credited - money.spent[Period.NONE]),
+        "limits": limits_shown(money),
+        "spent": spent_shown(money),
         "version": row.version,
     }
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.api.collection import Collection, operations
-from gateway.control import users
+from gateway.api.money_shown import MoneyLimitShown, SpentShown, limits_shown, spent_shown
+from gateway.control import budget_view, users
 from gateway.control.desk import Desk
 from gateway.model.people import User
+from gateway.money import exact_dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class UserShown:
     rpm_limit: int | None
     tpm_limit: int | None
     max_concurrent: int | None
+    quota: str | None
+    quota_period: str
+    limits: tuple[MoneyLimitShown, ...]
+    spent: SpentShown
     last_login_at: int | None
     created_at: int
     updated_at: int
@@ -34,6 +40,7 @@ class UserShown:
 
 
 def user_shown(desk: Desk, row: User) -> UserShown:
+    money = budget_view.of_user(desk, row)
     return UserShown(
         id=row.id,
         username=row.username,
@@ -47,6 +54,10 @@ def user_shown(desk: Desk, row: User) -> UserShown:
         rpm_limit=row.rpm_limit,
         tpm_limit=row.tpm_limit,
         max_concurrent=row.max_concurrent,
+        quota=None if row.quota_nano is None else exact_dollars(row.quota_nano),
+        quota_period=row.quota_period.value,
+        limits=limits_shown(money),
+        spent=spent_shown(money),
         last_login_at=row.last_login_at,
         created_at=row.created_at,
         updated_at=row.updated_at,

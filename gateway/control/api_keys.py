@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.desk import Desk
-from gateway.control.fields import Field, Kind, Table, Values, limit, read
+from gateway.control.fields import Field, Kind, Table, Values, limit, money_as_stored, money_limit, read
 from gateway.control.lookup import require
 from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
@@ -50,6 +50,7 @@ FIELDS: Table = (
     limit("rpm_limit", "Requests per minute"),
     limit("tpm_limit", "Tokens per minute", 1_000_000_000),
     limit("max_concurrent", "Calls at the same time", 100_000),
+    *money_limit("budget", "What it may spend,"),
     Field("capabilities", Kind.CAPABILITIES, "What every backend of its calls must be able to do.", default=()),
     Field("default_agent", Kind.TEXT, "For route rules, where a call names no agent.", default="", most=100),
     Field("default_business", Kind.TEXT, "For route rules, where a call names no business.", default="", most=100),
@@ -79,7 +80,7 @@ async def get(desk: Desk, key_id: str) -> ApiKey:
 
 async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> tuple[str, ApiKey]:
     """The key in plain text, this once, and its row."""
-    values = read(FIELDS, raw, partial=False, text=text)
+    values = money_as_stored(read(FIELDS, raw, partial=False, text=text), "budget")
     plain = new_token(PREFIX)
     async with desk.change(actor) as change:
         await _know_owner(change.tx, values)
@@ -98,12 +99,16 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 
 
 async def update(desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object], *, text: bool = False) -> ApiKey:
-    values = read(editable(FIELDS), raw, partial=True, text=text)
+    values = money_as_stored(read(editable(FIELDS), raw, partial=True, text=text), "budget")
     async with desk.change(actor) as change:
         before = require(await api_keys.get(change.tx, key_id), "API key")
         require_current(before, values, "API key")
         await _know_owner(change.tx, values)
         after = replace(before, **values, updated_at=change.at, version=before.version + 1)
+        if after.user_id is not None and after.credited_nano is not None:
+            raise InvalidFields(
+                {"user_id": "must be empty: it has a balance, so it stands alone"}
+            )
         await api_keys.update(change.tx, after)
         change.note("update", "api_key", after.id, before, after)
         return after

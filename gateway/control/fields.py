@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.control import form_text, kinds, registry_kinds
 from gateway.errors import InvalidFields
+from gateway.model.people import Period
 
 Values = dict[str, Any]
 
@@ -109,6 +110,25 @@ def read(table: Table, raw: Mapping[str, object], *, partial: bool, text: bool) 
 def limit(name: str, about: str, most: int = 1_000_000) -> Field:
     """A limit: null is none at all, 0 refuses everything."""
     return Field(name, Kind.INT, f"{about}; null unlimited, 0 refuses.", nullable=True, least=0, most=most)
+
+
+def money_limit(name: str, about: str) -> tuple[Field, Field]:
+    """A limit of money and its period: null is none at all, 0 refuses everything."""
+    period = f"When {name} begins anew, at midnight UTC: weeks on Monday, none never."
+    return (
+        Field(name, Kind.DOLLARS, f"{about} in dollars; null unlimited, 0 refuses.", nullable=True),
+        Field(f"{name}_period", Kind.CHOICE, period, default=Period.MONTHLY.value, choices=tuple(Period)),
+    )
+
+
+def money_as_stored(values: Values, name: str) -> Values:
+    """With the values of a `money_limit` under the names and types of the nouns."""
+    found = dict(values)
+    if name in found:
+        found[f"{name}_nano"] = found.pop(name)
+    if f"{name}_period" in found:
+        found[f"{name}_period"] = Period(found[f"{name}_period"])
+    return found
 
 
 def with_choices(table: Table, name: str, choices: tuple[str, ...]) -> Table:

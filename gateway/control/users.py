@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gateway.control import passwords
 from gateway.control.desk import Change, Desk
-from gateway.control.fields import Field, Kind, Table, Values, limit, read
+from gateway.control.fields import Field, Kind, Table, Values, limit, money_as_stored, money_limit, read
 from gateway.control.lookup import require
 from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, Forbidden, InvalidFields
@@ -43,6 +43,7 @@ FIELDS: Table = (
     limit("rpm_limit", "Requests per minute, over all the person's API keys"),
     limit("tpm_limit", "Tokens per minute, over all the person's API keys", 1_000_000_000),
     limit("max_concurrent", "Calls at the same time, over all the person's API keys", 100_000),
+    *money_limit("quota", "What all the person's API keys may spend together,"),
 )
 
 
@@ -60,7 +61,7 @@ async def get(desk: Desk, user_id: str) -> User:
 
 async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: bool = False) -> User:
     """Raises Forbidden where a management token would make an administrator."""
-    values = _named(read(FIELDS, raw, partial=False, text=text))
+    values = money_as_stored(_named(read(FIELDS, raw, partial=False, text=text)), "quota")
     _require_no_climbing(actor, values["role"])
     password_hash = await _hashed(values.pop("password"), values["username"])
     async with desk.change(actor) as change:
@@ -81,7 +82,7 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
 
 async def update(desk: Desk, actor: Actor, user_id: str, raw: Mapping[str, object], *, text: bool = False) -> User:
     """A new password ends the person's sessions. Raises Conflict where nobody would be left to administrate."""
-    values = _named(read(editable(FIELDS), raw, partial=True, text=text))
+    values = money_as_stored(_named(read(editable(FIELDS), raw, partial=True, text=text)), "quota")
     password = values.pop("password", "")
     async with desk.db.read() as tx:
         known = await _there(tx, user_id)

@@ -65,6 +65,18 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class TopUp:
+    """`nano` nano-dollars that `actor` paid into the balance of an API key at `at` (Unix ms)."""
+
+    id: str
+    api_key_id: str
+    nano: int
+    note: str
+    actor: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A person. What is allowed and limited holds for all calls with the person's API keys, as an API key's own does.
 

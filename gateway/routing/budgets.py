@@ -82,13 +82,15 @@ def limits_of(api_key: ApiKey, owner: User | None) -> list[MoneyLimit]:
                 "This API key's balance",
             )
         )
-    if owner is not None and owner.quota_nano is not None:
-        found.append(
-            MoneyLimit(
-                user_owner(owner.id), owner.quota_period, owner.quota_nano, "user_quota", "This API key's owner's quota"
-            )
-        )
-    return found
+    return found if owner is None else [*found, *limits_of_user(owner)]
+
+
+def limits_of_user(user: User) -> list[MoneyLimit]:
+    """The limits of money that hold for all calls of this user's keys together."""
+    if user.quota_nano is None:
+        return []
+    words = "The quota of this API key's owner"
+    return [MoneyLimit(user_owner(user.id), user.quota_period, user.quota_nano, "user_quota", words)]
 
 
 def standing(limit: MoneyLimit, spends: Spends, wall_ms: int) -> Standing:
