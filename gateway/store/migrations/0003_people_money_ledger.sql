@@ -77,6 +77,12 @@ CREATE INDEX calls_by_model ON calls (served_model, id);
 CREATE INDEX calls_by_backend ON calls (backend_id, id);
 CREATE INDEX calls_by_status ON calls (status, id);
 CREATE INDEX calls_by_user ON calls (user_id, id);
+CREATE INDEX calls_by_provider ON calls (provider_id, id);
+CREATE INDEX calls_by_other_name ON calls (asked_model, id) WHERE asked_model <> served_model;
+CREATE INDEX calls_in_trouble ON calls (
+  id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model,
+  provider_id, provider, backend_id, backend) WHERE status <> 'completed';
+DROP INDEX calls_by_status;
 
 ALTER TABLE users ADD COLUMN quota_nano INTEGER CHECK (quota_nano >= 0);
 ALTER TABLE users ADD COLUMN quota_period TEXT NOT NULL DEFAULT 'monthly' CHECK (quota_period IN ('none', 'daily', 'weekly', 'monthly'));
@@ -216,6 +222,93 @@ CREATE TABLE captures (
   PRIMARY KEY (call_id, part)
 ) STRICT;
 CREATE INDEX captures_by_time ON captures (at);
+
+-- How many calls began in each hour (its beginning, Unix ms), and how many of them the sums have.
+CREATE TABLE hours (
+  hour INTEGER PRIMARY KEY,
+  calls INTEGER NOT NULL,
+  summed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Days in UTC (Unix ms). Of a closed day calls were deleted, so its sums are never made anew, only added to.
+CREATE TABLE days (
+  day INTEGER PRIMARY KEY,
+  summed INTEGER NOT NULL DEFAULT 0,
+  is_closed INTEGER NOT NULL DEFAULT 0 CHECK (is_closed IN (0, 1))
+) STRICT;
+
+-- Calls that were written after their day was closed, until they are added to its sums.
+CREATE TABLE late_calls (
+  call_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER calls_are_counted AFTER INSERT ON calls BEGIN
+  INSERT INTO hours (hour, calls) VALUES (NEW.started_at / 3600000 * 3600000, 1)
+  ON CONFLICT (hour) DO UPDATE SET calls = calls + 1;
+  INSERT INTO late_calls (call_id)
+  SELECT NEW.id FROM days WHERE day = NEW.started_at / 86400000 * 86400000 AND is_closed;
+END;
+
+-- Sums of an hour's calls by one dimension: total, user, api_key, model, provider or provider_key. `subject` is an id,
+-- '' where a call had none. t0 to t12 count calls by time to the end (below 64 ms, 128 ms, ...), f0 to f12 by time to the
+-- first byte (below 16 ms, 32 ms, ...).
+CREATE TABLE hourly_sums (
+  dimension TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  denied INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_creation_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cost_nano INTEGER NOT NULL,
+  actual_nano INTEGER NOT NULL,
+  t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, t2 INTEGER NOT NULL, t3 INTEGER NOT NULL, t4 INTEGER NOT NULL, t5 INTEGER NOT NULL,
+  t6 INTEGER NOT NULL, t7 INTEGER NOT NULL, t8 INTEGER NOT NULL, t9 INTEGER NOT NULL, t10 INTEGER NOT NULL, t11 INTEGER NOT NULL, t12 INTEGER NOT NULL,
+  f0 INTEGER NOT NULL, f1 INTEGER NOT NULL, f2 INTEGER NOT NULL, f3 INTEGER NOT NULL, f4 INTEGER NOT NULL, f5 INTEGER NOT NULL,
+  f6 INTEGER NOT NULL, f7 INTEGER NOT NULL, f8 INTEGER NOT NULL, f9 INTEGER NOT NULL, f10 INTEGER NOT NULL, f11 INTEGER NOT NULL, f12 INTEGER NOT NULL,
+  PRIMARY KEY (dimension, hour, subject)
+) STRICT, WITHOUT ROWID;
+
+-- The same of a day in UTC, also by two dimensions: `dimensions` is the name of one, or two joined by a plus.
+CREATE TABLE daily_sums (
+  dimensions TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  first TEXT NOT NULL,
+  second TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  denied INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_creation_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cost_nano INTEGER NOT NULL,
+  actual_nano INTEGER NOT NULL,
+  t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, t2 INTEGER NOT NULL, t3 INTEGER NOT NULL, t4 INTEGER NOT NULL, t5 INTEGER NOT NULL,
+  t6 INTEGER NOT NULL, t7 INTEGER NOT NULL, t8 INTEGER NOT NULL, t9 INTEGER NOT NULL, t10 INTEGER NOT NULL, t11 INTEGER NOT NULL, t12 INTEGER NOT NULL,
+  f0 INTEGER NOT NULL, f1 INTEGER NOT NULL, f2 INTEGER NOT NULL, f3 INTEGER NOT NULL, f4 INTEGER NOT NULL, f5 INTEGER NOT NULL,
+  f6 INTEGER NOT NULL, f7 INTEGER NOT NULL, f8 INTEGER NOT NULL, f9 INTEGER NOT NULL, f10 INTEGER NOT NULL, f11 INTEGER NOT NULL, f12 INTEGER NOT NULL,
+  PRIMARY KEY (dimensions, day, first, second)
+) STRICT, WITHOUT ROWID;
+
+-- What the subjects of sums were last called.
+CREATE TABLE subject_names (
+  dimension TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (dimension, subject)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO hours (hour, calls) SELECT started_at / 3600000 * 3600000 AS hour, count(*) FROM calls GROUP BY hour;
 
 -- Whose calls they were, and what API keys and owners have spent so far. Weeks begin on Monday; 1970-01-01 was a Thursday.
 UPDATE calls SET user_id = (SELECT user_id FROM api_keys WHERE id = calls.api_key_id) WHERE api_key_id IS NOT NULL;
