@@ -92,13 +92,17 @@ class OutOfMoney(GatewayError):
 
     status = 402
     type = "insufficient_quota"
+    code = "budget_exceeded"
 
-    def __init__(self, message: str, *, code: str, limit: int, used: int, reserved: int, resets_at: int | None) -> None:
-        super().__init__(message, code=code, retryable=False)
+    def __init__(
+        self, message: str, *, limit: str, limit_nano: int, used_nano: int, reserved_nano: int, resets_at: int | None
+    ) -> None:
+        super().__init__(message, retryable=False)
         self.details = {
-            "limit_nano": limit,
-            "used_nano": used,
-            "reserved_nano": reserved,
+            "limit": limit,
+            "limit_nano": limit_nano,
+            "used_nano": used_nano,
+            "reserved_nano": reserved_nano,
             "resets_at": resets_at,
         }
 

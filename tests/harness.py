@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 
 from gateway.app import App, open_app
+from gateway.clock import Clock
 from gateway.control import backends, first_start, setup, tokens
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk
@@ -94,9 +95,9 @@ class RunningGateway:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(data_dir: Path, **options: Any) -> AsyncIterator[RunningGateway]:
+async def running_gateway(data_dir: Path, clock: Clock | None = None, **options: Any) -> AsyncIterator[RunningGateway]:
     settings = Settings(data_dir=data_dir, **options)
-    async with open_app(settings, rng=Random(1)) as app:
+    async with open_app(settings, clock, rng=Random(1)) as app:
         desk = app.desk
         api_key = await first_start.fill(desk, ()) if await first_start.is_due(desk) else ""
         setup_token = await setup.new_link(desk) if await setup.needs_setup(desk) else ""

@@ -314,7 +314,7 @@ class _Journey:
         return Unavailable(
             f"'{self.call.request.model}' has no price, and money is limited here, so it cannot be served: "
             f"{skips[0].sentence}",
-            code=PRICE_UNKNOWN,
+            code="price_unknown",
             retryable=False,
         )
 

@@ -150,10 +150,10 @@ def _require(found: Standing, most: int) -> None:
     raise OutOfMoney(
         f"{limit.words} of {total}{_PER[limit.period]} {state}: {format_dollars(found.spent)} spent{under_way}. "
         f"{_remedy(found)}",
-        code=f"{limit.code}_exceeded",
-        limit=limit.nano,
-        used=found.spent,
-        reserved=found.reserved,
+        limit=limit.code,
+        limit_nano=limit.nano,
+        used_nano=found.spent,
+        reserved_nano=found.reserved,
         resets_at=found.resets_at,
     )
 
