@@ -32,6 +32,7 @@ STOPS: list[tuple[dict[str, Any], int, str]] = [
     ({"rpm_limit": 0}, 429, "rate_limit_exceeded"),
     ({"tpm_limit": 0}, 429, "rate_limit_exceeded"),
     ({"max_concurrent": 0}, 429, "rate_limit_exceeded"),
+    ({"quota": "0", "quota_period": "none"}, 402, "budget_exceeded"),
     ({"capabilities": {"*": ["eu"]}}, 400, "capability_missing"),
     ({"capabilities": {"m": ["eu"]}}, 400, "capability_missing"),
 ]

@@ -22,7 +22,7 @@ from gateway.proxy.ledger import Ledger
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.relay import Relay, Send
 from gateway.proxy.settle import Settler, client_left, outcome_of
-from gateway.routing.limits import api_key_requests
+from gateway.routing import budgets, limits
 from gateway.routing.permissions import may_reach
 from gateway.routing.resolve import Target, models_for
 from gateway.routing.snapshot import Snapshot
@@ -127,7 +127,16 @@ class OpenAiSurface:
         ]
 
     def _limit_headers(self, api_key: ApiKey) -> list[Header]:
-        return passing.of_limit(self._state.buckets.get(api_key_requests(api_key.id)), self._entrance.clock.mono())
+        """How far the caller is from the limits of its API key and of the key's owner."""
+        state, now = self._state, self._entrance.clock.mono()
+        owner = self._entrance.snapshot().users.get(api_key.user_id or "")
+        held = budgets.limits_of(api_key, owner)
+        wall_ms = self._entrance.clock.wall_ms() if held else 0
+        return [
+            *passing.of_limits(b"requests", limits.of_caller(api_key, owner, "rpm", state), now),
+            *passing.of_limits(b"tokens", limits.of_caller(api_key, owner, "tpm", state), now),
+            *passing.of_money(budgets.standing(limit, state.spends, wall_ms) for limit in held),
+        ]
 
     async def _models(self, arrival: Arrival, api_key: ApiKey, receive: Receive, send: Send) -> None:
         snapshot = self._entrance.snapshot()

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from gateway.errors import GatewayError
+from gateway.money import exact_dollars
 from gateway.routing.buckets import TokenBucket
+from gateway.routing.budgets import Standing
 from gateway.routing.purposes import Purpose
 
 Header = tuple[bytes, bytes]
@@ -89,14 +91,34 @@ def of_error(error: GatewayError) -> list[Header]:
     return found
 
 
-def of_limit(bucket: TokenBucket | None, now: float) -> list[Header]:
-    """The API key's own limit, in OpenAI's words; nothing where it has none."""
-    if bucket is None:
+def of_limits(kind: bytes, buckets: Iterable[TokenBucket], now: float) -> list[Header]:
+    """The narrower of an API key's and its owner's limits, in OpenAI's words; nothing where there is none.
+
+    `kind` is what is limited: requests or tokens.
+    """
+    there = list(buckets)
+    for bucket in there:
+        bucket.refill(now)
+    narrowest = min(there, key=lambda bucket: bucket.level, default=None)
+    if narrowest is None:
         return []
-    missing = bucket.limit - bucket.level
-    seconds = missing * 60 / bucket.limit if bucket.limit else 0
+    seconds = (narrowest.limit - narrowest.level) * 60 / narrowest.limit if narrowest.limit else 0
     return [
-        (b"x-ratelimit-limit-requests", str(bucket.limit).encode()),
-        (b"x-ratelimit-remaining-requests", str(int(bucket.level)).encode()),
-        (b"x-ratelimit-reset-requests", f"{seconds:.3f}s".encode()),
+        (b"x-ratelimit-limit-" + kind, str(narrowest.limit).encode()),
+        (b"x-ratelimit-remaining-" + kind, str(max(0, int(narrowest.level))).encode()),
+        (b"x-ratelimit-reset-" + kind, f"{seconds:.3f}s".encode()),
     ]
+
+
+def of_money(standings: Iterable[Standing]) -> list[Header]:
+    """Dollars that are left of the narrowest limit of money, and when that begins anew; nothing where none holds."""
+    narrowest = min(standings, key=lambda found: found.left, default=None)
+    if narrowest is None:
+        return []
+    found = [
+        (b"x-gateway-budget-limit", exact_dollars(narrowest.limit.nano).encode()),
+        (b"x-gateway-budget-remaining", exact_dollars(narrowest.left).encode()),
+    ]
+    if narrowest.resets_at is not None:
+        found.append((b"x-gateway-budget-reset", str(narrowest.resets_at // 1000).encode()))
+    return found

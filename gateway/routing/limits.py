@@ -16,7 +16,7 @@ from gateway.model.registry import ProviderKey
 from gateway.money import format_dollars
 from gateway.routing import quota
 from gateway.routing.breaker import TRIAL_PATIENCE
-from gateway.routing.buckets import DAY, MINUTE, MONTH
+from gateway.routing.buckets import DAY, MINUTE, MONTH, TokenBucket
 from gateway.routing.cost import actual_cost, most_for
 from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RuntimeState
@@ -161,9 +161,12 @@ def _learned_requests(key: ProviderKey) -> str:
     return f"key:{key.id}:learned"
 
 
-def api_key_requests(api_key_id: str) -> str:
-    """The name of the bucket of an API key's requests per minute."""
-    return f"api_key:{api_key_id}:rpm"
+def of_caller(api_key: ApiKey, owner: User | None, code: str, state: RuntimeState) -> list[TokenBucket]:
+    """The buckets of an API key and its owner that were taken from: of requests (`rpm`) or tokens (`tpm`)."""
+    rates = _rates_of_caller("api_key", api_key, 0, "")
+    if owner is not None:
+        rates += _rates_of_caller("user", owner, 0, "")
+    return [state.buckets[rate.name] for rate in rates if rate.code == code and rate.name in state.buckets]
 
 
 def _rates_of(backend: Backend, ask: Ask, world: World) -> list[Rate]:

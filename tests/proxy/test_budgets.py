@@ -302,3 +302,30 @@ async def test_a_providers_quota_is_not_passed_by_calls_at_once(till: Till, prov
     assert (len(first.heard), len(spare.heard)) == (7, 33)
     state = till.gateway.desk.state
     assert (state.spent[made.id].used_nano, state.promised) == (7 * DOLLAR, {})
+
+
+async def test_every_answer_says_how_far_the_narrowest_limits_are(till: Till, provider: MakeProvider) -> None:
+    await priced(till, answer(), provider=provider)
+    await till.send(
+        "POST", "/users", username="bea", password="a-long-and-odd-password", quota="3", rpm_limit=50, tpm_limit=900
+    )
+    key = await till.key(user_id="bea", budget="5", budget_period="none", rpm_limit=60, tpm_limit=100)
+
+    got = await till.gateway.client.post(
+        "/v1/chat/completions",
+        headers={"authorization": f"Bearer {till.keys[key]}"},
+        json={"model": "m", "messages": HELLO},
+    )
+
+    found = {name: value for name, value in got.headers.items() if name.startswith(("x-ratelimit", "x-gateway-budget"))}
+    assert float(found.pop("x-ratelimit-reset-requests")[:-1]) <= 60 / 50
+    assert float(found.pop("x-ratelimit-reset-tokens")[:-1]) <= 60
+    assert int(found.pop("x-ratelimit-remaining-tokens")) < 100
+    assert int(found.pop("x-gateway-budget-reset")) * 1000 > till.clock.wall_ms()
+    assert found == {
+        "x-ratelimit-limit-requests": "50",
+        "x-ratelimit-remaining-requests": "49",
+        "x-ratelimit-limit-tokens": "100",
+        "x-gateway-budget-limit": "3",
+        "x-gateway-budget-remaining": "2",
+    }

@@ -97,13 +97,15 @@ def test_the_limit_of_a_key_is_told_in_its_headers() -> None:
     bucket = TokenBucket.full(60, 0.0)
     for _ in range(15):
         bucket.take(0.0)
-    assert dict(passing.of_limit(bucket, 0.0)) == {
+    assert dict(passing.of_limits(b"requests", [bucket], 0.0)) == {
         b"x-ratelimit-limit-requests": b"60",
         b"x-ratelimit-remaining-requests": b"45",
         b"x-ratelimit-reset-requests": b"15.000s",
     }
-    assert passing.of_limit(None, 0.0) == []
-    assert dict(passing.of_limit(TokenBucket.full(0, 0.0), 0.0))[b"x-ratelimit-remaining-requests"] == b"0"
+    assert passing.of_limits(b"tokens", [], 0.0) == []
+    assert (
+        dict(passing.of_limits(b"requests", [TokenBucket.full(0, 0.0)], 0.0))[b"x-ratelimit-remaining-requests"] == b"0"
+    )
 
 
 def test_what_a_call_is_for_and_what_it_belongs_to_is_read_from_its_headers() -> None:
