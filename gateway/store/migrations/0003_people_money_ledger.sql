@@ -310,6 +310,11 @@ CREATE TABLE subject_names (
 
 INSERT INTO hours (hour, calls) SELECT started_at / 3600000 * 3600000 AS hour, count(*) FROM calls GROUP BY hour;
 
+-- A provider's use counts the calls that began in its period.
+UPDATE provider_spend SET used_nano = (
+  SELECT coalesce(sum(actual_nano), 0) FROM calls
+  WHERE provider_id = provider_spend.provider_id AND charged_at >= provider_spend.since);
+
 -- Whose calls they were, and what API keys and owners have spent so far. Weeks begin on Monday; 1970-01-01 was a Thursday.
 UPDATE calls SET user_id = (SELECT user_id FROM api_keys WHERE id = calls.api_key_id) WHERE api_key_id IS NOT NULL;
 UPDATE calls SET user_name = (SELECT username FROM users WHERE id = calls.user_id) WHERE user_id IS NOT NULL;
