@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from gateway.api.body import read_object
 from gateway.api.operations import Operation, Visit, policy_of
-from gateway.control import tokens
+from gateway.control import audit_log, tokens
 from gateway.control.desk import Desk
 from gateway.control.event_stream import EventStream
 from gateway.errors import GatewayError, InvalidFields, MethodNotAllowed, NotAuthenticated, NotFound, Stale, Unexpected
@@ -35,12 +35,13 @@ class Resource:
             policy_of(operation.handler)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request_id = new_request_id()
+        request_id, request = new_request_id(), Request(scope, receive)
         try:
-            answer = await self._answer(Request(scope, receive), request_id)
+            answer = await self._answer(request, request_id)
         except ClientDisconnect:
             return
         except GatewayError as error:
+            await audit_log.refused(self._desk, _asker(request), f"{request.method} {scope['path']}", error)
             answer = self._refusal(error, request_id)
         except Exception:  # noqa: BLE001  # reason: the one place where a fault of ours becomes an answer
             log.exception("request %s failed", request_id)
@@ -48,7 +49,7 @@ class Resource:
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request, request_id: str) -> Response | EventStream:
-        actor = await _authenticate(self._desk, request)
+        actor = request.state.actor = await _authenticate(self._desk, request)
         if not self._by_method:
             raise NotFound(f"There is nothing at {request.scope['path'][:100]}; see /api/admin/openapi.json.")
         operation = self._by_method.get(request.method)
@@ -94,7 +95,16 @@ async def _authenticate(desk: Desk, request: Request) -> Actor:
         raise NotAuthenticated(
             "Send a management token as 'Authorization: Bearer <token>'.", code="invalid_management_token"
         )
-    return await tokens.recognise(desk, token.strip(), request.client.host if request.client else "")
+    return await tokens.recognise(desk, token.strip(), _ip(request))
+
+
+def _asker(request: Request) -> Actor:
+    """Who asked, as far as that is known."""
+    return getattr(request.state, "actor", None) or Actor("token", "", "", _ip(request))
+
+
+def _ip(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _json(status: int, found: object, request_id: str) -> Response:

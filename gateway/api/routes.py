@@ -7,6 +7,7 @@ from starlette.routing import Route
 from gateway.api import (
     adaptive_limits,
     api_keys,
+    audit,
     backends,
     balances,
     endpoints,
@@ -51,6 +52,7 @@ _NOUNS = (
     api_keys,
     balances,
     users,
+    audit,
     requests,
     explanations,
     upstream_models,

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.cli import explain, init, password, try_, version
+from gateway.cli import audit, explain, init, ledger, password, try_, version
 from gateway.cli.serve import serve
 from gateway.errors import ConfigurationFault, StartError
 from gateway.settings import OPTIONS, Settings, read_settings
@@ -43,6 +43,8 @@ def _run(arguments: argparse.Namespace) -> int:
         "try": try_.run,
         "explain": explain.run,
         "password": password.run,
+        "ledger": ledger.run,
+        "audit": audit.run,
     }
     return commands[arguments.command](arguments, settings)
 
@@ -70,6 +72,15 @@ def _parser() -> argparse.ArgumentParser:
     reset = _command(commands, "password", "`password reset`: a new admin password", _OF_DIRECTORY)
     reset.add_argument("action", choices=["reset"])
     reset.add_argument("--username", default="admin", help="default: %(default)s")
+    proof = _command(
+        commands, "ledger", "`ledger verify`: whether every cost and sum follows from the calls", _OF_DIRECTORY
+    )
+    proof.add_argument("action", choices=["verify"])
+    proof.add_argument("--json", action="store_true", help="print one JSON object")
+    proof = _command(commands, "audit", "`audit verify`: whether the audit log is as it was written", _OF_DIRECTORY)
+    proof.add_argument("action", choices=["verify"])
+    proof.add_argument("--head", metavar="SEQ:HASH", help="an end of it that the gateway's log told earlier")
+    proof.add_argument("--json", action="store_true", help="print one JSON object")
     shown = _command(commands, "version", "what runs here", ())
     shown.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -15,7 +15,9 @@ import msgspec
 from gateway.clock import Clock
 from gateway.control import snapshots
 from gateway.control.events import Events, Topic
+from gateway.control.refusals import Refusals
 from gateway.errors import Unavailable
+from gateway.model.audit import Entry
 from gateway.model.checks import Trial, TrialOutcome
 from gateway.model.people import Actor
 from gateway.routing.snapshot import Backend, Snapshot
@@ -73,6 +75,7 @@ class Desk:
     demo_origin: str
     ask_models: Callable[[Backend], Awaitable[list[str]]]
     events: Events = field(default_factory=Events)
+    refusals: Refusals = field(default_factory=Refusals)
     try_call: Callable[[Trial], Awaitable[TrialOutcome]] = try_nothing
 
     @contextlib.asynccontextmanager
@@ -85,7 +88,7 @@ class Desk:
             for action, kind, object_id, before, after in change.notes:
                 await audit.insert(
                     tx,
-                    audit.Entry(change.at, actor, action, kind, object_id, shown(before), shown(after), version),
+                    Entry(change.at, actor, action, kind, object_id, shown(before), shown(after), version),
                 )
             registry = await snapshots.read_registry(tx, self.demo_origin)
         # From the commit to here nothing waits, so changes are told in the order of their versions.

@@ -168,7 +168,8 @@ async def set_theme(desk: Desk, user: User, theme: str) -> User:
 async def _prove(desk: Desk, username: str, password: str, client: Client) -> User | None:
     """The active user whose password this is, or None.
 
-    A failure is written down here; forgiving the throttle after a success is up to the caller.
+    A failure is written down here, unless too many were lately;
+    forgiving the throttle after a success is up to the caller.
     """
     await throttle.admit(desk, username, client.ip)
     async with desk.db.read() as tx:
@@ -176,7 +177,8 @@ async def _prove(desk: Desk, username: str, password: str, client: Client) -> Us
     known = user if user and user.is_welcome else None
     if await passwords.matches(known.password_hash if known else None, password):
         return known
-    async with desk.db.write() as tx:
-        who = actor(user, client) if user else replace(_NOBODY, ip=client.ip)
-        await trail.note(tx, who, "sign_in_failed", ("user", who.id), desk.clock.wall_ms())
+    if desk.refusals.admit(client.ip, desk.clock.wall_ms()) is not None:
+        async with desk.db.write() as tx:
+            who = actor(user, client) if user else replace(_NOBODY, ip=client.ip)
+            await trail.note(tx, who, "sign_in_failed", ("user", who.id), desk.clock.wall_ms())
     return None

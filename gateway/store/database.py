@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from gateway.errors import ConfigurationFault, Unavailable
+from gateway.errors import Unavailable
 
 Tx = aiosqlite.Connection
 """A connection inside a transaction. Whoever is handed one uses it and does not end it."""
@@ -143,23 +143,6 @@ async def open_reader(path: Path) -> AsyncIterator[Tx]:
         yield reader
     finally:
         await reader.close()
-
-
-@contextlib.asynccontextmanager
-async def open_read_only(path: Path) -> AsyncIterator[Tx]:
-    """One consistent view of the file at `path`, served or not. Raises ConfigurationFault where it cannot be read."""
-    try:
-        async with aiosqlite.connect(_read_only(path), uri=True, isolation_level=None) as reader:
-            for pragma in (
-                "PRAGMA query_only = ON",
-                "PRAGMA busy_timeout = 5000",
-                "PRAGMA trusted_schema = OFF",
-            ):
-                await reader.execute(pragma)
-            await reader.execute("BEGIN")
-            yield reader
-    except sqlite3.DatabaseError as error:
-        raise ConfigurationFault([f"{path}: {error}"]) from None
 
 
 def _read_only(path: Path) -> str:
