@@ -17,6 +17,7 @@ from gateway.store import (
     provider_keys,
     providers,
     route_rules,
+    system_settings,
     users,
 )
 from gateway.store.database import Tx
@@ -38,6 +39,7 @@ async def read_registry(tx: Tx, demo_origin: str) -> Registry:
         api_keys=await api_keys.every(tx),
         route_rules=await route_rules.every(tx),
         users=tuple(replace(user, password_hash="") for user in await users.every(tx)),
+        settings=await system_settings.get(tx),
     )
 
 

@@ -20,6 +20,7 @@ from gateway.model.registry import (
     RouteRule,
     RouteType,
 )
+from gateway.model.system_settings import SystemSettings
 from gateway.routing.mapped import capabilities_there, price_there, upstream_names
 from gateway.routing.owners import with_owner
 
@@ -88,6 +89,7 @@ class Registry:
     api_keys: tuple[ApiKey, ...]
     route_rules: tuple[RouteRule, ...] = ()
     users: tuple[User, ...] = ()
+    settings: SystemSettings = SystemSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,10 @@ class Snapshot:
     upstream_models: Mapping[tuple[str, str], Model]
     local_upstreams: frozenset[str]
     """The private `host:port` pairs that an operator allowed to be dialled, outbound proxies among them."""
+
+    @property
+    def settings(self) -> SystemSettings:
+        return self.registry.settings
 
     def serving_models(self) -> list[Model]:
         """Models that a caller may be shown: enabled, with at least one backend that is open."""
