@@ -123,6 +123,8 @@ CREATE TABLE models (
   family TEXT NOT NULL DEFAULT '',
   knowledge_cutoff TEXT NOT NULL DEFAULT '',
   version INTEGER NOT NULL DEFAULT 1,
+  cache_creation_1h_price INTEGER CHECK (cache_creation_1h_price >= 0),
+  price_tiers TEXT NOT NULL DEFAULT '[]',
   CHECK ((input_price IS NULL) = (output_price IS NULL))
 ) STRICT;
 
@@ -143,6 +145,8 @@ CREATE TABLE mappings (
   capabilities TEXT,
   is_available INTEGER NOT NULL DEFAULT 1 CHECK (is_available IN (0, 1)),
   version INTEGER NOT NULL DEFAULT 1,
+  cache_creation_1h_price INTEGER CHECK (cache_creation_1h_price >= 0),
+  price_tiers TEXT,
   UNIQUE (provider_id, model_id)
 ) STRICT;
 CREATE INDEX mappings_by_model ON mappings (model_id);

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.control.prices import PRICES
+from gateway.control.price_kinds import for_form
+from gateway.control.prices import PRICES, TIERS
 from gateway.model.checks import CheckStatus
 from gateway.model.registry import Model, ModelMapping, ModelStatus, Price, PriceOverride, UpstreamAlias
 from gateway.money import exact_dollars
@@ -15,10 +16,11 @@ FIELDS = frozenset(
         *("code", "display_name", "description", "aliases", "capabilities", "context_limit", "output_limit"),
         *("input_modalities", "output_modalities", "family", "knowledge_cutoff", "version"),
         *PRICES,
+        TIERS,
     }
 )
 MAPPING_FIELDS = frozenset(
-    {"upstream_name", "aliases", "capabilities", "is_active", "is_available", "version", *PRICES},
+    {"upstream_name", "aliases", "capabilities", "is_active", "is_available", "version", *PRICES, TIERS},
 )
 
 NOTHING = "none"
@@ -53,6 +55,7 @@ def model_values(model: Model) -> dict[str, str]:
         "knowledge_cutoff": model.knowledge_cutoff,
         "version": str(model.version),
         **_price_values(model.price),
+        TIERS: for_form(model.price_tiers or None),
     }
 
 
@@ -65,6 +68,7 @@ def mapping_values(mapping: ModelMapping) -> dict[str, str]:
         "is_available": "on" if mapping.is_available else "",
         "version": str(mapping.version),
         **{name: _dollars(getattr(mapping.price, part)) for name, part in PRICES.items()},
+        TIERS: for_form(mapping.price.tiers),
     }
 
 
@@ -91,9 +95,13 @@ def override_words(override: PriceOverride) -> str:
         (override.output, "out"),
         (override.cache_read, "from cache"),
         (override.cache_creation, "to cache"),
+        (override.cache_creation_1h, "to cache for an hour"),
         (override.per_request, "a request"),
     )
-    return ", ".join(f"${exact_dollars(nano)} {words}" for nano, words in parts if nano is not None)
+    words = [f"${exact_dollars(nano)} {words}" for nano, words in parts if nano is not None]
+    return ", ".join(
+        [*words, "tiers of its own" if override.tiers else "no tiers"] if override.tiers is not None else words
+    )
 
 
 def _price_values(price: Price | None) -> dict[str, str]:
@@ -105,6 +113,7 @@ def _price_values(price: Price | None) -> dict[str, str]:
         "cache_read_price": "" if price.cache_read == price.input else exact_dollars(price.cache_read),
         "cache_creation_price": "" if price.cache_creation == price.input else exact_dollars(price.cache_creation),
         "request_price": exact_dollars(price.per_request) if price.per_request else "",
+        "cache_creation_1h_price": _dollars(price.cache_creation_1h),
     }
 
 

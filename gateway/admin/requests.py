@@ -69,7 +69,7 @@ async def show(site: Site, visit: Visit) -> Response:
         formula=cost_lines(call),
         rate=rate_words(call),
         decided=explain_past(call).candidates,
-        tokens=call.usage.input + call.usage.output + call.usage.cache_read + call.usage.cache_creation,
+        tokens=call.usage.all_input + call.usage.output,
     )
 
 
@@ -80,6 +80,7 @@ def cost_lines(call: CallRecord) -> list[CostLine]:
         ("Input", usage.input, price.input if price else None),
         ("Read from cache", usage.cache_read, price.cache_read if price else None),
         ("Written to cache", usage.cache_creation, price.cache_creation if price else None),
+        ("Written to cache for an hour", usage.cache_creation_1h, price.written_for_an_hour if price else None),
         ("Output", usage.output, price.output if price else None),
     )
     lines = [

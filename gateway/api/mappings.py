@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.api.collection import Collection, operations
 from gateway.control import mappings
 from gateway.control.desk import Desk
+from gateway.control.price_kinds import TierShown, tier_shown
 from gateway.model.registry import ModelMapping, UpstreamAlias
 from gateway.money import exact_dollars
 
@@ -31,6 +32,8 @@ class MappingShown:
     created_at: int
     updated_at: int
     version: int
+    cache_creation_1h_price: str | None
+    price_tiers: tuple[TierShown, ...] | None
 
 
 def mapping_shown(desk: Desk, row: ModelMapping) -> MappingShown:
@@ -51,6 +54,8 @@ def mapping_shown(desk: Desk, row: ModelMapping) -> MappingShown:
         created_at=row.created_at,
         updated_at=row.updated_at,
         version=row.version,
+        cache_creation_1h_price=_dollars(row.price.cache_creation_1h),
+        price_tiers=None if row.price.tiers is None else tuple(tier_shown(tier) for tier in row.price.tiers),
     )
 
 

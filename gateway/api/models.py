@@ -11,6 +11,7 @@ from gateway.control import model_list, model_summary, models, routable
 from gateway.control.desk import Desk
 from gateway.control.fields import read
 from gateway.control.model_summary import SourceUse
+from gateway.control.price_kinds import TierShown, tier_shown
 from gateway.model.registry import Model
 from gateway.money import exact_dollars
 
@@ -41,6 +42,8 @@ class ModelShown:
     knowledge_cutoff: str
     version: int
     notes: tuple[str, ...]
+    cache_creation_1h_price: str | None
+    price_tiers: tuple[TierShown, ...]
 
 
 def model_shown(desk: Desk, row: Model) -> ModelShown:
@@ -68,6 +71,10 @@ def model_shown(desk: Desk, row: Model) -> ModelShown:
         knowledge_cutoff=row.knowledge_cutoff,
         version=row.version,
         notes=routable.notes(desk.snapshot(), row),
+        cache_creation_1h_price=None
+        if price is None or price.cache_creation_1h is None
+        else exact_dollars(price.cache_creation_1h),
+        price_tiers=tuple(tier_shown(tier) for tier in row.price_tiers),
     )
 
 

@@ -59,6 +59,22 @@ _KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType(
                 },
             },
         },
+        Kind.PRICE_TIERS: {
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["above", "input", "output"],
+                "additionalProperties": False,
+                "properties": {
+                    "above": {"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
+                    **{
+                        name: {"type": ["string", "number"], "examples": ["0.15"]}
+                        for name in ("input", "output", "cache_read", "cache_creation", "cache_creation_1h")
+                    },
+                },
+            },
+        },
         Kind.MULTIPLIER: {"type": ["string", "number"], "examples": ["0.8"]},
         Kind.MULTIPLIERS: {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
         Kind.BY_MODEL: {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},

@@ -23,13 +23,18 @@ _PAGING = (
 
 @dataclass(frozen=True, slots=True)
 class PriceShown:
-    """The prices that a call was charged at."""
+    """The prices that a call was charged at: those of the tier that it was in. `origin` is whose they are.
+
+    `cache_creation_1h` null is as `cache_creation`.
+    """
 
     input: str
     output: str
     cache_read: str
     cache_creation: str
     per_request: str
+    cache_creation_1h: str | None
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ def call_detail(row: CallRecord) -> CallDetail:
     return CallDetail(
         **_of_call(row),
         attempt_count=len(row.attempts),
-        price=None if row.price is None else _price_shown(row.price),
+        price=None if row.price is None else _price_shown(row.price, row.price_origin),
         overhead_us=row.overhead_us,
         config_version=row.config_version,
         client_ip=row.client_ip,
@@ -133,13 +138,15 @@ def call_detail(row: CallRecord) -> CallDetail:
     )
 
 
-def _price_shown(price: Price) -> PriceShown:
+def _price_shown(price: Price, origin: str) -> PriceShown:
     return PriceShown(
         input=exact_dollars(price.input),
         output=exact_dollars(price.output),
         cache_read=exact_dollars(price.cache_read),
         cache_creation=exact_dollars(price.cache_creation),
         per_request=exact_dollars(price.per_request),
+        cache_creation_1h=None if price.cache_creation_1h is None else exact_dollars(price.cache_creation_1h),
+        origin=origin,
     )
 
 

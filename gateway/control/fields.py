@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from gateway.control import form_text, kinds, registry_kinds
+from gateway.control import form_text, kinds, price_kinds, registry_kinds
 from gateway.errors import InvalidFields
 from gateway.model.people import Period
 
@@ -49,6 +49,7 @@ class Kind(StrEnum):
     CAPABILITIES = "capabilities"  # tuple[str, ...], normalised and sorted
     NAMES = "names"  # tuple[str, ...], model codes or `prefix*`
     UPSTREAM_ALIASES = "upstream_aliases"  # tuple[UpstreamAlias, ...]
+    PRICE_TIERS = "price_tiers"  # tuple[PriceTier, ...]
     MULTIPLIER = "multiplier"  # int, millionths
     MULTIPLIERS = "multipliers"  # dict of API format to millionths
     PRIORITIES = "priorities"  # dict of API format to int
@@ -255,6 +256,7 @@ _READERS: Mapping[Kind, Callable[[object], object]] = MappingProxyType(
         Kind.CAPABILITIES: registry_kinds.capabilities,
         Kind.NAMES: registry_kinds.names,
         Kind.UPSTREAM_ALIASES: registry_kinds.upstream_aliases,
+        Kind.PRICE_TIERS: price_kinds.price_tiers,
         Kind.MULTIPLIER: registry_kinds.multiplier,
         Kind.MULTIPLIERS: registry_kinds.multipliers,
         Kind.PRIORITIES: registry_kinds.priorities,
@@ -279,6 +281,7 @@ _FORM_READERS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
         Kind.CAPABILITIES: form_text.items,
         Kind.NAMES: form_text.items,
         Kind.UPSTREAM_ALIASES: form_text.upstream_aliases,
+        Kind.PRICE_TIERS: price_kinds.from_form,
         Kind.MULTIPLIERS: form_text.pairs,
         Kind.PRIORITIES: form_text.integer_pairs,
         Kind.BY_MODEL: form_text.lists,

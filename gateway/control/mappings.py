@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import chosen, require
-from gateway.control.prices import PRICES, price_fields
+from gateway.control.prices import PRICES, TIERS, price_fields
 from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
 from gateway.ids import new_id
@@ -95,7 +95,7 @@ async def add(change: Change, values: Values, model: Model) -> ModelMapping:
 
 
 async def revise(change: Change, before: ModelMapping, values: Values) -> ModelMapping:
-    plain = {name: value for name, value in values.items() if name not in PRICES}
+    plain = {name: value for name, value in values.items() if name not in (*PRICES, TIERS)}
     price = _price(before.price, values)
     after = replace(before, **plain, price=price, updated_at=change.at, version=before.version + 1)
     await mappings.update(change.tx, after)
@@ -117,7 +117,8 @@ def new_values(provider_id: str, upstream_name: str) -> Values:
 
 
 def _price(before: PriceOverride, values: Values) -> PriceOverride:
-    return replace(before, **{PRICES[name]: values[name] for name in PRICES if name in values})
+    parts = {**PRICES, TIERS: "tiers"}
+    return replace(before, **{part: values[name] for name, part in parts.items() if name in values})
 
 
 async def _chosen_model(tx: Tx, wanted: str) -> Model:

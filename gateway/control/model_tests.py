@@ -50,7 +50,7 @@ async def run(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object]
         backend=outcome.backend or (backend.name if backend else ""),
         reply=outcome.reply,
         error=outcome.error,
-        input_tokens=outcome.usage.input + outcome.usage.cache_read + outcome.usage.cache_creation,
+        input_tokens=outcome.usage.all_input,
         output_tokens=outcome.usage.output,
         is_estimated=outcome.usage.source is UsageSource.ESTIMATED,
         latency_ms=outcome.latency_ms,

@@ -10,18 +10,17 @@ from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
 from gateway.control.lookup import require
 from gateway.control.permissions import follow_model
-from gateway.control.prices import PRICES, price_fields
+from gateway.control.prices import PRICES, TIERS, price_fields
 from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor
-from gateway.model.registry import MODEL_TRANSITIONS, Model, ModelStatus, Price
+from gateway.model.registry import MODEL_TRANSITIONS, Model, ModelStatus, Price, PriceTier
 from gateway.store import models, route_rules
 from gateway.store.database import Tx
 from gateway.store.models import price_of
 
-_INPUT_PRICE = "; null is the input price"
-_PRICES = tuple(PRICES)
+_PRICES = (*PRICES, TIERS)
 _PLAIN = (
     *("display_name", "description", "aliases", "capabilities", "context_limit", "output_limit"),
     *("input_modalities", "output_modalities", "family", "knowledge_cutoff"),
@@ -51,7 +50,15 @@ FIELDS: Table = (
     Field("output_modalities", Kind.CAPABILITIES, "What comes out.", default=()),
     Field("family", Kind.TEXT, "Which family it is of.", default="", most=100),
     Field("knowledge_cutoff", Kind.TEXT, "Until when it knows, such as 2025-06.", default="", most=40),
-    *price_fields("; null is unpriced", "; null is unpriced", _INPUT_PRICE, _INPUT_PRICE, "; null is none"),
+    *price_fields(
+        "; null is the catalogue's or unpriced",
+        "; null is the catalogue's or unpriced",
+        "; null is the input price",
+        "; null is the input price",
+        "; null is none",
+        "; null is the price of five minutes",
+        "; null is none",
+    ),
 )
 
 
@@ -82,13 +89,15 @@ async def update(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, obje
     async with desk.change(actor) as change:
         before = require(await models.get(change.tx, model_id), "model")
         require_current(before, values, "model")
+        price, tiers = _prices({**_kept_prices(before, values), **values})
         after = replace(
             before,
             **{name: values[name] for name in _PLAIN if name in values},
             code=values.get("code", before.code),
             version=before.version + 1,
             status=_next_status(before.status, ModelStatus(values.get("status", before.status))),
-            price=_price({**_kept_prices(before.price, values), **values}),
+            price=price,
+            price_tiers=tiers,
             updated_at=change.at,
         )
         await _require_free_names(change.tx, after)
@@ -113,11 +122,13 @@ async def delete(desk: Desk, actor: Actor, model_id: str) -> None:
 
 async def add(change: Change, values: Values) -> Model:
     """Whatever its status: who adds an ENABLED one sees to it that something serves it."""
+    price, tiers = _prices(values)
     model = Model(
         id=new_id(),
         code=values["code"],
         status=ModelStatus(values["status"]),
-        price=_price(values),
+        price=price,
+        price_tiers=tiers,
         created_at=change.at,
         updated_at=change.at,
         **{name: values[name] for name in _PLAIN},
@@ -147,18 +158,19 @@ def _require_routable(desk: Desk, model: Model) -> None:
         raise InvalidFields({"status": f"cannot be ENABLED: {routable.missing(snapshot.registry, model.id)}"})
 
 
-def _price(values: Values) -> Price | None:
+def _prices(values: Values) -> tuple[Price | None, tuple[PriceTier, ...]]:
     given = {name: values[name] for name in _PRICES}
     if (given["input_price"] is None) != (given["output_price"] is None):
         missing = "input_price" if given["input_price"] is None else "output_price"
         raise InvalidFields({missing: "is required when the other token price is given"})
-    if given["input_price"] is None and any(value is not None for value in given.values()):
+    if given["input_price"] is None and any(value not in (None, ()) for value in given.values()):
         raise InvalidFields({"input_price": "is required, with output_price, when another price is given"})
-    return price_of(*(given[name] for name in _PRICES))
+    return price_of(*(given[name] for name in PRICES)), given[TIERS] or ()
 
 
-def _kept_prices(price: Price | None, values: Values) -> Values:
+def _kept_prices(before: Model, values: Values) -> Values:
     """The prices as they were given: those that follow another one follow it again; unpricing takes all."""
+    price = before.price
     if price is None or values.get("input_price", price.input) is None:
         return dict.fromkeys(_PRICES)
     return {
@@ -167,6 +179,8 @@ def _kept_prices(price: Price | None, values: Values) -> Values:
         "cache_read_price": None if price.cache_read == price.input else price.cache_read,
         "cache_creation_price": None if price.cache_creation == price.input else price.cache_creation,
         "request_price": price.per_request or None,
+        "cache_creation_1h_price": price.cache_creation_1h,
+        TIERS: before.price_tiers,
     }
 
 

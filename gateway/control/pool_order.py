@@ -8,12 +8,12 @@ from random import Random
 from gateway.control.desk import Desk
 from gateway.control.explanations import ANYONE
 from gateway.control.lookup import require
-from gateway.model.registry import ApiFormat, Price, Strategy
+from gateway.model.registry import ApiFormat, Price, PriceTable, Strategy
 from gateway.routing.candidates import plan_candidates
 from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.world import Ask, World
 
-_ANY_PRICE = Price(input=1_000_000_000, output=1_000_000_000, cache_read=0, cache_creation=0, per_request=0)
+_ANY_PRICE = PriceTable(Price(1_000_000_000, 1_000_000_000, 0, 0, 0))
 """Where no model is asked about: a quota of money must not miss a price there, and rates may still differ."""
 _AT_ANY_PRICE = "by its rate, as if all prices were equal"
 

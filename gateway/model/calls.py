@@ -25,7 +25,10 @@ class UsageSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call. `input` excludes what was read from or written to a cache: counted once."""
+    """Tokens of one call. `input` excludes what was read from or written to a cache: counted once.
+
+    `cache_creation_1h` are those that a cache keeps for an hour; `cache_creation` has the others.
+    """
 
     input: int = 0
     output: int = 0
@@ -33,6 +36,12 @@ class Usage:
     cache_creation: int = 0
     reasoning: int = 0
     source: UsageSource = UsageSource.NONE
+    cache_creation_1h: int = 0
+
+    @property
+    def all_input(self) -> int:
+        """Everything that went in, from and to a cache too: what chooses the tier of a price."""
+        return self.input + self.cache_read + self.cache_creation + self.cache_creation_1h
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,8 @@ class CallRecord:
     `cost_nano` is the list cost, `actual_nano` what the provider takes for it: the list cost times `rate_multiplier`
     (millionths), nothing on a free tier. `route` is the rule that chose the model (`AGENT:coder`), `seed` and
     `considered` the plan as it was decided. `charged_at` (Unix ms) says which periods the cost counts in, and
-    `reserved_nano` what was held back of limited money meanwhile, None where no limit of money held.
+    `reserved_nano` what was held back of limited money meanwhile, None where no limit of money held. `price` is that of
+    the tier the call was in, `price_origin` where it comes from (`model v7`, `catalogue 2026-11-20`).
     """
 
     id: str
@@ -136,6 +146,7 @@ class CallRecord:
     upstream_format: str = ""
     charged_at: int = 0
     reserved_nano: int | None = None
+    price_origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +176,4 @@ class Reservation:
     output_tokens: int
     price: Price | None
     reserved_nano: int
+    price_origin: str = ""

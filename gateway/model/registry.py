@@ -220,18 +220,50 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Nano-dollars per million tokens, and per request."""
+    """Nano-dollars per million tokens, and per request. `cache_creation_1h` None is as `cache_creation`."""
 
     input: int
     output: int
     cache_read: int
     cache_creation: int
     per_request: int
+    cache_creation_1h: int | None = None
+
+    @property
+    def written_for_an_hour(self) -> int:
+        """The price of a token that a cache keeps for an hour instead of five minutes."""
+        return self.cache_creation if self.cache_creation_1h is None else self.cache_creation_1h
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTier:
+    """What every token of a call costs that has more than `above` input tokens, cached ones among them."""
+
+    above: int
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """The price of a call by its size. `tiers` rise strictly above `base`; `origin` says whose price it is."""
+
+    base: Price
+    tiers: tuple[PriceTier, ...] = ()
+    origin: str = ""
+
+    def at(self, tokens: int) -> Price:
+        """What prices the whole of a call with so many input tokens, those from and to a cache among them."""
+        found = self.base
+        for tier in self.tiers:
+            if tokens <= tier.above:
+                break
+            found = tier.price
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A public model. `price` None is "unpriced", which is not free.
+    """A public model. `price` None is "unpriced", which is not free; `price_tiers` are of calls with more tokens.
 
     `aliases` are further names, exact or ending in `*`. `capabilities` None is unknown, which stops nothing; a set
     that is given is complete. `context_limit` and `output_limit` are tokens.
@@ -254,6 +286,7 @@ class Model:
     family: str = ""
     knowledge_cutoff: str = ""
     version: int = 1
+    price_tiers: tuple[PriceTier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,13 +300,15 @@ class UpstreamAlias:
 
 @dataclass(frozen=True, slots=True)
 class PriceOverride:
-    """What a mapping's price says differently from its model's; None inherits."""
+    """What a mapping's price says differently from its model's; None inherits. Without `tiers` () there are none."""
 
     input: int | None = None
     output: int | None = None
     cache_read: int | None = None
     cache_creation: int | None = None
     per_request: int | None = None
+    cache_creation_1h: int | None = None
+    tiers: tuple[PriceTier, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

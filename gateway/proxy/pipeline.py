@@ -106,6 +106,8 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World) -> Pla
 def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, admission: Admission) -> Reservation:
     """What is written down of a call before it is sent."""
     dearest, arrival = admission.dearest, call.arrival
+    most_input = ask.most_input if dearest is None else budgets.most_input_at(ask, dearest)
+    table = None if dearest is None else dearest.price
     return Reservation(
         call_id=call.id,
         started_at=arrival.started_at,
@@ -122,10 +124,11 @@ def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, adm
         source=call.source,
         config_version=target.config_version,
         client_ip=arrival.client_ip,
-        input_tokens=ask.most_input if dearest is None else budgets.most_input_at(ask, dearest),
+        input_tokens=most_input,
         output_tokens=ask.most_output,
-        price=None if dearest is None else dearest.price,
+        price=None if table is None else table.at(most_input),
         reserved_nano=admission.hold.reserved,
+        price_origin="" if table is None else table.origin,
     )
 
 

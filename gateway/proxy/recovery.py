@@ -74,6 +74,7 @@ def crashed(found: Reservation, wall_ms: int, *, charges_all: bool) -> CallRecor
         user_name=found.user_name,
         charged_at=found.charged_at,
         reserved_nano=found.reserved_nano,
+        price_origin=found.price_origin,
     )
 
 

@@ -16,7 +16,7 @@ from gateway.proxy.call import Arrival, Call, Trail
 from gateway.proxy.forward import Reply
 from gateway.proxy.ledger import Entry
 from gateway.routing import limits, quota
-from gateway.routing.cost import actual_cost, cost_of, rate_of
+from gateway.routing.cost import actual_cost, cost_of, price_for, rate_of
 from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.state import RuntimeState
 from gateway.store.provider_spend import StoredSpend
@@ -73,7 +73,8 @@ class Settler:
     def _write(self, known: _Known, outcome: Outcome, trail: Trail, lane: Lane | None) -> None:
         arrival, now, wall_ms = known.arrival, self._clock.mono(), self._clock.wall_ms()
         target, plan, hold = trail.target, trail.plan, trail.hold
-        price = lane.price if lane is not None else None
+        table = lane.price if lane is not None else None
+        price = price_for(table, outcome.usage)
         backend = lane.backend if lane is not None else None
         cost = cost_of(outcome.usage, price)
         actual = cost if backend is None else actual_cost(cost, backend)
@@ -119,6 +120,7 @@ class Settler:
             upstream_format=backend.endpoint.api_format.value if backend else "",
             charged_at=charged_at,
             reserved_nano=hold.reserved if hold and trail.was_reserved else None,
+            price_origin=table.origin if table else "",
         )
         sums = () if hold is None else self._state.spends.settle(hold, cost or 0)
         self._record(
@@ -132,7 +134,7 @@ class Settler:
         _log(record)
 
     def _release(self, trail: Trail, usage: Usage) -> None:
-        used = usage.input + usage.output + usage.cache_read + usage.cache_creation
+        used = usage.all_input + usage.output
         if trail.answering is not None:
             limits.settle(trail.answering, used, self._state)
         if trail.admitted is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.model.calls import Usage, UsageSource
-from gateway.model.registry import RATE_UNIT, BillingType, Price
+from gateway.model.registry import RATE_UNIT, BillingType, Price, PriceTable
 from gateway.money import token_cost
 from gateway.routing.snapshot import Backend
 
@@ -14,6 +14,7 @@ def cost_lines(usage: Usage, price: Price) -> list[tuple[str, int, int, int]]:
         ("input", usage.input, price.input),
         ("cache read", usage.cache_read, price.cache_read),
         ("cache creation", usage.cache_creation, price.cache_creation),
+        ("cache creation 1h", usage.cache_creation_1h, price.written_for_an_hour),
         ("output", usage.output, price.output),
     )
     lines = [(name, tokens, each, token_cost(tokens, each)) for name, tokens, each in parts if tokens]
@@ -32,25 +33,48 @@ def cost_of(usage: Usage, price: Price | None) -> int | None:
 
 
 def rate_of(backend: Backend) -> int:
-    """Actual cost over list cost at this backend, in millionths: for its API format, else its key's own."""
+    """Actual cost over list cost at this backend, in millionths: for its API format, else its key's own.
+
+    A free tier takes nothing.
+    """
+    if backend.provider.billing_type is BillingType.FREE_TIER:
+        return 0
     key = backend.key
     return key.rate_multipliers.get(backend.endpoint.api_format.value, key.rate_multiplier)
 
 
 def actual_cost(cost_nano: int | None, backend: Backend) -> int | None:
-    """What the provider takes of the list cost, rounded half up; None stays unknown, a free tier takes nothing."""
+    """What the provider takes of the list cost, rounded half up; None stays unknown."""
     if cost_nano is None:
         return None
-    if backend.provider.billing_type is BillingType.FREE_TIER:
-        return 0
-    return (2 * cost_nano * rate_of(backend) + RATE_UNIT) // (2 * RATE_UNIT)
+    return at_rate(cost_nano, rate_of(backend))
 
 
-def most_for(price: Price | None, input_tokens: int, output_tokens: int) -> int | None:
-    """The list cost that a call of at most so many tokens can have, however its input is cached; None is unknown."""
-    if price is None:
+def at_rate(cost_nano: int, millionths: int) -> int:
+    """The cost times a multiplier, rounded half up."""
+    return (2 * cost_nano * millionths + RATE_UNIT) // (2 * RATE_UNIT)
+
+
+def price_for(table: PriceTable | None, usage: Usage) -> Price | None:
+    """The price of the tier that a call of this size is in."""
+    return None if table is None else table.at(usage.all_input)
+
+
+def most_for(table: PriceTable | None, input_tokens: int, output_tokens: int) -> int | None:
+    """The list cost, in nano-dollars, that a call of at most so many tokens can have; None is unknown.
+
+    However its input is cached, and whichever tier it falls into.
+    """
+    if table is None:
         return None
-    dearest = max(price.input, price.cache_read, price.cache_creation)
+    starts = (0, *(tier.above for tier in table.tiers if tier.above < input_tokens))
+    prices = (table.base, *(tier.price for tier in table.tiers))
+    ends = (*starts[1:], input_tokens)
+    return max(_most_at(price, end, output_tokens) for price, end in zip(prices[: len(starts)], ends, strict=True))
+
+
+def _most_at(price: Price, input_tokens: int, output_tokens: int) -> int:
+    dearest = max(price.input, price.cache_read, price.cache_creation, price.written_for_an_hour)
     # Each component is rounded by itself, so that several of them can be more than their sum rounded once.
     roundings = 2 if dearest and input_tokens else 0
     return token_cost(input_tokens, dearest) + roundings + token_cost(output_tokens, price.output) + price.per_request

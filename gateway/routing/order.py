@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.model.calls import Usage, UsageSource
 from gateway.model.registry import BillingType, Strategy
 from gateway.money import format_dollars
-from gateway.routing.cost import actual_cost, cost_of
+from gateway.routing.cost import actual_cost, cost_of, price_for
 from gateway.routing.rendezvous import distance
 from gateway.routing.snapshot import Lane
 from gateway.routing.world import Ask, World
@@ -123,7 +123,7 @@ def _by_cost(lane: Lane, ask: Ask, world: World) -> Place:
     """The cost of a call of this size, with a quarter as many tokens out as in."""
     tokens = max(ask.tokens, _LEAST_TOKENS)
     usage = Usage(input=tokens, output=tokens // _INPUT_PER_OUTPUT, source=UsageSource.ESTIMATED)
-    nano = actual_cost(cost_of(usage, lane.price), lane.backend)
+    nano = actual_cost(cost_of(usage, price_for(lane.price, usage)), lane.backend)
     if lane.backend.provider.billing_type is BillingType.FREE_TIER:
         nano = 0
     if nano is None:

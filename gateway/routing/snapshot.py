@@ -14,7 +14,7 @@ from gateway.model.registry import (
     ModelMapping,
     ModelStatus,
     Pool,
-    Price,
+    PriceTable,
     Provider,
     ProviderKey,
     RouteRule,
@@ -54,7 +54,7 @@ class Lane:
 
     backend: Backend
     upstream_name: str
-    price: Price | None = None
+    price: PriceTable | None = None
     capabilities: frozenset[str] | None = None
     names: tuple[str, ...] = ()
     is_available: bool = True
@@ -168,7 +168,7 @@ def _lanes(
         if not mapping.is_active:
             continue
         model = models[mapping.model_id]
-        price, capabilities = price_there(model.price, mapping.price), capabilities_there(mapping, model)
+        price, capabilities = price_there(model, mapping), capabilities_there(mapping, model)
         for backend in by_provider.get(mapping.provider_id, ()):
             names = upstream_names(mapping, backend.endpoint.api_format)
             found = Lane(

@@ -85,7 +85,8 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                            cache_read_price, cache_creation_price, request_price, cost_nano, total_ms,
                            first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips, source,
                            route, seed, considered, rate_multiplier, actual_nano, user_id, user_name, upstream_format,
-                           charged_at, reserved_nano)
+                           charged_at, reserved_nano, cache_creation_1h_tokens, cache_creation_1h_price,
+                           price_origin)
         VALUES (:id, :started_at, :api_key_id, :api_key_name, :api_format, :path, :asked_model, :served_model,
                 :provider_id, :provider, :backend_id, :backend, :pool, :is_stream, :status, :code,
                 :error_code, :error, :input_tokens, :output_tokens, :cache_read_tokens,
@@ -93,7 +94,8 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                 :cache_read_price, :cache_creation_price, :request_price, :cost_nano, :total_ms,
                 :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips, :source,
                 :route, :seed, :considered, :rate_multiplier, :actual_nano, :user_id, :user_name, :upstream_format,
-                :charged_at, :reserved_nano)
+                :charged_at, :reserved_nano, :cache_creation_1h_tokens, :cache_creation_1h_price,
+                :price_origin)
         ON CONFLICT DO NOTHING
         """,
         [_columns(record) for record in records],
@@ -118,7 +120,7 @@ async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tu
                provider_id, provider, backend_id, backend, pool, is_stream, status, code, error_code, error,
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
                usage_source, cost_nano, total_ms, first_byte_ms, attempt_count, source, route, actual_nano,
-               user_id, user_name
+               user_id, user_name, cache_creation_1h_tokens
         FROM calls
         WHERE id < :before
           AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
@@ -175,7 +177,8 @@ async def get(tx: Tx, call_id: str) -> CallRecord | None:
                usage_source, input_price, output_price, cache_read_price, cache_creation_price,
                request_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version, client_ip,
                skips, source, route, seed, considered, rate_multiplier, actual_nano, user_id, user_name,
-               upstream_format, charged_at, reserved_nano
+               upstream_format, charged_at, reserved_nano, cache_creation_1h_tokens, cache_creation_1h_price,
+               price_origin
         FROM calls WHERE id = :id
         """,
         {"id": call_id},
@@ -219,7 +222,7 @@ def _literally(text: str) -> str:
 
 def _call_row(row: sqlite3.Row) -> CallRow:
     return CallRow(
-        **_common(row),
+        **_common(row, row[33]),
         cost_nano=row[24],
         total_ms=row[25],
         first_byte_ms=row[26],
@@ -234,8 +237,8 @@ def _call_row(row: sqlite3.Row) -> CallRow:
 
 def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
     return CallRecord(
-        **_common(row),
-        price=price_of(*row[24:29]),
+        **_common(row, row[47]),
+        price=price_of(row[24], row[25], row[26], row[27], row[28], row[48]),
         cost_nano=row[29],
         total_ms=row[30],
         first_byte_ms=row[31],
@@ -255,6 +258,7 @@ def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
         upstream_format=row[44],
         charged_at=row[45],
         reserved_nano=row[46],
+        price_origin=row[49],
     )
 
 
@@ -265,14 +269,14 @@ _COMMON = (
 )
 
 
-def _common(row: sqlite3.Row) -> dict[str, Any]:
+def _common(row: sqlite3.Row, cache_creation_1h: int) -> dict[str, Any]:
     """The first 24 columns of both statements, as the fields that both dataclasses share."""
     shared = dict(zip(_COMMON, row[:18], strict=True))
     return {
         **shared,
         "is_stream": bool(shared["is_stream"]),
         "status": CallStatus(shared["status"]),
-        "usage": Usage(row[18], row[19], row[20], row[21], row[22], UsageSource(row[23])),
+        "usage": Usage(row[18], row[19], row[20], row[21], row[22], UsageSource(row[23]), cache_creation_1h),
     }
 
 
@@ -338,4 +342,7 @@ def _columns(record: CallRecord) -> dict[str, object]:
         "upstream_format": record.upstream_format,
         "charged_at": record.charged_at,
         "reserved_nano": record.reserved_nano,
+        "cache_creation_1h_tokens": usage.cache_creation_1h,
+        "cache_creation_1h_price": price and price.cache_creation_1h,
+        "price_origin": record.price_origin,
     }

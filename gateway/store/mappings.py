@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from gateway.model.registry import ModelMapping, PriceOverride, UpstreamAlias
-from gateway.store.columns import optional_json, optional_tuple
+from gateway.store.columns import optional_json, optional_tuple, tiers, tiers_json
 from gateway.store.database import Tx
 
 
@@ -34,11 +34,11 @@ async def insert(tx: Tx, mapping: ModelMapping) -> None:
         INSERT INTO mappings (
           id, provider_id, model_id, upstream_name, is_active, created_at, updated_at, aliases, input_price,
           output_price, cache_read_price, cache_creation_price, request_price, capabilities, is_available,
-          version)
+          version, cache_creation_1h_price, price_tiers)
         VALUES (
           :id, :provider_id, :model_id, :upstream_name, :is_active, :created_at, :updated_at, :aliases,
           :input_price, :output_price, :cache_read_price, :cache_creation_price, :request_price,
-          :capabilities, :is_available, :version)
+          :capabilities, :is_available, :version, :cache_creation_1h_price, :price_tiers)
         """,
         _columns(mapping),
     )
@@ -52,7 +52,7 @@ async def update(tx: Tx, mapping: ModelMapping) -> None:
           aliases = :aliases, input_price = :input_price, output_price = :output_price,
           cache_read_price = :cache_read_price, cache_creation_price = :cache_creation_price,
           request_price = :request_price, capabilities = :capabilities, is_available = :is_available,
-          version = :version
+          version = :version, cache_creation_1h_price = :cache_creation_1h_price, price_tiers = :price_tiers
         WHERE id = :id
         """,
         _columns(mapping),
@@ -71,7 +71,7 @@ async def _select(
         SELECT
           id, provider_id, model_id, upstream_name, is_active, created_at, updated_at, aliases,
           input_price, output_price, cache_read_price, cache_creation_price, request_price, capabilities,
-          is_available, version
+          is_available, version, cache_creation_1h_price, price_tiers
         FROM mappings
         WHERE (:id IS NULL OR id = :id) AND (:provider_id IS NULL OR provider_id = :provider_id)
           AND (:model_id IS NULL OR model_id = :model_id)
@@ -92,7 +92,7 @@ def _mapping(row: sqlite3.Row) -> ModelMapping:
         created_at=row[5],
         updated_at=row[6],
         aliases=_aliases(row[7]),
-        price=PriceOverride(row[8], row[9], row[10], row[11], row[12]),
+        price=PriceOverride(row[8], row[9], row[10], row[11], row[12], row[16], tiers(row[17])),
         capabilities=optional_tuple(row[13]),
         is_available=bool(row[14]),
         version=row[15],
@@ -125,4 +125,6 @@ def _columns(mapping: ModelMapping) -> dict[str, object]:
         "capabilities": optional_json(mapping.capabilities),
         "is_available": mapping.is_available,
         "version": mapping.version,
+        "cache_creation_1h_price": mapping.price.cache_creation_1h,
+        "price_tiers": tiers_json(mapping.price.tiers),
     }

@@ -6,7 +6,7 @@ import json
 import sqlite3
 
 from gateway.model.registry import Model, ModelStatus, Price
-from gateway.store.columns import optional_json, optional_tuple
+from gateway.store.columns import optional_json, optional_tuple, tiers, tiers_json
 from gateway.store.database import Tx
 
 
@@ -35,7 +35,7 @@ async def search(tx: Tx, status: ModelStatus | None, text: str) -> tuple[Model, 
           id, code, display_name, status, input_price, output_price, cache_read_price,
           cache_creation_price, request_price, created_at, updated_at, description, aliases, capabilities,
           context_limit, output_limit, input_modalities, output_modalities, family, knowledge_cutoff,
-          version
+          version, cache_creation_1h_price, price_tiers
         FROM models
         WHERE (:status IS NULL OR status = :status)
           AND (:text = '' OR instr(code, lower(:text)) OR instr(lower(display_name), lower(:text))
@@ -58,12 +58,13 @@ async def insert(tx: Tx, model: Model) -> None:
         INSERT INTO models (
           id, code, display_name, status, input_price, output_price, cache_read_price, cache_creation_price,
           request_price, created_at, updated_at, description, aliases, capabilities, context_limit,
-          output_limit, input_modalities, output_modalities, family, knowledge_cutoff, version)
+          output_limit, input_modalities, output_modalities, family, knowledge_cutoff, version,
+          cache_creation_1h_price, price_tiers)
         VALUES (
           :id, :code, :display_name, :status, :input_price, :output_price, :cache_read_price,
           :cache_creation_price, :request_price, :created_at, :updated_at, :description, :aliases,
           :capabilities, :context_limit, :output_limit, :input_modalities, :output_modalities, :family,
-          :knowledge_cutoff, :version)
+          :knowledge_cutoff, :version, :cache_creation_1h_price, :price_tiers)
         """,
         _columns(model),
     )
@@ -79,7 +80,8 @@ async def update(tx: Tx, model: Model) -> None:
           updated_at = :updated_at, description = :description, aliases = :aliases,
           capabilities = :capabilities, context_limit = :context_limit, output_limit = :output_limit,
           input_modalities = :input_modalities, output_modalities = :output_modalities, family = :family,
-          knowledge_cutoff = :knowledge_cutoff, version = :version
+          knowledge_cutoff = :knowledge_cutoff, version = :version,
+          cache_creation_1h_price = :cache_creation_1h_price, price_tiers = :price_tiers
         WHERE id = :id
         """,
         _columns(model),
@@ -98,7 +100,7 @@ async def _select(tx: Tx, model_id: str | None, code: str | None) -> tuple[Model
           id, code, display_name, status, input_price, output_price, cache_read_price,
           cache_creation_price, request_price, created_at, updated_at, description, aliases, capabilities,
           context_limit, output_limit, input_modalities, output_modalities, family, knowledge_cutoff,
-          version
+          version, cache_creation_1h_price, price_tiers
         FROM models
         WHERE (:id IS NULL OR id = :id) AND (:code IS NULL OR code = :code)
         ORDER BY code
@@ -114,7 +116,7 @@ def _model(row: sqlite3.Row) -> Model:
         code=row[1],
         display_name=row[2],
         status=ModelStatus(row[3]),
-        price=price_of(row[4], row[5], row[6], row[7], row[8]),
+        price=price_of(row[4], row[5], row[6], row[7], row[8], row[21]),
         created_at=row[9],
         updated_at=row[10],
         description=row[11],
@@ -127,6 +129,7 @@ def _model(row: sqlite3.Row) -> Model:
         family=row[18],
         knowledge_cutoff=row[19],
         version=row[20],
+        price_tiers=tiers(row[22]) or (),
     )
 
 
@@ -136,6 +139,7 @@ def price_of(
     cache_read: int | None,
     cache_creation: int | None,
     per_request: int | None,
+    cache_creation_1h: int | None = None,
 ) -> Price | None:
     """None without token prices. A cached token whose price is not known costs what an input token costs."""
     if given is None or out is None:
@@ -146,6 +150,7 @@ def price_of(
         cache_read=given if cache_read is None else cache_read,
         cache_creation=given if cache_creation is None else cache_creation,
         per_request=per_request or 0,
+        cache_creation_1h=cache_creation_1h,
     )
 
 
@@ -172,4 +177,6 @@ def _columns(model: Model) -> dict[str, object]:
         "family": model.family,
         "knowledge_cutoff": model.knowledge_cutoff,
         "version": model.version,
+        "cache_creation_1h_price": model.price and model.price.cache_creation_1h,
+        "price_tiers": tiers_json(model.price_tiers),
     }

@@ -60,6 +60,9 @@ FINE: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.FORMATS: formats,
     Kind.CAPABILITIES: st.lists(st.sampled_from(["tools", "Vision", "cache-1h"]), max_size=3),
     Kind.NAMES: st.lists(codes.flatmap(lambda code: st.sampled_from([code, f"{code}*"])), max_size=3),
+    Kind.PRICE_TIERS: st.lists(st.integers(1, 10**9), max_size=3, unique=True).map(
+        lambda bounds: [{"above": one, "input": "1", "output": 2.5} for one in sorted(bounds)]
+    ),
     Kind.UPSTREAM_ALIASES: st.lists(codes, max_size=3, unique=True).map(lambda names: [{"name": one} for one in names]),
     Kind.MULTIPLIER: st.sampled_from([0, 1, 0.5, "0.123456"]),
     Kind.MULTIPLIERS: st.dictionaries(st.sampled_from(list(ApiFormat)), st.sampled_from(["0.5", 2]), max_size=2),
@@ -82,6 +85,7 @@ ODD: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.PROXY: words.map(lambda word: f"http://{word}"),
     Kind.WEBSITE: words.map(lambda word: f"https://{word}"),
     Kind.NAMES: st.lists(words.map(lambda word: f"{word}*"), max_size=3),
+    Kind.PRICE_TIERS: st.lists(st.dictionaries(st.sampled_from(["above", "input", "output"]), junk), max_size=3),
     Kind.UPSTREAM_ALIASES: st.lists(st.dictionaries(st.sampled_from(["name", "priority"]), junk), max_size=3),
     Kind.MULTIPLIER: st.one_of(st.decimals().map(str), words),
     Kind.MULTIPLIERS: st.dictionaries(st.sampled_from([*ApiFormat, "x"]), junk, max_size=2),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.registry import BillingType, Price, Provider, ProviderKey, Strategy
+from gateway.model.registry import BillingType, Price, PriceTable, Provider, ProviderKey, Strategy
 from gateway.routing.candidates import Plan, plan_candidates
 from gateway.routing.order import WARM, in_order, take_turn
 from gateway.routing.snapshot import Lane, build_snapshot
@@ -162,8 +162,8 @@ def test_the_cheapest_goes_first_with_multiplier_and_the_unpriced_last() -> None
 def test_a_fee_per_request_counts_most_for_small_calls() -> None:
     by_token, by_call = lanes_of(key("a"), key("b"), strategy=Strategy.LOWEST_COST)
     lanes = (
-        replace(by_token, price=Price(DOLLAR, DOLLAR, 0, 0, 0)),
-        replace(by_call, price=Price(0, 0, 0, 0, DOLLAR // 100)),
+        replace(by_token, price=PriceTable(Price(DOLLAR, DOLLAR, 0, 0, 0))),
+        replace(by_call, price=PriceTable(Price(0, 0, 0, 0, DOLLAR // 100))),
     )
     assert firsts(lanes, [ask(tokens=100), ask(tokens=100_000)]) == ["a", "b"]
 

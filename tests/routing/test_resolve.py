@@ -5,20 +5,21 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import ModelNotFound
-from gateway.model.registry import GLOBAL_ROUTE_KEY, ModelStatus, Price, RouteRule, RouteType, UpstreamAlias
+from gateway.model.registry import GLOBAL_ROUTE_KEY, ModelStatus, Price, PriceTable, RouteRule, RouteType, UpstreamAlias
 from gateway.routing.purposes import Purpose
 from gateway.routing.resolve import models_for, resolve
 from gateway.routing.snapshot import Registry, Snapshot, build_snapshot
 from tests.routing.build import ANYONE, PRIMARY, endpoint, key, mapping, model, provider, rule, snapshot
 
 PRICE = Price(1, 2, 3, 4, 5)
+TABLE = PriceTable(PRICE, origin="model v1")
 
 
 def test_a_code_is_found_in_any_case() -> None:
     found = snapshot(key("a"), models=(model("gpt-5", price=PRICE),))
     for asked in ("gpt-5", "GPT-5"):
         target = resolve(found, ANYONE, asked)
-        assert (target.model, target.lanes[0].price, target.config_version) == ("gpt-5", PRICE, 7)
+        assert (target.model, target.lanes[0].price, target.config_version) == ("gpt-5", TABLE, 7)
         assert [lane.upstream_name for lane in target.lanes] == ["a's gpt-5"]
 
 
@@ -33,7 +34,7 @@ def test_only_enabled_models_serve_by_either_name(status: ModelStatus) -> None:
 def test_a_provider_is_reached_by_its_own_names() -> None:
     found = snapshot(key("a"), key("b"), models=(model("m", price=PRICE),))
     mapped, unmapped = resolve(found, ANYONE, "b/b's m"), resolve(found, ANYONE, "b/vendor/new-1")
-    assert (mapped.model, [lane.price for lane in mapped.lanes]) == ("m", [PRICE])
+    assert (mapped.model, [lane.price for lane in mapped.lanes]) == ("m", [TABLE])
     assert (unmapped.model, [lane.price for lane in unmapped.lanes]) == ("b/vendor/new-1", [None])
     for target in (mapped, unmapped):
         assert {lane.backend.provider.name for lane in target.lanes} == {"b"}

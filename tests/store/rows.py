@@ -18,6 +18,7 @@ from gateway.model.registry import (
     Pool,
     Price,
     PriceOverride,
+    PriceTier,
     Provider,
     ProviderKey,
     RouteRule,
@@ -107,7 +108,7 @@ MODEL = Model(
     code="gpt",
     display_name="GPT",
     status=ModelStatus.ENABLED,
-    price=Price(150, 600, 75, 150, 0),
+    price=Price(150, 600, 75, 150, 0, 300),
     created_at=1,
     updated_at=1,
     description="The usual one",
@@ -120,6 +121,7 @@ MODEL = Model(
     family="gpt",
     knowledge_cutoff="2025-06",
     version=6,
+    price_tiers=(PriceTier(200_000, Price(300, 900, 150, 300, 0)),),
 )
 MAPPING = ModelMapping(
     id="map1",
@@ -130,7 +132,7 @@ MAPPING = ModelMapping(
     created_at=1,
     updated_at=1,
     aliases=(UpstreamAlias("gpt-east", 0, ("openai_chat",)), UpstreamAlias("gpt-west", 0)),
-    price=PriceOverride(input=100, per_request=0),
+    price=PriceOverride(input=100, per_request=0, cache_creation_1h=7, tiers=()),
     capabilities=(),
     is_available=False,
     version=7,
@@ -181,8 +183,8 @@ CALL = CallRecord(
     code=200,
     error_code="",
     error="",
-    usage=Usage(10, 20, 3, 4, 5, UsageSource.REPORTED),
-    price=Price(150, 600, 75, 150, 0),
+    usage=Usage(10, 20, 3, 4, 5, UsageSource.REPORTED, 2),
+    price=Price(150, 600, 75, 150, 0, 300),
     cost_nano=123,
     total_ms=100,
     first_byte_ms=30,
@@ -191,6 +193,7 @@ CALL = CallRecord(
     client_ip="192.0.2.1",
     attempts=(ATTEMPT,),
     skips=(SKIP,),
+    price_origin="model v3",
 )
 
 

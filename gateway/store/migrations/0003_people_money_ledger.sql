@@ -84,6 +84,11 @@ CREATE INDEX calls_in_trouble ON calls (
   provider_id, provider, backend_id, backend) WHERE status <> 'completed';
 DROP INDEX calls_by_status;
 
+ALTER TABLE models ADD COLUMN cache_creation_1h_price INTEGER CHECK (cache_creation_1h_price >= 0);
+ALTER TABLE models ADD COLUMN price_tiers TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE mappings ADD COLUMN cache_creation_1h_price INTEGER CHECK (cache_creation_1h_price >= 0);
+ALTER TABLE mappings ADD COLUMN price_tiers TEXT;
+
 ALTER TABLE users ADD COLUMN quota_nano INTEGER CHECK (quota_nano >= 0);
 ALTER TABLE users ADD COLUMN quota_period TEXT NOT NULL DEFAULT 'monthly' CHECK (quota_period IN ('none', 'daily', 'weekly', 'monthly'));
 ALTER TABLE users ADD COLUMN time_zone TEXT NOT NULL DEFAULT 'UTC';
