@@ -18,6 +18,7 @@ from gateway.control.events import Events
 from gateway.control.instance import open_vault
 from gateway.front import Front, Rooms
 from gateway.ops.demo import demo_server
+from gateway.ops.rollups import keeping_sums
 from gateway.proxy.attempt import Attempter
 from gateway.proxy.endpoints import Entrance, OpenAiSurface
 from gateway.proxy.forward import Forwarder
@@ -76,6 +77,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         upstream = await opened.enter_async_context(
             open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
         )
+        await opened.enter_async_context(keeping_sums(db, clock))
         events = Events(clock.wall_ms())
         desk = Desk(db, vault, cell, state, clock, settings, demo_origin, upstream.model_names, events)
         await opened.enter_async_context(health_events.watching(desk))

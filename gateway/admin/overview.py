@@ -16,8 +16,8 @@ from gateway.admin.visits import Visit
 from gateway.admin.wording import change, clock, count, day, duration, percent
 from gateway.control import requests
 from gateway.control.overview import DEFAULT_SPAN, SPANS, Attention, FirstByte, Overview, ProviderStrip
+from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS
 from gateway.money import format_dollars
-from gateway.store.figures import FIRST_BYTE_BOUNDS_MS, Totals
 
 _AXIS_LABELS = 4
 _ONLY: Mapping[str, str] = MappingProxyType({"Errors": "&status=failed"})
@@ -76,12 +76,20 @@ def kpis(found: Overview) -> list[Kpi]:
     where = f"/admin/requests?range={found.span.code}"
     p95, p95_before = found.first_byte.p95, found.first_byte_before.p95
     against = f"against the {found.span.label.removeprefix('Last ')} before"
-    share = percent(now.errors / now.requests) if now.requests else ""
-    unpriced = f"{now.unpriced} unpriced" if now.unpriced else ""
+    share = percent(now.failed / now.requests) if now.requests else ""
+    unpriced = f"{count(now.unpriced)} unpriced" if now.unpriced else ""
+    tokens = f"{count(now.read_tokens)} / {count(now.output_tokens)}"
     figures = (
         ("Requests", count(now.requests), "", "requests", now.requests, before.requests),
-        ("Errors", count(now.errors), share, "errors", now.errors, before.errors),
-        ("Tokens in / out", f"{count(read(now))} / {count(now.output_tokens)}", "", "tokens", used(now), used(before)),
+        ("Errors", count(now.failed), share, "errors", now.failed, before.failed),
+        (
+            "Tokens in / out",
+            f"{count(now.read_tokens)} / {count(now.output_tokens)}",
+            "",
+            "tokens",
+            now.tokens,
+            before.tokens,
+        ),
         ("Cost", format_dollars(now.cost_nano, 2), unpriced, "cost_nano", now.cost_nano, before.cost_nano),
         ("p95 to first byte", f"~{duration(p95)}" if p95 else "–", "", "", p95 or 0, p95_before or 0),
     )
@@ -89,15 +97,6 @@ def kpis(found: Overview) -> list[Kpi]:
         Kpi(name, value, more, _spark(found, line), change(is_now, was), against, where + _ONLY.get(name, ""))
         for name, value, more, line, is_now, was in figures
     ]
-
-
-def read(totals: Totals) -> int:
-    """Tokens that models read, from the request or a cache."""
-    return totals.input_tokens + totals.cache_read_tokens + totals.cache_creation_tokens
-
-
-def used(totals: Totals) -> int:
-    return read(totals) + totals.output_tokens
 
 
 def _spark(found: Overview, name: str) -> str:

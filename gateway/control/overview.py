@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.control.pool_stats import BackendStatus, PoolStats
+from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, percentile
+from gateway.model.sums import DAY_MS, HOUR_MS, Sums
 from gateway.routing.state import RestKind
 from gateway.store.calls import CallRow
-from gateway.store.figures import FIRST_BYTE_BOUNDS_MS, ProviderMinute, Slice, Totals
+from gateway.store.figures import Group, ProviderMinute
 
 _SHOWN_MODELS = 4
 STRIP_MINUTES = 60
@@ -18,24 +19,30 @@ STRIP_MINUTES = 60
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range that the page offers, and the width of one point of its chart."""
+    """A range that the page offers, and the width of one point of its chart.
+
+    It begins where an hour or a day does, by `step_ms`; the running one is its last.
+    """
 
     code: str
     label: str
     length_ms: int
     bucket_ms: int
+    step_ms: int
+
+    def since(self, until: int) -> int:
+        """Where it begins that ends then, in Unix ms."""
+        return -(-until // self.step_ms) * self.step_ms - self.length_ms
 
 
 _MINUTE = 60_000
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
 
 SPANS: Mapping[str, Span] = MappingProxyType(
     {
-        "1h": Span("1h", "Last hour", _HOUR, 2 * _MINUTE),
-        "24h": Span("24h", "Last 24 hours", _DAY, 30 * _MINUTE),
-        "7d": Span("7d", "Last 7 days", 7 * _DAY, 4 * _HOUR),
-        "30d": Span("30d", "Last 30 days", 30 * _DAY, 12 * _HOUR),
+        "1h": Span("1h", "Last hour", HOUR_MS, 2 * _MINUTE, 1),
+        "24h": Span("24h", "Last 24 hours", DAY_MS, HOUR_MS, HOUR_MS),
+        "7d": Span("7d", "Last 7 days", 7 * DAY_MS, 4 * HOUR_MS, HOUR_MS),
+        "30d": Span("30d", "Last 30 days", 30 * DAY_MS, DAY_MS, DAY_MS),
     }
 )
 DEFAULT_SPAN = "24h"
@@ -104,13 +111,13 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`before` is the period of the same length just before. Times are Unix milliseconds."""
+    """`before` is the same time one length of the span earlier. Times are Unix milliseconds."""
 
     span: Span
     since: int
     until: int
-    totals: Totals
-    before: Totals
+    totals: Sums
+    before: Sums
     lines: tuple[Line, ...]
     buckets: tuple[Bucket, ...]
     first_byte: FirstByte
@@ -125,54 +132,39 @@ def bucket_count(span: Span) -> int:
     return span.length_ms // span.bucket_ms
 
 
-def lines(slices: Sequence[Slice], length: int) -> tuple[Line, ...]:
-    """One line for each of the models with most requests, then `other` where there are more."""
+def lines(groups: Sequence[Group], length: int) -> tuple[Line, ...]:
+    """One line for each of the models with most requests, then `other` where there are more. By model and bucket."""
     sums: dict[str, int] = {}
-    for item in slices:
-        sums[item.model] = sums.get(item.model, 0) + item.requests
+    for item in groups:
+        sums[item.first] = sums.get(item.first, 0) + item.sums.requests
     ranked = sorted((model for model in sums if model), key=lambda model: (-sums[model], model))
     own = ranked[:_SHOWN_MODELS]
     points = {model: [0] * length for model in (*own, "other")}
-    for item in slices:
-        name = item.model if item.model in own else "other"
-        points[name][min(item.bucket, length - 1)] += item.requests
+    for item in groups:
+        name = item.first if item.first in own else "other"
+        points[name][min(item.bucket, length - 1)] += item.sums.requests
     return tuple(Line(model, tuple(found)) for model, found in points.items() if model in own or any(found))
 
 
-def buckets(slices: Sequence[Slice], since: int, span: Span) -> tuple[Bucket, ...]:
+def buckets(groups: Sequence[Group], since: int, span: Span) -> tuple[Bucket, ...]:
     length = bucket_count(span)
     found = [Bucket(since + number * span.bucket_ms, 0, 0, 0, 0) for number in range(length)]
-    for item in slices:
+    for item in groups:
         number = min(item.bucket, length - 1)
         there = found[number]
         found[number] = Bucket(
             there.at,
-            there.requests + item.requests,
-            there.errors + item.errors,
-            there.tokens + item.tokens,
-            there.cost_nano + item.cost_nano,
+            there.requests + item.sums.requests,
+            there.errors + item.sums.failed,
+            there.tokens + item.sums.tokens,
+            there.cost_nano + item.sums.cost_nano,
         )
     return tuple(found)
 
 
 def first_byte(counts: Sequence[int]) -> FirstByte:
-    return FirstByte(tuple(counts), percentile(counts, 0.5), percentile(counts, 0.95), percentile(counts, 0.99))
-
-
-def percentile(counts: Sequence[int], share: float) -> float | None:
-    """Milliseconds below which `share` of the calls lie, interpolated inside its bucket on a logarithmic scale."""
-    total = sum(counts)
-    if total == 0:
-        return None
-    wanted = share * total
-    edges = (1, *FIRST_BYTE_BOUNDS_MS, FIRST_BYTE_BOUNDS_MS[-1] * 2)
-    passed = 0
-    for count, (low, high) in zip(counts, itertools.pairwise(edges), strict=True):
-        if count and passed + count >= wanted:
-            inside = (wanted - passed) / count
-            return float(low * (high / low) ** inside)
-        passed += count
-    return float(edges[-1])
+    p50, p95, p99 = (percentile(counts, share, FIRST_BYTE_BOUNDS_MS) for share in (0.5, 0.95, 0.99))
+    return FirstByte(tuple(counts), p50, p95, p99)
 
 
 def strips(minutes: Sequence[ProviderMinute], names: Sequence[str]) -> tuple[ProviderStrip, ...]:
@@ -186,7 +178,7 @@ def strips(minutes: Sequence[ProviderMinute], names: Sequence[str]) -> tuple[Pro
     return tuple(ProviderStrip(name, tuple(found), _up(found)) for name, found in cells.items())
 
 
-def attention(pools: Sequence[PoolStats], slices: Sequence[Slice]) -> tuple[Attention, ...]:
+def attention(pools: Sequence[PoolStats], groups: Sequence[Group]) -> tuple[Attention, ...]:
     """Backends that rest or cannot be used, then models that were used without a price."""
     found = []
     for backend in (backend for pool in pools for backend in pool.backends):
@@ -196,7 +188,7 @@ def attention(pools: Sequence[PoolStats], slices: Sequence[Slice]) -> tuple[Atte
         if kind is not None:
             seconds = backend.seconds_left or None
             found.append(Attention(kind, backend.name, backend.id, backend.reason, seconds))
-    unpriced = sorted({item.model for item in slices if item.unpriced and item.model})
+    unpriced = sorted({item.first for item in groups if item.sums.unpriced and item.first})
     sentence = "It was used and has no price; its cost is not counted."
     return (*found, *(Attention("unpriced", model, model, sentence) for model in unpriced))
 

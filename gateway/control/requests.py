@@ -13,8 +13,11 @@ from gateway.control.lookup import require
 from gateway.control.overview import DEFAULT_SPAN, SPANS, Overview
 from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
+from gateway.model.histograms import merged
+from gateway.model.sums import total
 from gateway.store import calls, figures
 from gateway.store.calls import CallFilter, CallRow
+from gateway.store.figures import Question
 
 MOST_PER_PAGE = 500
 _RECENT = 10
@@ -74,14 +77,15 @@ async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
         raise InvalidFields({"range": f"must be one of {', '.join(SPANS)}"})
     # The millisecond that is running belongs to the picture too.
     until = desk.clock.wall_ms() + 1
-    since, earlier = until - span.length_ms, until - 2 * span.length_ms
+    since = span.since(until)
+    now = Question(since, until, "model", bucket_ms=span.bucket_ms)
+    earlier = Question(since - span.length_ms, until - span.length_ms)
     hour_ago = until - figures_of.STRIP_MINUTES * 60_000
     async with desk.db.read() as tx:
-        totals = await figures.totals(tx, since, until)
-        before = await figures.totals(tx, earlier, since)
-        slices = await figures.series(tx, since, until, span.bucket_ms)
-        histogram = await figures.first_byte_histogram(tx, since, until)
-        histogram_before = await figures.first_byte_histogram(tx, earlier, since)
+        groups = await figures.sums(tx, now)
+        before = await figures.sums(tx, earlier)
+        times = await figures.first_byte_times(tx, Question(since, until))
+        times_before = await figures.first_byte_times(tx, earlier)
         minutes = await figures.provider_minutes(tx, hour_ago, until)
         recent = await calls.page(tx, CallFilter(), None, _RECENT)
     pool_stats = tuple(pools.stats(desk))
@@ -90,14 +94,14 @@ async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
         span=span,
         since=since,
         until=until,
-        totals=totals,
-        before=before,
-        lines=figures_of.lines(slices, figures_of.bucket_count(span)),
-        buckets=figures_of.buckets(slices, since, span),
-        first_byte=figures_of.first_byte(histogram),
-        first_byte_before=figures_of.first_byte(histogram_before),
+        totals=total(item.sums for item in groups),
+        before=total(item.sums for item in before),
+        lines=figures_of.lines(groups, figures_of.bucket_count(span)),
+        buckets=figures_of.buckets(groups, since, span),
+        first_byte=figures_of.first_byte(merged(item.counts for item in times)),
+        first_byte_before=figures_of.first_byte(merged(item.counts for item in times_before)),
         providers=figures_of.strips(minutes, providers),
         recent=recent,
         pools=pool_stats,
-        attention=figures_of.attention(pool_stats, slices),
+        attention=figures_of.attention(pool_stats, groups),
     )

@@ -1,41 +1,63 @@
-"""Sums over the ledger for a span of time, for pages that show figures. Times are Unix milliseconds."""
+"""Figures of a span of time, for pages. Times are Unix milliseconds.
+
+Whole days and hours come out of their sums where these are up to date, everything else out of the calls themselves, so
+that what is told is always exact.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
+from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Sums
 from gateway.store.database import Tx
 
-FIRST_BYTE_BOUNDS_MS = tuple(16 << step for step in range(12))
-"""Upper ends of the first twelve of thirteen buckets: below 16 ms, below 32 ms, … and 32 768 ms or more."""
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Of calls that began from `since` (inclusive) to `until` (exclusive), told apart by `first` and `second`.
+
+    `first` is a dimension or TOTAL, `second` a later dimension or empty. `only_first` and `only_second` leave other
+    subjects out. Time is cut into pieces of `bucket_ms` from `since` on; None is one piece.
+    """
+
+    since: int
+    until: int
+    first: str = TOTAL
+    second: str = ""
+    bucket_ms: int | None = None
+    only_first: str | None = None
+    only_second: str | None = None
+
+    @property
+    def uses_days(self) -> bool:
+        """Days in UTC have sums by one and by two dimensions."""
+        return self.bucket_ms is None or self.bucket_ms % DAY_MS == self.since % DAY_MS == 0
+
+    @property
+    def uses_hours(self) -> bool:
+        """Hours have sums by one dimension."""
+        return not self.second and (self.bucket_ms is None or self.bucket_ms % HOUR_MS == self.since % HOUR_MS == 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """`errors` are failed calls, not those whose client left. `unpriced` used tokens that have no price."""
-
-    requests: int
-    errors: int
-    cancelled: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_creation_tokens: int
-    cost_nano: int
-    unpriced: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """One model in one bucket of time. `model` is empty for calls that were refused before one was found."""
+class Group:
+    """What the calls of one piece of time and one subject, or two, come to. A subject is '' where a call had none."""
 
     bucket: int
-    model: str
-    requests: int
-    errors: int
-    tokens: int
-    cost_nano: int
-    unpriced: int
+    first: str
+    second: str
+    sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A histogram of `gateway.model.histograms`, of one piece of time and one subject, or two."""
+
+    bucket: int
+    first: str
+    second: str
+    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +71,142 @@ class ProviderMinute:
     limited: int
 
 
-async def totals(tx: Tx, since: int, until: int) -> Totals:
-    """Of the calls started in `since` (inclusive) to `until` (exclusive)."""
+async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
+    """By bucket, then subjects; what had no calls is left out."""
     async with tx.execute(
         """
-        SELECT count(*), coalesce(sum(status = 'failed'), 0), coalesce(sum(status = 'cancelled'), 0),
-               coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
-               coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_creation_tokens), 0),
-               coalesce(sum(cost_nano), 0), coalesce(sum(cost_nano IS NULL AND usage_source <> 'none'), 0)
-        FROM calls WHERE started_at >= :since AND started_at < :until
+        WITH whole_days AS MATERIALIZED (
+          SELECT day FROM days
+          WHERE :uses_days AND day >= :since AND day + 86400000 <= :until
+            AND (is_closed OR summed = (SELECT sum(calls) FROM hours
+                                        WHERE hour >= days.day AND hour < days.day + 86400000))),
+        whole_hours AS MATERIALIZED (
+          SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
+          WHERE :uses_hours AND hour >= :since AND hour + 3600000 <= :until
+            AND (hours.summed = calls OR coalesce(is_closed, 0))
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+        spans AS MATERIALIZED (
+          SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
+          WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+        parts AS (
+          SELECT day AS at, first, second, requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens,
+                 cache_read_tokens, cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+          FROM daily_sums WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
+          UNION ALL
+          SELECT hour, subject, '', requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens,
+                 cache_read_tokens, cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+          FROM hourly_sums WHERE dimension = :first AND hour IN (SELECT hour FROM whole_hours)
+          UNION ALL
+          SELECT started_at,
+                 CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
+                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END,
+                 CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
+                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END,
+                 1, status IN ('failed', 'crashed'), status = 'cancelled',
+                 status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499,
+                 cost_nano IS NULL AND usage_source <> 'none', input_tokens, output_tokens, cache_read_tokens,
+                 cache_creation_tokens, reasoning_tokens, coalesce(cost_nano, 0), coalesce(actual_nano, 0)
+          FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until)
+        SELECT (at - :since) / :bucket_ms AS bucket, first, second, sum(requests), sum(failed), sum(cancelled),
+               sum(denied), sum(unpriced), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),
+               sum(cache_creation_tokens), sum(reasoning_tokens), sum(cost_nano), sum(actual_nano)
+        FROM parts
+        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY bucket, first, second ORDER BY bucket, first, second
         """,
-        {"since": since, "until": until},
+        _parameters(asked),
     ) as rows:
-        row = await rows.fetchone()
-    assert row is not None
-    return Totals(*row)
+        return tuple(Group(row[0], row[1], row[2], Sums(*row[3:])) for row in await rows.fetchall())
 
 
-async def series(tx: Tx, since: int, until: int, bucket_ms: int) -> tuple[Slice, ...]:
-    """Per bucket of `bucket_ms`, counted from `since`, and per served model; empty slices are left out."""
+async def first_byte_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
+    """How long calls waited for their first byte, by bucket, then subjects."""
+    return await _times(tx, asked, FIRST_BYTE_LEAST_MS)
+
+
+async def total_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
+    """How long calls took in all, by bucket, then subjects."""
+    return await _times(tx, asked, TOTAL_LEAST_MS)
+
+
+async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
     async with tx.execute(
         """
-        SELECT (started_at - :since) / :bucket_ms AS bucket, served_model, count(*), sum(status = 'failed'),
-               sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens),
-               coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL AND usage_source <> 'none')
-        FROM calls WHERE started_at >= :since AND started_at < :until
-        GROUP BY bucket, served_model ORDER BY bucket, served_model
+        WITH whole_days AS MATERIALIZED (
+          SELECT day FROM days
+          WHERE :uses_days AND day >= :since AND day + 86400000 <= :until
+            AND (is_closed OR summed = (SELECT sum(calls) FROM hours
+                                        WHERE hour >= days.day AND hour < days.day + 86400000))),
+        whole_hours AS MATERIALIZED (
+          SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
+          WHERE :uses_hours AND hour >= :since AND hour + 3600000 <= :until
+            AND (hours.summed = calls OR coalesce(is_closed, 0))
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+        spans AS MATERIALIZED (
+          SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
+          WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+        timed AS (
+          SELECT started_at,
+                 CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
+                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                 AS first,
+                 CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
+                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                 AS second,
+                 CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms
+          FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until),
+        parts AS (
+          SELECT day AS at, first, second, f0 AS c0, f1 AS c1, f2 AS c2, f3 AS c3, f4 AS c4, f5 AS c5, f6 AS c6,
+                 f7 AS c7, f8 AS c8, f9 AS c9, f10 AS c10, f11 AS c11, f12 AS c12
+          FROM daily_sums WHERE :least = 16 AND dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
+          UNION ALL
+          SELECT day, first, second, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
+          FROM daily_sums WHERE :least <> 16 AND dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
+          UNION ALL
+          SELECT hour, subject, '', f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12
+          FROM hourly_sums WHERE :least = 16 AND dimension = :first AND hour IN (SELECT hour FROM whole_hours)
+          UNION ALL
+          SELECT hour, subject, '', t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
+          FROM hourly_sums WHERE :least <> 16 AND dimension = :first AND hour IN (SELECT hour FROM whole_hours)
+          UNION ALL
+          SELECT started_at, first, second, ms < :least, ms >= :least AND ms < :least << 1,
+                 ms >= :least << 1 AND ms < :least << 2, ms >= :least << 2 AND ms < :least << 3,
+                 ms >= :least << 3 AND ms < :least << 4, ms >= :least << 4 AND ms < :least << 5,
+                 ms >= :least << 5 AND ms < :least << 6, ms >= :least << 6 AND ms < :least << 7,
+                 ms >= :least << 7 AND ms < :least << 8, ms >= :least << 8 AND ms < :least << 9,
+                 ms >= :least << 9 AND ms < :least << 10, ms >= :least << 10 AND ms < :least << 11,
+                 ms >= :least << 11
+          FROM timed WHERE ms IS NOT NULL)
+        SELECT (at - :since) / :bucket_ms AS bucket, first, second, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4),
+               sum(c5), sum(c6), sum(c7), sum(c8), sum(c9), sum(c10), sum(c11), sum(c12)
+        FROM parts
+        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY bucket, first, second ORDER BY bucket, first, second
         """,
-        {"since": since, "until": until, "bucket_ms": bucket_ms},
+        {**_parameters(asked), "least": least},
     ) as rows:
-        return tuple(Slice(*row) for row in await rows.fetchall())
+        return tuple(Times(row[0], row[1], row[2], tuple(row[3:])) for row in await rows.fetchall())
+
+
+def _parameters(asked: Question) -> dict[str, object]:
+    return {
+        "since": asked.since,
+        "until": asked.until,
+        "first": asked.first,
+        "second": asked.second,
+        "dimensions": f"{asked.first}+{asked.second}" if asked.second else asked.first,
+        "bucket_ms": asked.bucket_ms or max(1, asked.until - asked.since),
+        "only_first": asked.only_first,
+        "only_second": asked.only_second,
+        "uses_days": asked.uses_days,
+        "uses_hours": asked.uses_hours,
+    }
 
 
 async def provider_minutes(tx: Tx, since: int, until: int) -> tuple[ProviderMinute, ...]:
@@ -101,29 +229,3 @@ async def provider_minutes(tx: Tx, since: int, until: int) -> tuple[ProviderMinu
         {"since": since, "until": until},
     ) as rows:
         return tuple(ProviderMinute(*row) for row in await rows.fetchall())
-
-
-async def first_byte_histogram(tx: Tx, since: int, until: int) -> tuple[int, ...]:
-    """How many calls had their first byte in each of the thirteen buckets of FIRST_BYTE_BOUNDS_MS."""
-    async with tx.execute(
-        """
-        SELECT coalesce(sum(first_byte_ms < 16), 0),
-               coalesce(sum(first_byte_ms >= 16 AND first_byte_ms < 32), 0),
-               coalesce(sum(first_byte_ms >= 32 AND first_byte_ms < 64), 0),
-               coalesce(sum(first_byte_ms >= 64 AND first_byte_ms < 128), 0),
-               coalesce(sum(first_byte_ms >= 128 AND first_byte_ms < 256), 0),
-               coalesce(sum(first_byte_ms >= 256 AND first_byte_ms < 512), 0),
-               coalesce(sum(first_byte_ms >= 512 AND first_byte_ms < 1024), 0),
-               coalesce(sum(first_byte_ms >= 1024 AND first_byte_ms < 2048), 0),
-               coalesce(sum(first_byte_ms >= 2048 AND first_byte_ms < 4096), 0),
-               coalesce(sum(first_byte_ms >= 4096 AND first_byte_ms < 8192), 0),
-               coalesce(sum(first_byte_ms >= 8192 AND first_byte_ms < 16384), 0),
-               coalesce(sum(first_byte_ms >= 16384 AND first_byte_ms < 32768), 0),
-               coalesce(sum(first_byte_ms >= 32768), 0)
-        FROM calls WHERE started_at >= :since AND started_at < :until AND first_byte_ms IS NOT NULL
-        """,
-        {"since": since, "until": until},
-    ) as rows:
-        row = await rows.fetchone()
-    assert row is not None
-    return tuple(row)

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 
 from gateway.model.calls import CallStatus, Usage, UsageSource
+from gateway.model.sums import DAY_MS, HOUR_MS, Sums
 from gateway.store import calls, figures
 from gateway.store.database import Database
-from gateway.store.figures import ProviderMinute, Slice, Totals
+from gateway.store.figures import Group, ProviderMinute, Question
 from tests.store.rows import ATTEMPT, call, failed
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_totals_count_what_started_inside_the_span(db: Database) -> None:
+async def test_sums_count_what_began_inside_the_span(db: Database) -> None:
     async with db.write() as tx:
         await calls.insert_many(
             tx,
@@ -28,17 +29,18 @@ async def test_totals_count_what_started_inside_the_span(db: Database) -> None:
             ],
         )
     async with db.read() as tx:
-        assert await figures.totals(tx, 100, 200) == Totals(3, 1, 1, 20, 40, 6, 8, 123, 1)
+        (found,) = await figures.sums(tx, Question(100, 200))
+    assert found == Group(0, "", "", Sums(3, 1, 1, 0, 1, 20, 40, 6, 8, 10, 123, 0))
 
 
-async def test_totals_of_nothing_are_zero(db: Database) -> None:
+async def test_of_nothing_there_are_no_figures(db: Database) -> None:
     async with db.read() as tx:
-        assert await figures.totals(tx, 0, 10**15) == Totals(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        assert await figures.series(tx, 0, 10**15, 1000) == ()
-        assert await figures.first_byte_histogram(tx, 0, 10**15) == (0,) * 13
+        assert await figures.sums(tx, Question(0, 10**15)) == ()
+        assert await figures.first_byte_times(tx, Question(0, 10**15)) == ()
+        assert await figures.total_times(tx, Question(5, 5)) == ()
 
 
-async def test_series_are_per_bucket_and_model(db: Database) -> None:
+async def test_sums_are_by_bucket_and_subject(db: Database) -> None:
     async with db.write() as tx:
         await calls.insert_many(
             tx,
@@ -50,11 +52,29 @@ async def test_series_are_per_bucket_and_model(db: Database) -> None:
             ],
         )
     async with db.read() as tx:
-        assert await figures.series(tx, 100, 130, 10) == (
-            Slice(0, "gpt", 2, 0, 74, 246, 0),
-            Slice(1, "other", 1, 0, 37, 0, 1),
-            Slice(2, "", 1, 1, 0, 0, 0),
-        )
+        found = await figures.sums(tx, Question(100, 130, "model", bucket_ms=10))
+    assert [(group.bucket, group.first, group.sums.requests, group.sums.cost_nano) for group in found] == [
+        (0, "gpt", 2, 246),
+        (1, "other", 1, 0),
+        (2, "", 1, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "uses_days", "uses_hours"),
+    [
+        (Question(5, 10**9), True, True),
+        (Question(0, 10**9, bucket_ms=DAY_MS), True, True),
+        (Question(HOUR_MS, 10**9, bucket_ms=DAY_MS), False, True),
+        (Question(HOUR_MS, 10**9, bucket_ms=4 * HOUR_MS), False, True),
+        (Question(1, 10**9, bucket_ms=HOUR_MS), False, False),
+        (Question(0, 10**9, bucket_ms=60_000), False, False),
+        (Question(0, 10**9, "user", "model", bucket_ms=HOUR_MS), False, False),
+        (Question(0, 10**9, "user", "model", bucket_ms=DAY_MS), True, False),
+    ],
+)
+def test_sums_are_used_where_they_fit_the_pieces(asked: Question, *, uses_days: bool, uses_hours: bool) -> None:
+    assert (asked.uses_days, asked.uses_hours) == (uses_days, uses_hours)
 
 
 async def test_provider_minutes_tell_limits_from_failures_and_leave_clients_faults_out(db: Database) -> None:
@@ -81,12 +101,13 @@ async def test_a_first_byte_falls_into_its_power_of_two(db: Database, first_byte
     async with db.write() as tx:
         await calls.insert_many(tx, [call(1, first_byte_ms=first_byte_ms), call(2, first_byte_ms=None)])
     async with db.read() as tx:
-        counts = await figures.first_byte_histogram(tx, 0, 10)
-    assert counts == tuple(int(number == bucket) for number in range(13))
+        (found,) = await figures.first_byte_times(tx, Question(0, 10))
+    assert found.counts == tuple(int(number == bucket) for number in range(13))
 
 
 async def test_guessed_usage_without_a_price_counts_as_unpriced(db: Database) -> None:
     async with db.write() as tx:
         await calls.insert_many(tx, [call(1, usage=Usage(1, source=UsageSource.ESTIMATED), cost_nano=None)])
     async with db.read() as tx:
-        assert (await figures.totals(tx, 0, 10)).unpriced == 1
+        (found,) = await figures.sums(tx, Question(0, 10))
+    assert found.sums.unpriced == 1

@@ -1,0 +1,228 @@
+"""Keeping sums: whatever was summed when, what is told is what the calls come to."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from gateway.control.sums_proof import differences
+from gateway.model.calls import CallRecord, CallStatus
+from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
+from gateway.model.sums import DAY_MS, HOUR_MS, PAIRS, SINGLES
+from gateway.ops import rollups
+from gateway.store import calls, figures
+from gateway.store import rollups as store
+from gateway.store.database import Database, open_database
+from gateway.store.figures import Question
+from gateway.store.migrate import migrate
+from tests.desks import FakeClock
+from tests.store.rows import call, failed
+
+pytestmark = pytest.mark.anyio
+
+DAY_0 = 20_000 * DAY_MS
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    migrate(tmp_path / "gateway.db")
+    async with open_database(tmp_path / "gateway.db") as opened:
+        yield opened
+
+
+async def insert(db: Database, *records: CallRecord) -> None:
+    async with db.write() as tx:
+        await calls.insert_many(tx, records)
+
+
+def some_call(rng: Random, number: int, days: int) -> CallRecord:
+    row = call(
+        number,
+        started_at=DAY_0 + rng.randrange(days * DAY_MS),
+        user_id=rng.choice([None, "u1", "u2"]),
+        api_key_id=rng.choice([None, "ak1", "ak2", "ak3"]),
+        served_model=rng.choice(["", "a", "b"]),
+        provider_id=rng.choice([None, "p1", "p2"]),
+        backend_id=rng.choice([None, "e1:k1", "e1:k2"]),
+        status=rng.choice(list(CallStatus)),
+        cost_nano=rng.choice([None, 0, 7]),
+        total_ms=rng.randrange(200_000),
+        first_byte_ms=rng.choice([None, rng.randrange(50_000)]),
+    )
+    return row if rng.random() < 0.8 else failed(number, 401, started_at=row.started_at, attempts=())
+
+
+def subject(row: CallRecord, dimension: str) -> str:
+    found = {
+        "user": row.user_id,
+        "api_key": row.api_key_id,
+        "model": row.served_model,
+        "provider": row.provider_id,
+        "provider_key": row.backend_id and row.backend_id.partition(":")[2],
+    }
+    return found.get(dimension) or ""
+
+
+def expected(rows: list[CallRecord], asked: Question) -> dict[tuple[int, str, str], tuple[int, ...]]:
+    """Requests, failed, denied, unpriced, tokens, cost: summed one by one."""
+    found: dict[tuple[int, str, str], tuple[int, ...]] = {}
+    for row in rows:
+        first, second = subject(row, asked.first), subject(row, asked.second)
+        if not asked.since <= row.started_at < asked.until or asked.only_first not in (None, first):
+            continue
+        place = ((row.started_at - asked.since) // (asked.bucket_ms or 10**15), first, second)
+        is_failed = row.status in (CallStatus.FAILED, CallStatus.CRASHED)
+        is_denied = row.status is CallStatus.FAILED and not row.attempts and 400 <= row.code < 500
+        tokens = row.usage.input + row.usage.output + row.usage.cache_read + row.usage.cache_creation
+        one = (1, is_failed, is_denied, row.cost_nano is None, tokens, row.cost_nano or 0)
+        found[place] = tuple(map(sum, zip(found.get(place, (0,) * 6), one, strict=True)))
+    return found
+
+
+async def told(db: Database, asked: Question) -> dict[tuple[int, str, str], tuple[int, ...]]:
+    async with db.read() as tx:
+        groups = await figures.sums(tx, asked)
+    return {
+        (group.bucket, group.first, group.second): (
+            group.sums.requests,
+            group.sums.failed,
+            group.sums.denied,
+            group.sums.unpriced,
+            group.sums.tokens,
+            group.sums.cost_nano,
+        )
+        for group in groups
+    }
+
+
+def bucket_of(ms: int, least: int) -> int:
+    return next((number for number in range(12) if ms < least << number), 12)
+
+
+def questions(rng: Random, days: int) -> list[Question]:
+    since = DAY_0 + rng.randrange(days) * DAY_MS
+    odd = DAY_0 + rng.randrange(days * DAY_MS)
+    until = rng.choice([since + DAY_MS * rng.randrange(1, days + 1), odd + rng.randrange(1, days * DAY_MS)])
+    kinds = [(one, "") for one in SINGLES] + [*PAIRS]
+    return [
+        Question(start, until, *rng.choice(kinds), bucket_ms=rng.choice([None, HOUR_MS, DAY_MS, 7 * 60_000]))
+        for start in (since, odd, since // HOUR_MS * HOUR_MS)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_figures_are_those_of_the_calls_whatever_was_summed_when(db: Database, seed: int) -> None:
+    rng, clock, rows = Random(seed), FakeClock(DAY_0), []
+    for step in range(5):
+        new = [some_call(rng, step * 100 + number, 4) for number in range(40)]
+        await insert(db, *new)
+        rows += new
+        clock.wall = DAY_0 + (step + 1) * DAY_MS - rng.randrange(DAY_MS)
+        if step % 2:
+            await rollups.catch_up(db, clock)
+        for asked in questions(rng, 4):
+            assert await told(db, asked) == expected(rows, asked), asked
+            only = replace(asked, only_first=subject(rows[0], asked.first))
+            assert await told(db, only) == expected(rows, only), only
+    await rollups.catch_up(db, FakeClock(DAY_0 + 10 * DAY_MS))
+    assert await differences(db) == []
+
+
+@pytest.mark.parametrize(("least", "is_total"), [(FIRST_BYTE_LEAST_MS, False), (TOTAL_LEAST_MS, True)])
+async def test_times_are_those_of_the_calls_too(db: Database, least: int, is_total: bool) -> None:  # noqa: FBT001
+    rng = Random(1)
+    rows = [some_call(rng, number, 2) for number in range(100)]
+    await insert(db, *rows)
+    wanted = [0] * 13
+    for row in rows:
+        ms = row.total_ms if is_total else row.first_byte_ms
+        if ms is not None:
+            wanted[bucket_of(ms, least)] += 1
+    ask = figures.total_times if is_total else figures.first_byte_times
+
+    for _ in range(2):
+        for first, second in (("total", ""), ("model", "provider")):
+            async with db.read() as tx:
+                found = await ask(tx, Question(DAY_0, DAY_0 + 2 * DAY_MS, first, second))
+            assert [sum(counts) for counts in zip(*(times.counts for times in found), strict=True)] == wanted
+        await rollups.catch_up(db, FakeClock(DAY_0 + DAY_MS + HOUR_MS))
+
+
+async def test_nothing_is_summed_twice(db: Database) -> None:
+    await insert(db, *(call(number, started_at=DAY_0 + number) for number in range(10)))
+    clock = FakeClock(DAY_0 + 2 * DAY_MS)
+
+    assert await rollups.catch_up(db, clock) == 2
+    assert await rollups.catch_up(db, clock) == 0
+    assert await differences(db) == []
+
+
+async def test_a_late_call_is_in_the_sums_after_the_next_look(db: Database) -> None:
+    clock = FakeClock(DAY_0 + 2 * DAY_MS)
+    await insert(db, call(1, started_at=DAY_0))
+    await rollups.catch_up(db, clock)
+    await insert(db, call(2, started_at=DAY_0))
+
+    assert await rollups.catch_up(db, clock) == 2
+    assert await rollups.catch_up(db, clock) == 0
+    async with db.read() as tx:
+        assert [row[3] for row in await store.kept_by_day(tx, DAY_0) if row[0] == "total"] == [2]
+
+
+async def test_sums_that_are_wrong_are_told(db: Database) -> None:
+    await insert(db, call(1, started_at=DAY_0))
+    await rollups.catch_up(db, FakeClock(DAY_0 + 2 * DAY_MS))
+    async with db.write() as tx:
+        await tx.execute("UPDATE daily_sums SET cost_nano = 5 WHERE dimensions = 'api_key+model'")
+        await tx.execute("DELETE FROM hourly_sums WHERE dimension = 'user'")
+
+    found = await differences(db)
+
+    assert found[0] == f"sums of day {DAY_0}, api_key+model ak1 gpt: cost_nano 5 instead of 123"
+    assert found[1].startswith(f"sums of hours of day {DAY_0}, user: requests 0 instead of 1, ")
+    assert len(found) == 2
+
+
+async def test_sums_are_kept_in_the_background(db: Database) -> None:
+    await insert(db, *(call(number, started_at=DAY_0 + number * HOUR_MS) for number in range(30)))
+
+    async with rollups.keeping_sums(db, FakeClock(DAY_0 + 3 * DAY_MS)):
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            async with db.read() as tx:
+                if not await store.stale_days(tx, DAY_0 + 3 * DAY_MS, 1):
+                    break
+        else:
+            pytest.fail("nothing was summed")
+
+
+async def test_no_write_holds_the_ledger_up_for_long(db: Database) -> None:
+    """Of an hour with more subjects than fit one write, each part is a transaction of its own."""
+    await insert(
+        db,
+        *(
+            call(number, started_at=DAY_0 + number, api_key_id=f"k{number}", served_model=f"m{number}")
+            for number in range(300)
+        ),
+    )
+    async with db.read() as tx:
+        rows = await store.of_day(tx, DAY_0)
+    assert len(rows) > 2 * rollups._ROWS_A_WRITE
+
+    summing = asyncio.create_task(rollups.sum_day(db, DAY_0))
+    turns = 0
+    for _ in itertools.takewhile(lambda _: not summing.done(), itertools.count()):
+        async with db.write():
+            turns += 1
+        await asyncio.sleep(0)
+    await summing
+
+    assert turns > 4
+    async with db.read() as tx:
+        assert len(await store.kept_by_day(tx, DAY_0)) == len(rows)
