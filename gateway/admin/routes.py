@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from gateway.admin import (
     account,
+    audit,
     backends,
     endpoints,
     events,
@@ -151,6 +152,7 @@ PAGES: tuple[tuple[str, str, Door], ...] = (
     ("POST", "/admin/keys/{id}/delete", keys.delete),
     ("GET", "/admin/requests", requests.show_list),
     ("GET", "/admin/requests/{id}", requests.show),
+    ("GET", "/admin/audit", audit.show),
 )
 
 
