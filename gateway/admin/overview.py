@@ -82,14 +82,7 @@ def kpis(found: Overview) -> list[Kpi]:
     figures = (
         ("Requests", count(now.requests), "", "requests", now.requests, before.requests),
         ("Errors", count(now.failed), share, "errors", now.failed, before.failed),
-        (
-            "Tokens in / out",
-            f"{count(now.read_tokens)} / {count(now.output_tokens)}",
-            "",
-            "tokens",
-            now.tokens,
-            before.tokens,
-        ),
+        ("Tokens in / out", tokens, "", "tokens", now.tokens, before.tokens),
         ("Cost", format_dollars(now.cost_nano, 2), unpriced, "cost_nano", now.cost_nano, before.cost_nano),
         ("p95 to first byte", f"~{duration(p95)}" if p95 else "–", "", "", p95 or 0, p95_before or 0),
     )
