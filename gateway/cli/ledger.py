@@ -35,7 +35,7 @@ def _print(verdict: Verdict) -> None:
         print(line)
     compared = (
         f"{verdict.calls} calls, {verdict.sums} sums of API keys and users, "
-        f"{verdict.providers} providers, {verdict.balances} balances"
+        f"{verdict.providers} providers, {verdict.balances} balances, {verdict.days} days of statistics"
     )
     if verdict.is_sound:
         print(f"All is as it should be: {compared}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.store import rollups
-from gateway.store.database import Database
+from gateway.store.database import Tx
 from gateway.store.rollups import Row
 
 _COLUMNS = (
@@ -16,19 +16,19 @@ _COLUMNS = (
 )
 
 
-async def differences(db: Database) -> list[str]:
-    """One line for each sum that is not what the calls come to; days that calls were deleted of cannot be proved."""
-    async with db.read() as tx:
-        days = await rollups.provable_days(tx)
+async def differences(tx: Tx) -> tuple[int, list[str]]:
+    """How many days were compared, and a line for each sum that is not what the calls come to.
+
+    Days that calls were deleted of cannot be proved, nor those that are not summed up yet.
+    """
     found = []
+    days = await rollups.provable_days(tx)
     for day in days:
-        async with db.read() as tx:
-            made = await rollups.of_day(tx, day)
-            by_day = await rollups.kept_by_day(tx, day)
-            by_hours = await rollups.kept_by_hours(tx, day)
-        found += _unequal(f"day {day}", made, by_day)
-        found += _unequal(f"hours of day {day}", [row for row in made if "+" not in str(row[0])], by_hours)
-    return found
+        made = await rollups.of_day(tx, day)
+        singles = [row for row in made if "+" not in str(row[0])]
+        found += _unequal(f"the day {day}", made, await rollups.kept_by_day(tx, day))
+        found += _unequal(f"the hours of the day {day}", singles, await rollups.kept_by_hours(tx, day))
+    return len(days), found
 
 
 def _unequal(place: str, made: Sequence[Row], kept: Sequence[Row]) -> list[str]:
@@ -37,10 +37,10 @@ def _unequal(place: str, made: Sequence[Row], kept: Sequence[Row]) -> list[str]:
     for subject in sorted({*wanted, *there}, key=str):
         now, was = wanted.get(subject, (0,) * len(_COLUMNS)), there.get(subject, (0,) * len(_COLUMNS))
         what = [
-            f"{name} {kept_value} instead of {value}"
-            for name, value, kept_value in zip(_COLUMNS, now, was, strict=True)
-            if value != kept_value
+            f"{name} {had} instead of {value}"
+            for name, value, had in zip(_COLUMNS, now, was, strict=True)
+            if value != had
         ]
         if what:
-            lines.append(f"sums of {place}, {' '.join(filter(None, map(str, subject)))}: {', '.join(what)}")
+            lines.append(f"the sums of {place}, {' '.join(filter(None, map(str, subject)))}: {', '.join(what)}")
     return lines

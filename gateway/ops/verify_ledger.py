@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from gateway.control import sums_proof
 from gateway.money import exact_dollars
 from gateway.routing.budgets import key_owner, user_owner
 from gateway.routing.cost import at_rate, cost_of
@@ -24,6 +25,7 @@ class Verdict:
     sums: int = 0
     providers: int = 0
     balances: int = 0
+    days: int = 0
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -38,6 +40,8 @@ async def verify(tx: Tx) -> Verdict:
     await _sums(tx, verdict)
     await _providers(tx, verdict)
     await _balances(tx, verdict)
+    verdict.days, unequal = await sums_proof.differences(tx)
+    verdict.differences += unequal
     for call_id in await ledger_sums.settled_reservations(tx):
         verdict.differences.append(f"call {call_id} is in the ledger and money is still reserved for it")
     return verdict
