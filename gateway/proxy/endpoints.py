@@ -107,7 +107,7 @@ class OpenAiSurface:
             await _send_error(send, call.arrival, unexpected)
             return
         now = self._entrance.clock.mono()
-        await relay.send_to(send, self._own_headers(relay, trail, now), now)
+        await relay.send_to(send, self._own_headers(relay, trail, now), now, lambda: self.is_draining)
 
     def _own_headers(self, relay: Relay, trail: Trail, now: float) -> list[Header]:
         arrival, reply = relay.call.arrival, relay.reply

@@ -69,6 +69,11 @@ class Ledger:
         """Why the last write failed; empty while writing works."""
         return self._fault
 
+    def fail(self, fault: str) -> None:
+        """Say that nothing is written at present; the next write that works ends it."""
+        self._fault = fault
+        self._has_rows.set()
+
     def record(self, entry: Entry) -> None:
         self._queue.append(entry)
         self._has_rows.set()
@@ -103,7 +108,7 @@ class Ledger:
         """Write what comes, for ever. A failed write is tried again; the rows wait at the head of the queue."""
         while True:
             await self._something_to_write()
-            if not self._has_work:
+            if not self._has_work and not self._fault:
                 continue
             try:
                 await self.flush()
@@ -111,7 +116,9 @@ class Ledger:
                 self._fault = ""
             except Exception as error:  # noqa: BLE001  # reason: a writer that dies loses every later row
                 if not self._fault:
-                    log.exception("the ledger cannot be written; %d rows wait", len(self._queue))
+                    log.exception(
+                        "the ledger cannot be written; %d rows wait%s", len(self._queue), self._db.who_locks()
+                    )
                 self._fault = str(error) or type(error).__name__
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -180,17 +187,36 @@ def _unwritable() -> Unavailable:
     )
 
 
+async def _keep_writing(ledger: Ledger, writing: asyncio.Task[None]) -> None:
+    """Should the writer end all the same, whatever ended it, calls are refused until another one writes."""
+    try:
+        while True:
+            await asyncio.wait({writing})
+            ledger.fail("its writer ended")
+            log.error("the ledger's writer ended (%s); another one begins", _why(writing))
+            await asyncio.sleep(_RETRY_SECONDS)
+            writing = asyncio.create_task(ledger.run(), name="ledger")
+    finally:
+        writing.cancel()
+        await asyncio.wait({writing})
+
+
+def _why(ended: asyncio.Task[None]) -> str:
+    return "cancelled" if ended.cancelled() else repr(ended.exception())
+
+
 @contextlib.asynccontextmanager
 async def open_ledger(db: Database, state: RuntimeState, clock: Clock) -> AsyncIterator[Ledger]:
     """Writes in the background while open; drained at the end, whatever ended it."""
     ledger = Ledger(db, state, clock)
     writing = asyncio.create_task(ledger.run(), name="ledger")
+    watching = asyncio.create_task(_keep_writing(ledger, writing), name="ledger watch")
     try:
         yield ledger
     finally:
         async with ledger.between_writes():
-            writing.cancel()
-        await asyncio.wait({writing})
+            watching.cancel()
+        await asyncio.wait({watching})
         try:
             await ledger.flush()
         except Unavailable as error:

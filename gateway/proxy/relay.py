@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import DeadlineExceeded, GatewayError, UpstreamFailed
+from gateway.errors import DeadlineExceeded, GatewayError, Unavailable, UpstreamFailed
 from gateway.formats import openai_chat
 from gateway.formats.openai_chat import StreamTap, estimate_usage
 from gateway.model.calls import CallStatus, Usage
@@ -27,6 +27,19 @@ Header = tuple[bytes, bytes]
 
 WRITE_IDLE_SECONDS = 60.0
 _LEFT = Ending(Verdict.ABANDONED, "the client left")
+_STOPPED = Ending(Verdict.ABANDONED, "the gateway stopped before the answer's end")
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """To the client, as long as the gateway runs."""
+
+    send: Send
+    is_stopping: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +50,18 @@ class Relay:
     reply: Reply
     settle: Callable[[Outcome], None]
 
-    async def send_to(self, send: Send, headers: Sequence[Header], first_byte_at: float) -> None:
+    async def send_to(
+        self, send: Send, headers: Sequence[Header], first_byte_at: float, is_stopping: Callable[[], bool] = _never
+    ) -> None:
         """Send everything, with our own `headers`. `first_byte_at` is now, in monotonic seconds.
 
-        Cancel this when the client leaves; the provider is told and what came is settled.
+        Cancel this when the client leaves, or at the end of a stop's patience: the provider is told and what came is
+        settled. Where it `is_stopping`, a client in the middle of a stream is told so.
         """
         if isinstance(self.reply.answer, WholeAnswer):
             await self._send_whole(send, self.reply.answer, headers, first_byte_at)
         else:
-            await self._send_stream(send, self.reply.answer, headers, first_byte_at)
+            await self._send_stream(_Way(send, is_stopping), self.reply.answer, headers, first_byte_at)
 
     async def _send_whole(
         self, send: Send, answer: WholeAnswer, headers: Sequence[Header], first_byte_at: float
@@ -70,9 +86,9 @@ class Relay:
         return Outcome(CallStatus.COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at)
 
     async def _send_stream(
-        self, send: Send, stream: OpenStream, headers: Sequence[Header], first_byte_at: float
+        self, way: _Way, stream: OpenStream, headers: Sequence[Header], first_byte_at: float
     ) -> None:
-        ending = _LEFT
+        ending, send = _LEFT, way.send
         try:
             await _start(send, stream.status, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
             ending, error = await self._pass_events(send, stream)
@@ -80,6 +96,13 @@ class Relay:
                 # No fake normal end: an error event, and never [DONE].
                 await _body(send, openai_chat.error_event(error, self.call.id), more=True)
             await _body(send, b"", more=False)
+        except asyncio.CancelledError:
+            if way.is_stopping():
+                ending = _STOPPED
+                stopping = Unavailable("The gateway is stopping; ask again.", retryable=True)
+                await _body(send, openai_chat.error_event(stopping, self.call.id), more=True)
+                await _body(send, b"", more=False)
+            raise
         finally:
             self.reply.finish(ending, stream.status)
             self.settle(self._stream_outcome(stream.tap, stream.status, ending, first_byte_at))
@@ -110,7 +133,7 @@ class Relay:
         usage: Usage = tap.usage or estimate_usage(self.call.request, tap.characters)
         if ending.verdict is Verdict.OK:
             return Outcome(CallStatus.COMPLETED, status, usage=usage, first_byte_at=first_byte_at)
-        if ending.verdict is Verdict.ABANDONED:
+        if ending is _LEFT:
             return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", ending.reason, usage, first_byte_at)
         return Outcome(CallStatus.FAILED, status, "stream_broken", ending.reason, usage, first_byte_at)
 

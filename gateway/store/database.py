@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -72,6 +73,22 @@ class Database:
         finally:
             await asyncio.shield(reader.rollback())
             self._readers.put_nowait(reader)
+
+    def who_locks(self) -> str:
+        """In words for the log, which other process holds the file's write lock; empty where none is found.
+
+        The kernel's list is read: opening the file to ask would lose our own locks on it.
+        """
+        shared = self._path.with_name(self._path.name + "-shm")
+        try:
+            inode, locks = shared.stat().st_ino, Path("/proc/locks").read_text("utf-8")
+        except OSError:
+            return ""
+        for line in locks.splitlines():
+            words = line.split()
+            if "WRITE" in words and f":{inode} " in line and words[4] != str(os.getpid()):
+                return f"; process {words[4]} holds the lock"
+        return ""
 
     async def _sync(self, is_durable: bool) -> None:  # noqa: FBT001
         # It can be set between transactions only; most of the time it is right already.

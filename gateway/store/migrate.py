@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def schema_version(schema: str) -> int:
     return int(found.group(1))
 
 
-def migrate(path: Path) -> bool:
+def migrate(path: Path, connect: Callable[..., sqlite3.Connection] = sqlite3.connect) -> bool:
     """Make `path` current; True where the file is new. Raises ConfigurationFault where that cannot be done."""
     schema = resources.SCHEMA.read_text("utf-8")
     wanted = schema_version(schema)
@@ -28,7 +29,7 @@ def migrate(path: Path) -> bool:
     if is_new:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with closing(connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             have = _version(connection)
             if have == 0:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +15,10 @@ import pytest
 
 from gateway import resources
 from gateway.errors import ConfigurationFault
+from gateway.model.people import Period
+from gateway.routing.spends import beginning
 from gateway.store.migrate import _run, migrate, schema_version, steps
+from tests.cli.program import environment
 
 SCHEMA = resources.SCHEMA.read_text("utf-8")
 
@@ -90,3 +97,86 @@ def test_a_step_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection, pytest.raises(sqlite3.OperationalError):
         _run(connection, "CREATE TABLE half (x);\nCREATE TABLE half (x);")
     assert shape(path) == older
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", range(1, schema_version(SCHEMA)))
+def test_a_kill_at_any_statement_leaves_the_old_schema_or_the_new_one_and_a_copy(release: int, tmp_path: Path) -> None:
+    """REL-22: the next start goes on from there. Every statement in the long form, one in nine else."""
+    whole = tmp_path / "whole.db"
+    migrate(whole)
+    number, code = 1 - STRIDE, 1
+    while code != 0:
+        number += STRIDE
+        path = tmp_path / f"killed-{number}.db"
+        before = shape(of_release(release, path))
+        command = [sys.executable, "-m", "tests.store.stepped", str(path), str(number)]
+        code = subprocess.run(command, env=environment(), check=False, timeout=60).returncode
+        assert code in (0, -signal.SIGKILL)
+        with closing(sqlite3.connect(path)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert version != release or shape(path) == before
+        copy = path.with_name(f"{path.name}.before-{schema_version(SCHEMA)}")
+        assert version == release or shape(copy) == before
+        migrate(path)
+        assert shape(path) == shape(whole)
+    assert number > 20
+
+
+STRIDE = 1 if os.environ.get("SOAK") == "long" else 9
+
+
+@pytest.mark.parametrize("release", range(1, schema_version(SCHEMA)))
+def test_what_was_written_before_a_step_is_there_after_it(release: int, tmp_path: Path) -> None:
+    path = of_release(release, tmp_path / "old.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(
+            """
+            INSERT INTO users (id, username, password_hash, role, created_at) VALUES ('u1', 'bea', 'x', 'user', 1);
+            INSERT INTO api_keys (id, name, key_hash, prefix, tail, created_at, updated_at)
+            VALUES ('k1', 'laptop', randomblob(32), 'sk-gw', 'tail', 1, 1);
+            """
+        )
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(calls)")]
+        for number, cost in enumerate((5, 0, None, 7)):
+            row = {
+                **dict.fromkeys(columns, 0),
+                **{name: "" for name in columns if name in TEXTS},
+                **{"id": f"req_{number}", "started_at": 1_700_000_000_000 + number * 86_400_000, "api_key_id": "k1"},
+                **{"status": "completed", "usage_source": "reported", "cost_nano": cost, "source": "API"},
+                **{"skips": "[]", "considered": "[]"},
+            }
+            kept = {name: row[name] for name in columns}
+            marks = ", ".join("?" * len(kept))
+            connection.execute(f"INSERT INTO calls ({', '.join(kept)}) VALUES ({marks})", list(kept.values()))  # noqa: S608
+        connection.execute(
+            "INSERT INTO attempts VALUES ('req_0', 1, 'b', 'b', 'p', 'm', 0, NULL, NULL, 5, 'ok', 200, '', NULL)"
+        )
+
+    migrate(path)
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("SELECT call_id, total_ms FROM attempts").fetchall() == [("req_0", 5)]
+        assert connection.execute("SELECT cost_nano, charged_at - started_at FROM calls ORDER BY id").fetchall() == [
+            (5, 0),
+            (0, 0),
+            (None, 0),
+            (7, 0),
+        ]
+        spent = connection.execute(
+            "SELECT period, since, nano FROM spends WHERE owner = 'api_key:k1' ORDER BY period, since"
+        ).fetchall()
+    told: dict[tuple[str, int], int] = {}
+    for number, cost in ((0, 5), (3, 7)):
+        for period in Period:
+            key = (period.value, beginning(period, 1_700_000_000_000 + number * 86_400_000))
+            told[key] = told.get(key, 0) + cost
+    assert {(period, since): nano for period, since, nano in spent} == told
+
+
+TEXTS = {
+    *("api_key_name", "api_format", "path", "asked_model", "served_model", "provider", "backend", "pool", "error_code"),
+    *("error", "client_ip", "route", "provider_id", "backend_id"),
+}
