@@ -21,5 +21,6 @@ OPERATIONS = (
         handler=_explain,
         answer=Explanation,
         request=explanations.FIELDS,
+        access="read",
     ),
 )

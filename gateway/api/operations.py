@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from gateway.control.desk import Desk
 from gateway.control.fields import Table
 from gateway.model.people import Actor
+from gateway.model.scopes import READ, WRITE
 
 PREFIX = "/api/admin"
+_DESCRIPTION = "openapi.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Operation:
     """`request` are the body's fields (a `partial` body may leave any out), `query` those of the query string.
 
     `answer` is the type of what the handler gives, or of each item where it gives a list or a stream of events; None
-    with status 204.
+    with status 204. `access` is what a token needs, read or write; by itself read for GET and write for the rest.
     """
 
     method: str
@@ -68,3 +70,12 @@ class Operation:
     query: Table = ()
     is_list: bool = False
     media_type: str = "application/json"
+    access: str = ""
+
+    @property
+    def scope(self) -> str:
+        """What a management token must be allowed, such as `models:write`; empty where any token will do."""
+        noun = self.path.removeprefix(PREFIX).split("/")[1]
+        if noun == _DESCRIPTION:
+            return ""
+        return f"{noun}:{self.access or (READ if self.method == 'GET' else WRITE)}"

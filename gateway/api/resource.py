@@ -17,9 +17,19 @@ from gateway.api.operations import Operation, Visit, policy_of
 from gateway.control import audit_log, tokens
 from gateway.control.desk import Desk
 from gateway.control.event_stream import EventStream
-from gateway.errors import GatewayError, InvalidFields, MethodNotAllowed, NotAuthenticated, NotFound, Stale, Unexpected
+from gateway.errors import (
+    Forbidden,
+    GatewayError,
+    InvalidFields,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    Stale,
+    Unexpected,
+)
 from gateway.ids import new_request_id
 from gateway.model.people import Actor
+from gateway.model.scopes import is_within
 
 log = logging.getLogger("gateway.api")
 
@@ -55,6 +65,7 @@ class Resource:
         operation = self._by_method.get(request.method)
         if operation is None:
             raise MethodNotAllowed(f"This path takes {self._allowed()}, not {request.method[:20]}.")
+        _require_scope(actor, operation)
         body = await read_object(request) if operation.request is not None else {}
         visit = Visit(self._desk, actor, request.path_params, request.query_params, body)
         found = await operation.handler(visit)
@@ -96,6 +107,12 @@ async def _authenticate(desk: Desk, request: Request) -> Actor:
             "Send a management token as 'Authorization: Bearer <token>'.", code="invalid_management_token"
         )
     return await tokens.recognise(desk, token.strip(), _ip(request))
+
+
+def _require_scope(actor: Actor, operation: Operation) -> None:
+    """Raises Forbidden naming the scope that the token lacks."""
+    if not is_within(actor.scopes, operation.scope):
+        raise Forbidden(f"This management token lacks the scope {operation.scope}.", code="scope_missing")
 
 
 def _asker(request: Request) -> Actor:

@@ -27,6 +27,8 @@ from gateway.api import (
     requests,
     route_rules,
     state,
+    system_settings,
+    tokens,
     upstream_models,
     users,
 )
@@ -52,7 +54,9 @@ _NOUNS = (
     api_keys,
     balances,
     users,
+    tokens,
     audit,
+    system_settings,
     requests,
     explanations,
     upstream_models,

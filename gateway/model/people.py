@@ -129,7 +129,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ManagementToken:
-    """A credential for the JSON admin API: a user's, or of the machine's owner where `user_id` is None."""
+    """A credential for the JSON admin API: a user's, or of the machine's owner where `user_id` is None.
+
+    `scopes` are of model/scopes.py, `allowed_ips` networks such as 192.0.2.0/24: None unrestricted, an empty tuple
+    nothing. Times are Unix ms.
+    """
 
     id: str
     user_id: str | None
@@ -140,13 +144,20 @@ class ManagementToken:
     expires_at: int | None
     created_at: int
     last_used_at: int | None
+    scopes: tuple[str, ...] | None = None
+    allowed_ips: tuple[str, ...] | None = None
+    last_used_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change, for the audit row: `kind` is user, token, cli or system."""
+    """Who makes a change, for the audit row: `kind` is user, token, cli or system.
+
+    `scopes` are what a token is kept to; None is everything.
+    """
 
     kind: str
     id: str
     name: str
     ip: str = ""
+    scopes: tuple[str, ...] | None = None

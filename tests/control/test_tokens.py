@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.control.people import HERE, NAME, PASSWORD, FakeClock, administrator,
 
 pytestmark = pytest.mark.anyio
 CLI = Actor("cli", "init", "init")
+CLOCK_MS = FakeClock().now_ms
 
 
 @pytest.fixture
@@ -128,3 +130,85 @@ async def test_a_token_stays_good_until_it_is_disabled_expires_or_its_user_goes(
         await tx.execute("UPDATE users SET is_active = 0")
     assert [await tokens.is_good(desk, token.id) for token in every] == [False, False, False, True]
     assert {token.last_used_at for token in await tokens.every(desk)} == {None}
+
+
+async def test_a_token_carries_what_it_is_kept_to(desk: Desk) -> None:
+    fields = {"name": "ci", "scopes": "models:read, pools:write", "allowed_ips": "192.0.2.77/24\n2001:db8::1"}
+    plain, token = await tokens.create(desk, CLI, {**fields, "expires_at": "2030-01-01"}, text=True)
+
+    actor = await tokens.recognise(desk, plain, "192.0.2.9")
+
+    assert token.scopes == actor.scopes == ("models:read", "pools:write")
+    assert token.allowed_ips == ("192.0.2.0/24", "2001:db8::1/128")
+    assert await tokens.get(desk, token.id) == replace(token, last_used_at=CLOCK_MS, last_used_ip="192.0.2.9")
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"scopes": ["modles:read"]}, "scopes"),
+        ({"scopes": ["admin"]}, "scopes"),
+        ({"allowed_ips": ["192.0.2.0/33"]}, "allowed_ips"),
+        ({"allowed_ips": ["home"]}, "allowed_ips"),
+        ({"expires_at": "soon"}, "expires_at"),
+        ({"user_id": "u2"}, "user_id"),
+    ],
+    ids=str,
+)
+async def test_what_means_nothing_is_refused(desk: Desk, raw: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidFields) as caught:
+        await tokens.create(desk, CLI, {"name": "x", **raw})
+    assert list(caught.value.fields) == [field]
+    assert await tokens.every(desk) == ()
+
+
+async def test_a_misspelt_scope_is_told_the_nearest(desk: Desk) -> None:
+    with pytest.raises(InvalidFields, match="did you mean models:read"):
+        await tokens.create(desk, CLI, {"name": "x", "scopes": ["modles:read"]})
+
+
+@pytest.mark.parametrize(
+    ("networks", "ip", "is_in"),
+    [
+        (None, "203.0.113.9", True),
+        ([], "192.0.2.9", False),
+        (["192.0.2.0/24"], "192.0.2.9", True),
+        (["192.0.2.0/24"], "::ffff:192.0.2.9", True),
+        (["192.0.2.0/24"], "192.0.3.9", False),
+        (["2001:db8::/32"], "2001:db8::9", True),
+        (["2001:db8::/32"], "fe80::1%eth0", False),
+        (["192.0.2.0/24"], "", False),
+    ],
+)
+async def test_a_token_is_for_its_networks_alone(desk: Desk, networks: list[str] | None, ip: str, is_in: bool) -> None:
+    plain, _ = await tokens.create(desk, CLI, {"name": "x", "allowed_ips": networks})
+    if is_in:
+        assert await tokens.recognise(desk, plain, ip)
+    else:
+        with pytest.raises(Forbidden) as caught:
+            await tokens.recognise(desk, plain, ip)
+        assert caught.value.code == "ip_not_allowed"
+        assert (await tokens.every(desk))[0].last_used_at is None
+
+
+async def test_another_address_is_written_down_at_once(desk: Desk) -> None:
+    plain, _ = await tokens.mint(desk, CLI, "one")
+    for ip in ("192.0.2.1", "192.0.2.2"):
+        await tokens.recognise(desk, plain, ip)
+        assert (await tokens.every(desk))[0].last_used_ip == ip
+
+
+async def test_a_token_can_disable_and_delete_but_not_enable(desk: Desk) -> None:
+    plain, row = await tokens.mint(desk, CLI, "one")
+    _, other = await tokens.mint(desk, CLI, "other")
+    actor = await tokens.recognise(desk, plain, "127.0.0.1")
+
+    assert not (await tokens.set_active(desk, actor, other.id, active=False)).is_active
+    with pytest.raises(Forbidden):
+        await tokens.set_active(desk, actor, other.id, active=True)
+    assert (await tokens.set_active(desk, CLI, other.id, active=True)).is_active
+    await tokens.delete(desk, actor, other.id)
+
+    assert [token.id for token in await tokens.every(desk)] == [row.id]
+    with pytest.raises(NotFound):
+        await tokens.delete(desk, actor, other.id)

@@ -215,7 +215,16 @@ async def test_old_failures_are_forgotten(db: Database) -> None:
 
 async def test_a_token_comes_back_as_it_was_newest_first(db: Database) -> None:
     await add_ada(db)
-    of_the_machine = replace(TOKEN, id="t2", token_hash=b"u" * 32, user_id=None, created_at=20, expires_at=None)
+    of_the_machine = replace(
+        TOKEN,
+        id="t2",
+        token_hash=b"u" * 32,
+        user_id=None,
+        created_at=20,
+        expires_at=None,
+        scopes=("models:read",),
+        allowed_ips=(),
+    )
     async with db.write() as tx:
         await management_tokens.insert(tx, of_the_machine)
     async with db.read() as tx:
@@ -227,11 +236,17 @@ async def test_a_token_comes_back_as_it_was_newest_first(db: Database) -> None:
 async def test_a_token_is_used_and_disabled(db: Database) -> None:
     await add_ada(db)
     async with db.write() as tx:
-        await management_tokens.touch(tx, "t1", 60)
-        assert await management_tokens.disable(tx, "t1")
-        assert not await management_tokens.disable(tx, "t9")
+        await management_tokens.touch(tx, "t1", 60, "192.0.2.9")
+        await management_tokens.set_active(tx, "t1", active=False)
+        await management_tokens.set_active(tx, "t9", active=True)
     async with db.read() as tx:
-        assert await management_tokens.every(tx) == (replace(TOKEN, last_used_at=60, is_active=False),)
+        used = replace(TOKEN, last_used_at=60, last_used_ip="192.0.2.9", is_active=False)
+        assert await management_tokens.every(tx) == (used,)
+        assert await management_tokens.get(tx, "t1") == used
+        assert await management_tokens.get(tx, "t9") is None
+    async with db.write() as tx:
+        await management_tokens.delete(tx, "t1")
+        assert await management_tokens.every(tx) == ()
 
 
 @pytest.mark.parametrize("change", [{"id": "t2"}, {"token_hash": b"v" * 32}, {"id": "t2", "token_hash": b"x"}], ids=str)
