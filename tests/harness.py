@@ -24,7 +24,7 @@ from gateway.model.calls import CallRecord
 from gateway.model.people import Actor
 from gateway.settings import Settings
 from gateway.store import calls
-from gateway.store.calls import CallFilter
+from gateway.store.call_search import CallFilter
 from tests.provider import Provider
 
 OPERATOR = Actor("system", "tests", "tests")

@@ -23,7 +23,6 @@ from gateway.routing.explain import explain_past
 
 PER_PAGE = 50
 FILTERS = ("text", "key", "model", "provider", "status", "range", "code")
-_COUNTED_TO = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ async def show_list(site: Site, visit: Visit) -> Response:
         422 if form.faults else 200,
         form=form,
         rows=page.items if page else (),
-        total_words=_total_words(page.total) if page else "",
+        total_words=_total_words(page) if page else "",
         filtered=bool(values),
         older=f"{site.root}/admin/requests?{urlencode(older)}" if older else None,
         newest=f"{site.root}/admin/requests?{urlencode(values)}" if before else None,
@@ -153,7 +152,6 @@ def _with_chosen(options: list[tuple[str, str]], chosen: str | None) -> list[tup
     return found
 
 
-def _total_words(total: int) -> str:
-    if total >= _COUNTED_TO:
-        return f"more than {exact(_COUNTED_TO)} requests"
-    return f"{exact(total)} {'request' if total == 1 else 'requests'}"
+def _total_words(page: requests.Page) -> str:
+    words = f"{exact(page.total)} {'request' if page.total == 1 else 'requests'}"
+    return words if page.is_exact else f"at least {words}"

@@ -16,10 +16,12 @@ from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import merged
 from gateway.model.sums import total
 from gateway.store import calls, figures
-from gateway.store.calls import CallFilter, CallRow
+from gateway.store.call_search import CallFilter, search
+from gateway.store.calls import CallRow
 from gateway.store.figures import Question
 
 MOST_PER_PAGE = 500
+COUNT_CAP = 10_000
 _RECENT = 10
 
 FILTERS: Table = (
@@ -38,10 +40,15 @@ FILTERS: Table = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`total` is counted no further than store.calls.COUNT_CAP. `next_before` asks for the page after, if any."""
+    """`total` is exact where `is_exact`, else there are at least so many. `next_before` asks for what comes after.
+
+    A page may have fewer items than were asked for, or none, and be followed by another: few calls match, and only so
+    many are looked at for one page.
+    """
 
     items: tuple[CallRow, ...]
     total: int
+    is_exact: bool
     next_before: str | None
 
 
@@ -53,15 +60,14 @@ def parse_filter(raw: Mapping[str, object]) -> CallFilter:
 
 
 async def listing(desk: Desk, wanted: CallFilter, before: str | None, limit: int) -> Page:
-    """Newest first, those older than the call `before`; at most MOST_PER_PAGE."""
+    """Newest first, those older than the call `before`; at most MOST_PER_PAGE. Counted up to COUNT_CAP."""
     limit = max(1, min(limit, MOST_PER_PAGE))
     async with desk.db.read() as tx:
-        found = await calls.page(tx, wanted, before, limit + 1)
-        # A first page that holds everything needs no second search through the whole ledger.
-        is_all = before is None and len(found) <= limit
-        total = len(found) if is_all else await calls.count(tx, wanted)
-    shown = found[:limit]
-    return Page(shown, total, shown[-1].id if len(found) > limit else None)
+        every = await search(tx, wanted, None, COUNT_CAP)
+        found = every if before is None else await search(tx, wanted, before, limit + 1)
+        shown = await calls.rows_of(tx, found.ids[:limit])
+    is_exact = every.next_before is None and len(every.ids) < COUNT_CAP
+    return Page(shown, len(every.ids), is_exact, found.ids[limit - 1] if len(found.ids) > limit else found.next_before)
 
 
 async def get(desk: Desk, call_id: str) -> CallRecord:

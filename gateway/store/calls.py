@@ -12,32 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.model.calls import Attempt, CallRecord, CallSource, CallStatus, Considered, Skip, Usage, UsageSource
+from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
 from gateway.store.models import price_of
-
-COUNT_CAP = 100_000
-_AFTER_EVERY_ID = "~"
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls; None means any. `since` (inclusive) and `until` (exclusive) are Unix milliseconds.
-
-    `api_key`, `user`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
-    `code_class` 4 every 4xx, `text` anything inside the error.
-    """
-
-    api_key: str | None = None
-    user: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    backend: str | None = None
-    status: CallStatus | None = None
-    code: int | None = None
-    code_class: int | None = None
-    since: int | None = None
-    until: int | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +91,16 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
 
 async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tuple[CallRow, ...]:
     """At most `limit` calls, newest first, that are older than the one with the id `before`."""
+    return await rows_of(tx, (await search(tx, wanted, before, limit)).ids)
+
+
+async def count(tx: Tx, wanted: CallFilter, cap: int) -> int:
+    """How many calls there are, counted no further than `cap`."""
+    return len((await search(tx, wanted, None, cap)).ids)
+
+
+async def rows_of(tx: Tx, ids: Sequence[str]) -> tuple[CallRow, ...]:
+    """Newest first."""
     async with tx.execute(
         """
         SELECT id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
@@ -122,49 +109,11 @@ async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tu
                usage_source, cost_nano, total_ms, first_byte_ms, attempt_count, source, route, actual_nano,
                user_id, user_name, cache_creation_1h_tokens
         FROM calls
-        WHERE id < :before
-          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-          AND (:user IS NULL OR user_id = :user OR user_name = :user)
-          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-          AND (:status IS NULL OR status = :status)
-          AND (:code IS NULL OR code = :code)
-          AND (:code_class IS NULL OR code / 100 = :code_class)
-          AND (:since IS NULL OR started_at >= :since)
-          AND (:until IS NULL OR started_at < :until)
-          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
-        ORDER BY id DESC LIMIT :limit
+        WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
         """,
-        {**_conditions(wanted), "before": before or _AFTER_EVERY_ID, "limit": limit},
+        {"ids": json.dumps(ids)},
     ) as rows:
         return tuple(_call_row(row) for row in await rows.fetchall())
-
-
-async def count(tx: Tx, wanted: CallFilter, cap: int = COUNT_CAP) -> int:
-    """How many calls there are, counted no further than `cap`."""
-    async with tx.execute(
-        """
-        SELECT count(*) FROM (
-          SELECT 1 FROM calls
-          WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-            AND (:user IS NULL OR user_id = :user OR user_name = :user)
-            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-            AND (:status IS NULL OR status = :status)
-            AND (:code IS NULL OR code = :code)
-            AND (:code_class IS NULL OR code / 100 = :code_class)
-            AND (:since IS NULL OR started_at >= :since)
-            AND (:until IS NULL OR started_at < :until)
-            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
-          LIMIT :cap)
-        """,
-        {**_conditions(wanted), "cap": cap},
-    ) as rows:
-        row = await rows.fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 async def get(tx: Tx, call_id: str) -> CallRecord | None:
@@ -209,15 +158,6 @@ async def _attempts(tx: Tx, call_id: str) -> tuple[Attempt, ...]:
         {"id": call_id},
     ) as rows:
         return tuple(Attempt(*row) for row in await rows.fetchall())
-
-
-def _conditions(wanted: CallFilter) -> dict[str, object]:
-    return {**asdict(wanted), "text": None if wanted.text is None else f"%{_literally(wanted.text)}%"}
-
-
-def _literally(text: str) -> str:
-    """`text` for LIKE ... ESCAPE '\\': its own % and _ stand for themselves."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _call_row(row: sqlite3.Row) -> CallRow:

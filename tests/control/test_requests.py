@@ -12,7 +12,7 @@ from gateway.errors import InvalidFields, NotFound
 from gateway.model.calls import CallStatus
 from gateway.routing.state import RestKind
 from gateway.store import calls
-from gateway.store.calls import CallFilter
+from gateway.store.call_search import CallFilter
 from tests.desks import ANN, START_MS, Office
 from tests.store.rows import ATTEMPT, call, failed
 

@@ -16,7 +16,7 @@ from gateway.proxy.ledger import Entry, Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.routing.state import RestKind, RuntimeState
 from gateway.store import calls
-from gateway.store.calls import CallFilter
+from gateway.store.call_search import CallFilter
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
 from tests.desks import FakeClock

@@ -1,0 +1,291 @@
+"""Which calls a filter finds: the newest first, and never further than a bounded number of calls is looked at.
+
+A filter is answered from the index that leaves the fewest calls to look at. Where even those are many and few of them
+are wanted, the search stops early and says where to go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import aiosqlite
+
+from gateway.model.calls import CallStatus
+from gateway.store.database import Tx
+
+_AFTER_EVERY_ID = "~"
+# What is looked at takes about 30 ms: entries of one index that has all columns, or rows found by another.
+_MOST_TROUBLED = 120_000
+_FIRST_ROWS, _MOST_ROWS = 1_000, 12_000
+_MOST_IN_ORDER = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls; None means any. `since` (inclusive) and `until` (exclusive) are Unix milliseconds.
+
+    `api_key`, `user`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
+    `code_class` 4 every 4xx, `text` anything inside the error. `known` names those that are ids.
+    """
+
+    api_key: str | None = None
+    user: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    backend: str | None = None
+    status: CallStatus | None = None
+    code: int | None = None
+    code_class: int | None = None
+    since: int | None = None
+    until: int | None = None
+    text: str | None = None
+    known: frozenset[str] = frozenset()
+
+    @property
+    def is_of_trouble(self) -> bool:
+        """Whether only calls that did not complete can match."""
+        has_bad_code = (self.code or 0) >= 400 or (self.code_class or 0) >= 4  # noqa: PLR2004  # HTTP's own
+        return self.text is not None or has_bad_code or self.status not in (None, CallStatus.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ids, newest first. `next_before` goes on after them; None where there is nothing more to look at."""
+
+    ids: tuple[str, ...]
+    next_before: str | None
+
+
+async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> Found:
+    """At most `most` calls that are older than the one with the id `before`; fewer where the search stops early."""
+    wanted = await _with_ids(tx, wanted)
+    asked: dict[str, object] = {**asdict(wanted), **await _bounds(tx, wanted, before or _AFTER_EVERY_ID)}
+    asked |= {"text": None if wanted.text is None else f"%{_literally(wanted.text)}%", "most": most}
+    driver, asked["subject"] = _driver(wanted)
+    asked["driver"] = driver
+    if wanted.is_of_trouble:
+        lowest = await _lowest_troubled(tx, asked)
+        ids = await _troubled(tx, {**asked, "floor": lowest or asked["floor"]})
+    elif driver:
+        ids, lowest = (), None
+        # Most often a page is filled by the first few; to put all in order that there may be takes longer.
+        for looked_at in (_FIRST_ROWS, _MOST_ROWS) if most < _FIRST_ROWS else (_MOST_ROWS,):
+            lowest = await _lowest_indexed(tx, {**asked, "looked_at": looked_at})
+            ids = await _indexed(tx, {**asked, "floor": lowest or asked["floor"]})
+            if len(ids) == most or lowest is None:
+                break
+    else:
+        is_any = wanted == CallFilter(since=wanted.since, until=wanted.until)
+        lowest = None if is_any else await _lowest_in_order(tx, asked)
+        ids = await _in_order(tx, {**asked, "floor": lowest or asked["floor"]})
+    return Found(ids, lowest if len(ids) < most else None)
+
+
+def _driver(wanted: CallFilter) -> tuple[str, str | None]:
+    """The column whose index is gone through, and what is looked up there; empty where it is none."""
+    for name in ("api_key", "user", "backend", "model", "provider"):
+        subject = getattr(wanted, name)
+        if subject is not None and (name == "model" or name in wanted.known):
+            return name, subject
+    return "", None
+
+
+async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
+    """Names that one id alone is known by are that id."""
+    if wanted.api_key is None and wanted.user is None and wanted.provider is None and wanted.backend is None:
+        return wanted
+    async with tx.execute(
+        """
+        SELECT 'api_key', :api_key WHERE EXISTS (SELECT 1 FROM calls WHERE api_key_id = :api_key)
+        UNION SELECT 'user', :user WHERE EXISTS (SELECT 1 FROM calls WHERE user_id = :user)
+        UNION SELECT 'provider', :provider WHERE EXISTS (SELECT 1 FROM calls WHERE provider_id = :provider)
+        UNION SELECT 'backend', :backend WHERE EXISTS (SELECT 1 FROM calls WHERE backend_id = :backend)
+        UNION SELECT 'api_key', id FROM api_keys WHERE name = :api_key
+        UNION SELECT 'user', id FROM users WHERE username = :user
+        UNION SELECT 'provider', id FROM providers WHERE name = :provider
+        UNION SELECT dimension, subject FROM subject_names
+        WHERE (dimension = 'api_key' AND name = :api_key) OR (dimension = 'user' AND name = :user)
+           OR (dimension = 'provider' AND name = :provider)
+        """,
+        asdict(wanted),
+    ) as rows:
+        found = [(row[0], row[1]) for row in await rows.fetchall()]
+    one: dict[str, Any] = {name: subject for name, subject in found if sum(name == other for other, _ in found) == 1}
+    return replace(wanted, **one, known=frozenset(one))
+
+
+async def _bounds(tx: Tx, wanted: CallFilter, before: str) -> dict[str, str]:
+    """Ids that bound the time. They are made as calls come, so those of a minute around it may be out of order."""
+    floor = ""
+    if wanted.since is not None:
+        floor = await _first_since(tx, wanted.since) or _AFTER_EVERY_ID
+    if wanted.until is not None:
+        before = min(before, (await _last_until(tx, wanted.until) or "") + _AFTER_EVERY_ID)
+    return {"floor": floor, "before": before}
+
+
+async def _value(rows: aiosqlite.Cursor) -> str | None:
+    row = await rows.fetchone()
+    return None if row is None else row[0]
+
+
+async def _first_since(tx: Tx, since: int) -> str | None:
+    """Not above the id of any call that began then or later."""
+    async with tx.execute(
+        """
+        SELECT min(id) FROM (SELECT id FROM calls WHERE started_at >= :since - 60000 ORDER BY started_at LIMIT 1000)
+        """,
+        {"since": since},
+    ) as rows:
+        return await _value(rows)
+
+
+async def _last_until(tx: Tx, until: int) -> str | None:
+    """Not below the id of any call that began before then."""
+    async with tx.execute(
+        """
+        SELECT max(id) FROM (SELECT id FROM calls WHERE started_at < :until + 60000 ORDER BY started_at DESC LIMIT 1000)
+        """,
+        {"until": until},
+    ) as rows:
+        return await _value(rows)
+
+
+async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
+    """Where the search stops early; None where it does not."""
+    async with tx.execute(
+        """
+        SELECT id FROM calls INDEXED BY calls_in_trouble WHERE status <> 'completed' AND id < :before AND id >= :floor
+        ORDER BY id DESC LIMIT 1 OFFSET :looked_at
+        """,
+        {**asked, "looked_at": _MOST_TROUBLED},
+    ) as rows:
+        return await _value(rows)
+
+
+async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
+    """Where the search stops early; None where it does not."""
+    async with tx.execute(
+        """
+        SELECT max(low) FROM (
+          SELECT (SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
+                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at) AS low
+          UNION ALL
+          SELECT (SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before
+                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          UNION ALL
+          SELECT (SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before
+                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          UNION ALL
+          SELECT (SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before
+                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          UNION ALL
+          SELECT (SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject AND id < :before
+                  AND asked_model <> served_model AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          UNION ALL
+          SELECT (SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
+                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at))
+        """,
+        asked,
+    ) as rows:
+        return await _value(rows)
+
+
+async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
+    """Where the search stops early; None where it does not."""
+    async with tx.execute(
+        """
+        SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at
+        """,
+        {**asked, "looked_at": _MOST_IN_ORDER},
+    ) as rows:
+        return await _value(rows)
+
+
+async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
+    """From the index that has all these columns of calls that did not complete."""
+    async with tx.execute(
+        """
+        SELECT id FROM calls INDEXED BY calls_in_trouble
+        WHERE status <> 'completed' AND id < :before AND id >= :floor
+          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+          AND (:user IS NULL OR user_id = :user OR user_name = :user)
+          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+          AND (:status IS NULL OR status = :status)
+          AND (:code IS NULL OR code = :code)
+          AND (:code_class IS NULL OR code / 100 = :code_class)
+          AND (:since IS NULL OR started_at >= :since)
+          AND (:until IS NULL OR started_at < :until)
+          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
+        ORDER BY id DESC LIMIT :most
+        """,
+        asked,
+    ) as rows:
+        return tuple(row[0] for row in await rows.fetchall())
+
+
+async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
+    """From the index of one column; what else is wanted is looked up in each call. A model has two names' indexes."""
+    async with tx.execute(
+        """
+        WITH looked_at AS (
+          SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before AND id >= :floor
+          UNION ALL
+          SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before AND id >= :floor
+          UNION ALL
+          SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before AND id >= :floor
+          UNION ALL
+          SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before AND id >= :floor
+          UNION ALL
+          SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject AND asked_model <> served_model
+            AND id < :before AND id >= :floor
+          UNION ALL
+          SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before AND id >= :floor)
+        SELECT looked_at.id FROM looked_at CROSS JOIN calls ON calls.id = looked_at.id
+        WHERE TRUE
+          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+          AND (:user IS NULL OR user_id = :user OR user_name = :user)
+          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+          AND (:status IS NULL OR status = :status)
+          AND (:code IS NULL OR code = :code)
+          AND (:code_class IS NULL OR code / 100 = :code_class)
+          AND (:since IS NULL OR started_at >= :since)
+          AND (:until IS NULL OR started_at < :until)
+        ORDER BY looked_at.id DESC LIMIT :most
+        """,
+        asked,
+    ) as rows:
+        return tuple(row[0] for row in await rows.fetchall())
+
+
+async def _in_order(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
+    """From the calls themselves."""
+    async with tx.execute(
+        """
+        SELECT id FROM calls
+        WHERE id < :before AND id >= :floor
+          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+          AND (:user IS NULL OR user_id = :user OR user_name = :user)
+          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+          AND (:status IS NULL OR status = :status)
+          AND (:code IS NULL OR code = :code)
+          AND (:code_class IS NULL OR code / 100 = :code_class)
+          AND (:since IS NULL OR started_at >= :since)
+          AND (:until IS NULL OR started_at < :until)
+        ORDER BY id DESC LIMIT :most
+        """,
+        asked,
+    ) as rows:
+        return tuple(row[0] for row in await rows.fetchall())
+
+
+def _literally(text: str) -> str:
+    """`text` for LIKE ... ESCAPE '\\': its own % and _ stand for themselves."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

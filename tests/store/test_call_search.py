@@ -1,0 +1,138 @@
+"""Filters find what they say, from whichever index, and stop early rather than look at everything."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from gateway.model.calls import CallRecord, CallStatus
+from gateway.store import calls, rollups
+from gateway.store.call_search import CallFilter, search
+from gateway.store.database import Database, Tx
+from tests.store.rows import call
+
+pytestmark = pytest.mark.anyio
+
+
+def some_call(rng: Random, number: int) -> CallRecord:
+    status = rng.choice([CallStatus.COMPLETED, CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.CANCELLED])
+    is_good = status is CallStatus.COMPLETED
+    return call(
+        number,
+        api_key_id=rng.choice([None, "ak1", "ak2"]),
+        api_key_name=rng.choice(["laptop", "server"]),
+        user_id=rng.choice([None, "u1"]),
+        user_name=rng.choice(["", "ann"]),
+        asked_model=rng.choice(["fast", "gpt"]),
+        served_model=rng.choice(["gpt", "fast", ""]),
+        provider_id=rng.choice(["p1", "p2", None]),
+        provider=rng.choice(["openai", "groq"]),
+        backend_id=rng.choice(["e1:k1", "e1:k2", None]),
+        backend=rng.choice(["openai/main", "groq/free"]),
+        status=status,
+        code=200 if is_good else rng.choice([404, 429, 499, 502]),
+        error="" if is_good else rng.choice(["it broke", "100% wrong", "a_b"]),
+    )
+
+
+async def copies_of(tx: Tx, call_id: str, first: int, last: int) -> None:
+    async with tx.execute("SELECT name FROM pragma_table_info('calls')") as rows:
+        names = [row[0] for row in await rows.fetchall()]
+    made = {"id": "printf('req_%020d', number)", "started_at": "number"}
+    columns = ", ".join(made.get(name, name) for name in names)
+    await tx.execute(
+        "WITH RECURSIVE numbers AS (SELECT ? AS number UNION ALL SELECT number + 1 FROM numbers WHERE number < ?) "
+        f"INSERT INTO calls SELECT {columns} FROM numbers CROSS JOIN calls WHERE id = ?",
+        (first, last, call_id),
+    )
+
+
+def some_filter(rng: Random) -> CallFilter:
+    names = {
+        "api_key": ["ak1", "ak2", "laptop", "nobody"],
+        "user": ["u1", "ann"],
+        "model": ["gpt", "fast", "none"],
+        "provider": ["p1", "groq", "none"],
+        "backend": ["e1:k1", "groq/free", "e9:k9"],
+        "status": list(CallStatus),
+        "code": [200, 404, 502],
+        "code_class": [2, 4, 5],
+        "text": ["broke", "BROKE", "%", "_", "nothing"],
+        "since": [0, 30, 200],
+        "until": [1, 70, 10**6],
+    }
+    chosen = rng.sample(sorted(names), rng.randrange(4))
+    return CallFilter(**{name: rng.choice(names[name]) for name in chosen})
+
+
+def matches(row: CallRecord, wanted: CallFilter) -> bool:
+    pairs = (
+        (wanted.api_key, (row.api_key_id, row.api_key_name)),
+        (wanted.user, (row.user_id, row.user_name)),
+        (wanted.model, (row.asked_model, row.served_model)),
+        (wanted.provider, (row.provider_id, row.provider)),
+        (wanted.backend, (row.backend_id, row.backend)),
+        (wanted.status, (row.status,)),
+        (wanted.code, (row.code,)),
+        (wanted.code_class, (row.code // 100,)),
+    )
+    has_time = (wanted.since or 0) <= row.started_at < (10**9 if wanted.until is None else wanted.until)
+    has_text = wanted.text is None or wanted.text.lower() in row.error.lower()
+    return has_time and has_text and all(asked is None or asked in there for asked, there in pairs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_filter_finds_what_matches_it_in_pages(db: Database, seed: int) -> None:
+    rng = Random(seed)
+    rows = [some_call(rng, number) for number in range(100)]
+    async with db.write() as tx:
+        await calls.insert_many(tx, rows)
+    for _ in range(150):
+        wanted, found, before = some_filter(rng), [], None
+        async with db.read() as tx:
+            while True:
+                page = await search(tx, wanted, before, 7)
+                found += page.ids
+                if len(page.ids) < 7:
+                    break
+                before = page.ids[-1]
+        assert found == [row.id for row in reversed(rows) if matches(row, wanted)], wanted
+
+
+async def test_a_name_that_one_id_is_known_by_finds_its_calls_under_every_name(db: Database) -> None:
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(1, api_key_name="old"), call(2, api_key_name="new")])
+        await rollups.name_subjects(tx, [("api_key", "ak1", "new")])
+
+    async with db.read() as tx:
+        assert len((await search(tx, CallFilter(api_key="new"), None, 9)).ids) == 2
+        assert len((await search(tx, CallFilter(api_key="old"), None, 9)).ids) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        CallFilter(api_key="ak1", provider="none"),
+        CallFilter(api_key="nobody"),
+        CallFilter(code=201),
+        CallFilter(model="gpt", text="nothing"),
+    ],
+)
+async def test_a_search_for_little_in_much_stops_and_goes_on_where_it_stopped(db: Database, wanted: CallFilter) -> None:
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(1, provider="none", api_key_name="nobody", code=201)])
+        await calls.insert_many(tx, [call(2, error="nothing", status=CallStatus.FAILED)])
+        await calls.insert_many(tx, [call(3)])
+        await copies_of(tx, call(3).id, 4, 41_000)
+    before, pages, found = None, 0, []
+    async with db.read() as tx:
+        while True:
+            page = await search(tx, wanted, before, 50)
+            found, before, pages = [*found, *page.ids], page.next_before, pages + 1
+            if before is None:
+                break
+
+    assert len(found) == 1
+    assert pages == (1 if wanted.text else pages)
+    assert pages > 1 or wanted.text
