@@ -66,7 +66,8 @@ def served(directory: Path) -> Iterator[tuple[httpx.Client, str]]:
         token = asyncio.run(_token(settings))
     command = ["-m", "gateway", "serve", "--data-dir", str(directory), "--port", "0", "--log-format", "json"]
     with running(PYTHON, *command, "--no-detect") as process:
-        base = json.loads(line_of(process))["api"].removesuffix("/v1")
+        lines = (json.loads(line) for line in iter(lambda: line_of(process), ""))
+        base = str(next(line["api"] for line in lines if "api" in line)).removesuffix("/v1")
         # The access log goes to this pipe; somebody has to empty it.
         drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
         with ExitStack() as closing, httpx.Client(base_url=base, timeout=60) as browser:
