@@ -78,6 +78,7 @@ CREATE INDEX calls_by_backend ON calls (backend_id, id);
 CREATE INDEX calls_by_status ON calls (status, id);
 CREATE INDEX calls_by_user ON calls (user_id, id);
 CREATE INDEX calls_by_provider ON calls (provider_id, id);
+CREATE INDEX calls_of_tests ON calls (started_at) WHERE source = 'TEST';
 CREATE INDEX calls_by_other_name ON calls (asked_model, id) WHERE asked_model <> served_model;
 CREATE INDEX calls_in_trouble ON calls (
   id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model,
@@ -311,6 +312,21 @@ CREATE TABLE subject_names (
   subject TEXT NOT NULL,
   name TEXT NOT NULL,
   PRIMARY KEY (dimension, subject)
+) STRICT, WITHOUT ROWID;
+
+-- The catalogue of list prices that was taken last, and what each provider lists, as JSON.
+CREATE TABLE catalogue (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  date TEXT NOT NULL,
+  version TEXT NOT NULL,
+  source TEXT NOT NULL,
+  licence TEXT NOT NULL,
+  taken_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE catalogue_prices (
+  provider TEXT PRIMARY KEY,
+  listings TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO hours (hour, calls) SELECT started_at / 3600000 * 3600000 AS hour, count(*) FROM calls GROUP BY hour;
