@@ -7,7 +7,7 @@ from starlette.responses import Response
 from gateway.admin.site import SESSION, Site, signed_in
 from gateway.admin.visits import FormView, Visit, drop_cookie, keep_cookie
 from gateway.admin.wording import remaining
-from gateway.control import sessions
+from gateway.control import session_list, sessions
 from gateway.errors import InvalidFields, RateLimited
 
 _SHOWN = frozenset({"current", "password"})
@@ -15,7 +15,7 @@ _SHOWN = frozenset({"current", "password"})
 
 @signed_in("account")
 async def show(site: Site, visit: Visit) -> Response:
-    return site.page(visit, "account.html", form=FormView(shown=_SHOWN))
+    return await _page(site, visit, FormView(shown=_SHOWN))
 
 
 @signed_in("account")
@@ -26,13 +26,21 @@ async def change_password(site: Site, visit: Visit) -> Response:
     try:
         token, _ = await sessions.change_password(site.desk, user, session, current, password)
     except InvalidFields as error:
-        return site.page(visit, "account.html", 422, form=FormView(faults=error.fields, shown=_SHOWN))
+        return await _page(site, visit, FormView(faults=error.fields, shown=_SHOWN), 422)
     except RateLimited as error:
         faults = {"current": f"was wrong too often; wait {remaining(error.retry_after or 1)}"}
-        return site.page(visit, "account.html", 429, form=FormView(faults=faults, shown=_SHOWN))
+        return await _page(site, visit, FormView(faults=faults, shown=_SHOWN), 429)
     response = site.go("/admin/account", "password_changed")
     keep_cookie(response, visit, SESSION, token)
     return response
+
+
+@signed_in("account")
+async def end_session(site: Site, visit: Visit) -> Response:
+    """Another browser's, or this one's, which then has to sign in again."""
+    wanted = str(visit.request.path_params["session"])
+    await session_list.end(site.desk, visit.actor, visit.signed_in[0].id, wanted)
+    return site.go("/admin/account", "session_ended")
 
 
 @signed_in("account")
@@ -41,3 +49,15 @@ async def sign_out_everywhere(site: Site, visit: Visit) -> Response:
     response = site.go("/admin/login")
     drop_cookie(response, visit, SESSION)
     return response
+
+
+async def _page(site: Site, visit: Visit, form: FormView, status: int = 200) -> Response:
+    user, session = visit.signed_in
+    return site.page(
+        visit,
+        "account.html",
+        status,
+        form=form,
+        sessions=await session_list.listing(site.desk, user.id),
+        own=session_list.session_id(session),
+    )

@@ -15,7 +15,9 @@ from gateway.money import exact_dollars, exact_factor
 NOTHING = "none"
 """What takes away something that an empty field would leave as it is."""
 
-_AREAS = frozenset({Kind.PARAGRAPH, Kind.HEADERS, Kind.OBJECT, Kind.MODEL_CODES, Kind.MULTIPLIERS, Kind.PRIORITIES})
+_AREAS = frozenset(
+    {Kind.PARAGRAPH, Kind.HEADERS, Kind.OBJECT, Kind.MODEL_CODES, Kind.MULTIPLIERS, Kind.PRIORITIES, Kind.BY_MODEL}
+)
 _MONO = frozenset({Kind.URL, Kind.PROXY, Kind.SECRET, Kind.HEADERS, Kind.OBJECT})
 _NUMERIC: Mapping[Kind, str] = MappingProxyType(
     {Kind.INT: "numeric", Kind.NUMBER: "decimal", Kind.DOLLARS: "decimal", Kind.MULTIPLIER: "decimal"}
@@ -151,6 +153,10 @@ def _numbers(found: Mapping[str, int]) -> str:
     return _lines(f"{name} = {number}" for name, number in found.items())
 
 
+def _lists(found: Mapping[str, Iterable[str]]) -> str:
+    return _lines(f"{name} = {_words(items)}" for name, items in found.items())
+
+
 def _factors(found: Mapping[str, int]) -> str:
     return _lines(f"{name} = {exact_factor(factor)}" for name, factor in found.items())
 
@@ -169,5 +175,6 @@ _WRITERS: Mapping[Kind, Callable[[Any], str]] = MappingProxyType(
         Kind.MULTIPLIER: exact_factor,
         Kind.MULTIPLIERS: _factors,
         Kind.PRIORITIES: _numbers,
+        Kind.BY_MODEL: _lists,
     }
 )

@@ -35,7 +35,8 @@ async def show_list(site: Site, visit: Visit) -> Response:
 
 @signed_in("keys")
 async def show_new(site: Site, visit: Visit) -> Response:
-    return await _new_page(site, visit, FormView(api_key_forms.NEW, shown=api_key_forms.SHOWN))
+    begun = {**api_key_forms.NEW, "user_id": visit.request.query_params.get("user_id", "")}
+    return await _new_page(site, visit, FormView(begun, shown=api_key_forms.SHOWN))
 
 
 @signed_in("keys")

@@ -89,6 +89,18 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "rule_saved": Flash("Saved. Calls for auto go by it from now on."),
         "rule_moved": Flash("Moved."),
         "rule_deleted": Flash("Deleted. Calls for auto go by the other rules.", "warn"),
+        "user_made": Flash("Added. The person signs in with the name and the password that you set."),
+        "user_saved": Flash("Saved. Calls from now on go by it."),
+        "user_enabled": Flash("Enabled: the person may sign in, and the API keys work."),
+        "user_disabled": Flash("Disabled: the person is signed out, and the API keys are refused.", "warn"),
+        "user_deleted": Flash("Deleted: the person is signed out, and the API keys are refused.", "warn"),
+        "user_restored": Flash("Restored, but disabled: enable the person when it is time.", "warn"),
+        "session_ended": Flash("Ended: that browser has to sign in again."),
+        "sessions_ended": Flash("Signed out everywhere."),
+        "token_enabled": Flash("Enabled: programs may use it again."),
+        "token_disabled": Flash("Disabled: programs with this token are refused from now on.", "warn"),
+        "token_deleted": Flash("Deleted. What it did stays in the audit log.", "warn"),
+        "settings_saved": Flash("Saved. They hold from now on."),
         "password_changed": Flash("The password is changed, and every other session is over."),
     }
 )

@@ -10,6 +10,7 @@ from gateway.control import passwords
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, Values, limit, money_as_stored, money_limit, read
 from gateway.control.lookup import require
+from gateway.control.time_zones import UTC, is_known
 from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, Forbidden, InvalidFields
 from gateway.ids import new_id
@@ -43,6 +44,7 @@ FIELDS: Table = (
     limit("rpm_limit", "Requests per minute, over all the person's API keys"),
     limit("tpm_limit", "Tokens per minute, over all the person's API keys", 1_000_000_000),
     limit("max_concurrent", "Calls at the same time, over all the person's API keys", 100_000),
+    Field("time_zone", Kind.TEXT, "In which times are shown: a name such as Europe/Berlin.", default=UTC, most=64),
     *money_limit("quota", "What all the person's API keys may spend together,"),
 )
 
@@ -51,6 +53,13 @@ async def listing(desk: Desk) -> tuple[User, ...]:
     """By name, without those that were deleted."""
     async with desk.db.read() as tx:
         return tuple(user for user in await users.every(tx) if user.deleted_at is None)
+
+
+async def deleted(desk: Desk) -> tuple[User, ...]:
+    """Those that can be restored, the last one first."""
+    async with desk.db.read() as tx:
+        gone = [user for user in await users.every(tx) if user.deleted_at is not None]
+    return tuple(sorted(gone, key=lambda user: user.deleted_at or 0, reverse=True))
 
 
 async def get(desk: Desk, user_id: str) -> User:
@@ -117,13 +126,38 @@ async def delete(desk: Desk, actor: Actor, user_id: str) -> None:
         change.note("delete", "user", user_id, before, None)
 
 
+async def restore(desk: Desk, actor: Actor, user_id: str) -> User:
+    """Take a deletion back. The person stays disabled, with the API keys, until somebody enables the person.
+
+    Raises NotFound, and Conflict where the name was given to somebody else.
+    """
+    async with desk.change(actor) as change:
+        found = await users.by_id(change.tx, user_id)
+        before = require(found if found and found.deleted_at is not None else None, "deleted user")
+        _require_no_climbing(actor, before.role)
+        name = name_of(before)
+        if await users.by_username(change.tx, name):
+            raise Conflict(f"There is another {name} now; give that one another name first.")
+        after = replace(before, username=name, deleted_at=None, updated_at=change.at, version=before.version + 1)
+        await users.update(change.tx, after)
+        change.note("restore", "user", user_id, None, after)
+        return after
+
+
+def name_of(user: User) -> str:
+    """The name of a person, also of one that was deleted."""
+    return user.username.removesuffix(f"#{user.id}")
+
+
 async def _there(tx: Tx, user_id: str) -> User:
     found = await users.by_id(tx, user_id)
     return require(found if found is None or found.deleted_at is None else None, "user")
 
 
 def _named(values: Values) -> Values:
-    """`values` with the name as it is stored. Raises InvalidFields."""
+    """`values` with the name as it is stored. Raises InvalidFields for a name or time zone that means nothing."""
+    if not is_known(values.get("time_zone", UTC)):
+        raise InvalidFields({"time_zone": "is no time zone that is known here; write it as Europe/Berlin"})
     if "username" not in values:
         return values
     username = values["username"].lower()

@@ -20,6 +20,18 @@ async def by_hash(tx: Tx, token_hash: bytes) -> Session | None:
     return None if row is None else _session(row)
 
 
+async def of_user(tx: Tx, user_id: str) -> tuple[Session, ...]:
+    """Last seen first."""
+    async with tx.execute(
+        """
+        SELECT token_hash, user_id, created_at, last_seen_at, password_at, expires_at, ip, user_agent
+        FROM sessions WHERE user_id = :user_id ORDER BY last_seen_at DESC, created_at DESC
+        """,
+        {"user_id": user_id},
+    ) as rows:
+        return tuple(_session(row) for row in await rows.fetchall())
+
+
 async def insert(tx: Tx, session: Session) -> None:
     await tx.execute(
         """

@@ -11,8 +11,9 @@ import html5lib
 import pytest
 
 from gateway.admin.routes import PAGES
-from tests.admin.browsing import Operator, parse, visitor
-from tests.harness import running_gateway
+from gateway.control import tokens, users
+from tests.admin.browsing import PASSWORD, Operator, parse, visitor
+from tests.harness import OPERATOR, running_gateway
 from tests.provider import limited, scripted_provider
 
 ACTIVE = {"script", "link", "use", "svg"}
@@ -38,6 +39,10 @@ async def every_page(operator: Operator) -> dict[str, str]:
     ids |= {"/mappings/": registry.mappings[0].id, "/providers/": registry.providers[0].id}
     ids |= {"/provider-keys/": registry.keys[0].id, "/pools/": registry.pools[0].id}
     ids |= {"/endpoints/": registry.endpoints[0].id}
+    registry_users = gateway.desk.snapshot().registry.users
+    ids |= {"/users/": registry_users[0].id, "/tokens/": (await tokens.every(gateway.desk))[0].id}
+    gone = await users.create(gateway.desk, OPERATOR, {"username": "gone", "password": PASSWORD})
+    await users.delete(gateway.desk, OPERATOR, gone.id)
     found = {}
     for method, path, door in PAGES:
         if method == "GET" and door.policy == "session":
@@ -80,6 +85,14 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["nothing picked"] = (await operator.submit(f"/admin/providers/{ids['/providers/']}/models/attach")).text
     found["rule faults"] = (await operator.submit("/admin/route-rules/new", route_type="x", priority="x")).text
     found["rules explained"] = (await operator.get("/admin/route-rules?explain=1&agent=coder")).text
+    person = f"/admin/users/{ids['/users/']}"
+    found["user faults"] = (await operator.submit(person, username="x y", models="listed")).text
+    found["new user faults"] = (await operator.submit("/admin/users/new", username="", password="short")).text
+    found["last admin"] = (await operator.submit(f"{person}/disable")).text
+    found["token faults"] = (await operator.submit("/admin/tokens/new", may="listed", scopes="x")).text
+    found["made token"] = (await operator.submit("/admin/tokens/new", name="k", may="read")).text
+    found["settings faults"] = (await operator.submit("/admin/settings", capture="x", capture_days="x")).text
+    found["audit faults"] = (await operator.get("/admin/audit?since=x")).text
     found["not there"] = (await operator.get("/admin/nothing")).text
     guest = visitor(gateway)
     async with guest.client:
