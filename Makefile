@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fix cover dist bench lock clean
+.PHONY: help run test check lint fix cover dist bench lock prices clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -50,6 +50,10 @@ lock: $(DEV)  ## renew both lock files
 		--no-emit-index-url --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --constraint requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+
+prices: $(DEV)  ## make the catalogue of list prices anew, from genai-prices
+	$(BIN)/python -m gateway.ops.price_source >gateway/prices.json.new
+	mv gateway/prices.json.new gateway/prices.json
 
 clean:  ## remove what can be made again
 	rm -rf .venv dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov

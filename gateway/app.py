@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from gateway.admin import routes as pages
 from gateway.api import routes as api
 from gateway.clock import Clock, SystemClock
-from gateway.control import audit_log, health_events, snapshots
+from gateway.control import audit_log, catalogue, health_events, snapshots
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.events import Events
 from gateway.control.instance import open_vault
@@ -66,6 +66,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
     async with contextlib.AsyncExitStack() as opened:
         db = await opened.enter_async_context(open_database(settings.database))
         vault = await open_vault(db, settings, clock)
+        await catalogue.take_packaged(db, clock)
         demo_origin = await opened.enter_async_context(demo_server())
         async with db.read() as tx:
             cell = SnapshotCell(snapshots.build(await snapshots.read_registry(tx, demo_origin)))

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from gateway.clock import Clock, SystemClock
+from gateway.control import catalogue
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.instance import open_vault
 from gateway.control.snapshots import build, read_registry
@@ -26,6 +27,7 @@ async def offline_desk(settings: Settings, clock: Clock | None = None) -> AsyncI
     clock = clock or SystemClock()
     async with open_database(settings.database) as db:
         vault = await open_vault(db, settings, clock)
+        await catalogue.take_packaged(db, clock)
         async with db.read() as tx:
             snapshot = build(await read_registry(tx, _NO_ORIGIN))
         yield Desk(db, vault, SnapshotCell(snapshot), RuntimeState(), clock, settings, _NO_ORIGIN, _ask_nobody)

@@ -6,9 +6,11 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from gateway.model.registry import BUILTIN_PATHS, Endpoint
+from gateway.routing.catalogue import name_in_catalogue
 from gateway.routing.snapshot import Registry, build_snapshot
 from gateway.store import (
     api_keys,
+    catalogue,
     endpoints,
     instance,
     mappings,
@@ -28,9 +30,10 @@ build = build_snapshot
 async def read_registry(tx: Tx, demo_origin: str) -> Registry:
     """Every row, in the view of one transaction. The demo endpoint's place in this process is filled in."""
     found = await endpoints.every(tx)
+    known = await providers.every(tx)
     return Registry(
         version=await instance.config_version(tx),
-        providers=await providers.every(tx),
+        providers=known,
         endpoints=tuple(_placed(endpoint, demo_origin) for endpoint in found),
         keys=await provider_keys.every(tx),
         pools=await pools.every(tx),
@@ -40,6 +43,7 @@ async def read_registry(tx: Tx, demo_origin: str) -> Registry:
         route_rules=await route_rules.every(tx),
         users=tuple(replace(user, password_hash="") for user in await users.every(tx)),
         settings=await system_settings.get(tx),
+        catalogue=await catalogue.of_providers(tx, {name_in_catalogue(provider) for provider in known}),
     )
 
 

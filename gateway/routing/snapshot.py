@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
+from gateway.model.catalogue import Catalogue
 from gateway.model.people import ApiKey, User
 from gateway.model.registry import (
     Endpoint,
@@ -21,6 +22,7 @@ from gateway.model.registry import (
     RouteType,
 )
 from gateway.model.system_settings import SystemSettings
+from gateway.routing.catalogue import PriceBook, names_of
 from gateway.routing.mapped import capabilities_there, price_there, upstream_names
 from gateway.routing.owners import with_owner
 
@@ -90,6 +92,7 @@ class Registry:
     route_rules: tuple[RouteRule, ...] = ()
     users: tuple[User, ...] = ()
     settings: SystemSettings = SystemSettings()
+    catalogue: Catalogue = Catalogue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Snapshot:
     providers: Mapping[str, Provider]
     provider_backends: Mapping[str, tuple[Backend, ...]]
     upstream_models: Mapping[tuple[str, str], Model]
+    prices: PriceBook
     local_upstreams: frozenset[str]
     """The private `host:port` pairs that an operator allowed to be dialled, outbound proxies among them."""
 
@@ -137,6 +141,7 @@ def build_snapshot(registry: Registry) -> Snapshot:
     providers = {provider.id: provider for provider in registry.providers}
     backends = _backends(registry, providers)
     by_provider = _grouped(backends)
+    prices = PriceBook(registry.catalogue)
     models = {model.id: model for model in registry.models}
     users = {user.id: user for user in registry.users}
     return Snapshot(
@@ -148,30 +153,45 @@ def build_snapshot(registry: Registry) -> Snapshot:
         aliases=MappingProxyType({name: model for name, model in _aliases(registry.models) if not name.endswith("*")}),
         wildcards=_wildcards(registry.models),
         rules=MappingProxyType(_chains(registry.route_rules)),
-        lanes=MappingProxyType(_lanes(registry.mappings, models, by_provider)),
-        api_keys=MappingProxyType(
-            {key.key_hash: with_owner(key, users.get(key.user_id or "")) for key in registry.api_keys}
-        ),
+        lanes=MappingProxyType(_lanes(registry.mappings, models, by_provider, prices)),
+        api_keys=MappingProxyType(_by_hash(registry.api_keys, users)),
         users=MappingProxyType(users),
         providers=MappingProxyType({provider.name: provider for provider in registry.providers}),
         provider_backends=MappingProxyType(by_provider),
         upstream_models=MappingProxyType(_upstream_models(registry.mappings, models)),
+        prices=prices,
         local_upstreams=frozenset(_dialled_by_choice(registry.endpoints)),
     )
 
 
+def _by_hash(keys: Iterable[ApiKey], users: Mapping[str, User]) -> dict[bytes, ApiKey]:
+    """Keys by their hash, and by the one before where that may still be good for a while."""
+    found: dict[bytes, ApiKey] = {}
+    for key in keys:
+        known = with_owner(key, users.get(key.user_id or ""))
+        found[key.key_hash] = known
+        if key.old_hash is not None:
+            found[key.old_hash] = known
+    return found
+
+
 def _lanes(
-    mappings: Iterable[ModelMapping], models: Mapping[str, Model], by_provider: Mapping[str, tuple[Backend, ...]]
+    mappings: Iterable[ModelMapping],
+    models: Mapping[str, Model],
+    by_provider: Mapping[str, tuple[Backend, ...]],
+    prices: PriceBook,
 ) -> dict[str, tuple[Lane, ...]]:
     lanes: dict[str, list[Lane]] = {}
     for mapping in mappings:
         if not mapping.is_active:
             continue
         model = models[mapping.model_id]
-        price, capabilities = price_there(model, mapping), capabilities_there(mapping, model)
-        for backend in by_provider.get(mapping.provider_id, ()):
+        found = by_provider.get(mapping.provider_id, ())
+        price = effective_price(model, mapping, found[0].provider, prices) if found else None
+        capabilities = capabilities_there(mapping, model)
+        for backend in found:
             names = upstream_names(mapping, backend.endpoint.api_format)
-            found = Lane(
+            lane = Lane(
                 backend=backend,
                 upstream_name=names[0],
                 price=price,
@@ -180,8 +200,14 @@ def _lanes(
                 is_available=mapping.is_available,
                 model_context=model.context_limit,
             )
-            lanes.setdefault(mapping.model_id, []).append(found)
+            lanes.setdefault(mapping.model_id, []).append(lane)
     return {model_id: tuple(sorted(found, key=_lane_order)) for model_id, found in lanes.items()}
+
+
+def effective_price(model: Model, mapping: ModelMapping, provider: Provider, prices: PriceBook) -> PriceTable | None:
+    """What the model costs there: the operator's word, else the catalogue's; None is unpriced."""
+    listed = prices.price(provider, names_of(mapping, model.code)) if model.price is None else None
+    return price_there(model, mapping, listed)
 
 
 def _upstream_models(mappings: Iterable[ModelMapping], models: Mapping[str, Model]) -> dict[tuple[str, str], Model]:
