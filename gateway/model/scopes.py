@@ -20,6 +20,7 @@ NOUNS = (
     "provider-keys",
     "providers",
     "requests",
+    "retention",
     "route-rules",
     "sessions",
     "settings",

@@ -6,10 +6,9 @@ are wanted, the search stops early and says where to go on.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-
-import aiosqlite
 
 from gateway.model.calls import CallStatus
 from gateway.store.database import Tx
@@ -125,8 +124,7 @@ async def _bounds(tx: Tx, wanted: CallFilter, before: str) -> dict[str, str]:
     return {"floor": floor, "before": before}
 
 
-async def _value(rows: aiosqlite.Cursor) -> str | None:
-    row = await rows.fetchone()
+def _value(row: sqlite3.Row | None) -> str | None:
     return None if row is None else row[0]
 
 
@@ -138,7 +136,7 @@ async def _first_since(tx: Tx, since: int) -> str | None:
         """,
         {"since": since},
     ) as rows:
-        return await _value(rows)
+        return _value(await rows.fetchone())
 
 
 async def _last_until(tx: Tx, until: int) -> str | None:
@@ -149,7 +147,7 @@ async def _last_until(tx: Tx, until: int) -> str | None:
         """,
         {"until": until},
     ) as rows:
-        return await _value(rows)
+        return _value(await rows.fetchone())
 
 
 async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -161,7 +159,7 @@ async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
         """,
         {**asked, "looked_at": _MOST_TROUBLED},
     ) as rows:
-        return await _value(rows)
+        return _value(await rows.fetchone())
 
 
 async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -189,7 +187,7 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
         """,
         asked,
     ) as rows:
-        return await _value(rows)
+        return _value(await rows.fetchone())
 
 
 async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -200,7 +198,7 @@ async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
         """,
         {**asked, "looked_at": _MOST_IN_ORDER},
     ) as rows:
-        return await _value(rows)
+        return _value(await rows.fetchone())
 
 
 async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
