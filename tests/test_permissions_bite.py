@@ -182,6 +182,23 @@ async def test_a_mappings_price_is_charged_and_kept(place: Place) -> None:
     assert (other.price.input, other.cost_nano) == (2 * 10**9, 9 * 2000 + 3 * 8000)
 
 
+async def test_a_call_is_priced_by_the_tier_that_its_input_is_in(place: Place) -> None:
+    above = {"above": 8, "input": "4", "output": "16", "cache_creation_1h": "7"}
+    await place.turn("models", input_price="2", output_price="8", price_tiers=[above])
+
+    _, row = await place.call()
+    await place.turn("models", price_tiers=[{**above, "above": 9}])
+    _, smaller = await place.call()
+    await place.turn("mappings", price_tiers=[above], cache_creation_1h_price="3")
+    _, mapped = await place.call()
+
+    assert row.price is not None and smaller.price is not None and mapped.price is not None
+    assert (row.price.input, row.price.cache_creation_1h) == (4 * 10**9, 7 * 10**9)
+    assert (row.cost_nano, row.price_origin) == (9 * 4000 + 3 * 16000, "model v2")
+    assert (smaller.price.input, smaller.cost_nano) == (2 * 10**9, 9 * 2000 + 3 * 8000)
+    assert (mapped.price.input, mapped.price_origin) == (4 * 10**9, "mapping v2 over model v3")
+
+
 async def test_an_endpoints_own_path_takes_the_place_of_the_formats(place: Place) -> None:
     await place.turn("endpoints", custom_path="/deployments/m/chat")
 

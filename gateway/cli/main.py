@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.cli import audit, explain, init, ledger, password, try_, version
+from gateway.cli import audit, explain, init, ledger, password, prices, retention, try_, version
 from gateway.cli.serve import serve
 from gateway.errors import ConfigurationFault, StartError
 from gateway.settings import OPTIONS, Settings, read_settings
@@ -45,6 +45,8 @@ def _run(arguments: argparse.Namespace) -> int:
         "password": password.run,
         "ledger": ledger.run,
         "audit": audit.run,
+        "prices": prices.run,
+        "retention": retention.run,
     }
     return commands[arguments.command](arguments, settings)
 
@@ -81,6 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     proof.add_argument("action", choices=["verify"])
     proof.add_argument("--head", metavar="SEQ:HASH", help="an end of it that the gateway's log told earlier")
     proof.add_argument("--json", action="store_true", help="print one JSON object")
+    costs = _command(
+        commands, "prices", "what each model costs where; `prices sync` takes newer list prices", _OF_DIRECTORY
+    )
+    costs.add_argument("action", choices=["list", "sync"], nargs="?", default="list")
+    costs.add_argument("--token-file", metavar="FILE", help="a management token, for a gateway that runs; - is stdin")
+    costs.add_argument("--json", action="store_true", help="print one JSON object")
+    kept = _command(commands, "retention", "delete requests that are too old or take too much room", _OF_DIRECTORY)
+    kept.add_argument("--dry-run", action="store_true", help="only tell how many, also while it is served")
+    kept.add_argument("--json", action="store_true", help="print one JSON object")
     shown = _command(commands, "version", "what runs here", ())
     shown.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -32,6 +32,19 @@ def ask(settings: Settings, body: object, headers: Mapping[str, str] | None = No
     return answer
 
 
+def post(url: str, path: str, body: bytes, token: str) -> bytes:
+    """An operation of the admin API of the gateway at `url`. Raises Failed, OSError or HTTPException."""
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=_TIMEOUT_SECONDS)
+    sent = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    connection.request("POST", f"{place.path}{path}", body, sent)
+    answer = connection.getresponse()
+    found = answer.read()
+    if answer.status != http.client.OK:
+        raise Failed(f"{answer.status} {message(found)}")
+    return found
+
+
 def message(body: bytes) -> str:
     """The words of an error answer."""
     try:

@@ -87,6 +87,18 @@ def test_whatever_goes_in_counts_for_the_tier_and_what_comes_out_does_not(part: 
     assert price_for(TIERED, Usage(output=10_000)) == TIERED.base
 
 
+def test_the_example_in_the_docs_comes_to_what_it_says() -> None:
+    upper = PriceTier(200_000, Price(25 * 10**8, 15 * 10**9, 25 * 10**7, 25 * 10**8, 0))
+    table = PriceTable(Price(125 * 10**7, 10**10, 125 * 10**6, 125 * 10**7, 0), (upper,))
+    usage = Usage(input=180_001, output=333, cache_read=24_000, source=UsageSource.REPORTED)
+
+    cost = cost_of(usage, price_for(table, usage))
+
+    assert cost == 460_997_500
+    assert actual_cost(cost, backend(rate_multiplier=800_000)) == 368_798_000
+    assert cost_of(Usage(input=7, source=UsageSource.REPORTED), Price(37_500_000, 0, 0, 0, 0)) == 263
+
+
 def test_what_is_kept_for_an_hour_costs_as_much_as_for_five_minutes_unless_it_has_its_own_price() -> None:
     usage = Usage(cache_creation_1h=1_000_000, source=UsageSource.REPORTED)
     assert cost_of(usage, Price(1, 2, 3, 4, 0)) == 4
