@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from gateway.admin import routes as pages
 from gateway.api import routes as api
 from gateway.clock import Clock, SystemClock
-from gateway.control import audit_log, catalogue, health_events, snapshots
+from gateway.control import audit_log, catalogue, expiry, health_events, snapshots
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.events import Events
 from gateway.control.instance import open_vault
@@ -83,6 +83,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         desk = Desk(db, vault, cell, state, clock, settings, demo_origin, upstream.model_names, events)
         await opened.enter_async_context(health_events.watching(desk))
         await opened.enter_async_context(audit_log.announcing(desk))
+        await opened.enter_async_context(expiry.watching(desk))
         app = _assemble(desk, ledger, upstream, rng)
         try:
             yield app

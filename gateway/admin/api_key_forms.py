@@ -12,7 +12,10 @@ from gateway.money import exact_dollars
 _NUMBERS = ("rpm_limit", "tpm_limit", "max_concurrent")
 _MONEY = ("budget", "budget_period")
 _WORDS = ("default_agent", "default_business", "default_capability")
-_FIELDS = frozenset({"name", "user_id", "expires_at", "capabilities", "version", *_MONEY, *_NUMBERS, *_WORDS})
+_BOXES = ("is_locked", "deletes_itself")
+_FIELDS = frozenset(
+    {"name", "note", "user_id", "expires_at", "capabilities", "version", *_MONEY, *_NUMBERS, *_WORDS, *_BOXES}
+)
 SHOWN = (_FIELDS - {"version"}) | permission_fields.SHOWN
 NEW = {**permission_fields.NEW, "budget_period": Period.MONTHLY.value}
 
@@ -38,6 +41,8 @@ def values(key: ApiKey) -> dict[str, str]:
         "version": str(key.version),
         "budget": "" if key.budget_nano is None else exact_dollars(key.budget_nano),
         "budget_period": key.budget_period.value,
+        "note": key.note,
+        **{name: "on" if getattr(key, name) else "" for name in _BOXES},
         **{name: _number(getattr(key, name)) for name in _NUMBERS},
         **{name: getattr(key, name) for name in _WORDS},
     }

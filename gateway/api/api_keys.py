@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.api.collection import Collection, operations
 from gateway.api.money_shown import MoneyLimitShown, SpentShown, limits_shown, spent_shown
+from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import api_keys, budget_view
 from gateway.control.desk import Desk
 from gateway.model.people import Actor, ApiKey, Period
@@ -18,7 +19,8 @@ from gateway.money import exact_dollars
 class ApiKeyShown:
     """An API key without the key. What is allowed: null is everything, an empty list nothing.
 
-    `budget` is in dollars; `balance` is what is left of the money of a key that stands alone, null where it has none.
+    `old_until` is until when the secret before the last rotation works (Unix ms). `budget` is in dollars;
+    `balance` is what is left of the money of a key that stands alone, null where it has none.
     """
 
     id: str
@@ -45,6 +47,10 @@ class ApiKeyShown:
     balance: str | None
     limits: tuple[MoneyLimitShown, ...]
     spent: SpentShown
+    is_locked: bool
+    deletes_itself: bool
+    note: str
+    old_until: int | None
     version: int
 
 
@@ -92,11 +98,31 @@ def _of_api_key(desk: Desk, row: ApiKey) -> dict[str, Any]:
         "balance": None if credited is None else exact_dollars(credited - money.spent[Period.NONE]),
         "limits": limits_shown(money),
         "spent": spent_shown(money),
+        "is_locked": row.is_locked,
+        "deletes_itself": row.deletes_itself,
+        "note": row.note,
+        "old_until": row.old_until,
         "version": row.version,
     }
 
 
-OPERATIONS = operations(
+@policy("token")
+async def _rotate(visit: Visit) -> object:
+    plain, row = await api_keys.rotate(visit.desk, visit.actor, visit.path["id"], visit.body)
+    return ApiKeyMade(**_of_api_key(visit.desk, row), key=plain)
+
+
+_ROTATE = Operation(
+    method="POST",
+    path=f"{PREFIX}/api-keys/{{id}}/rotate",
+    name="rotate_api_key",
+    summary="A new secret; the old one works for a while.",
+    handler=_rotate,
+    answer=ApiKeyMade,
+    request=api_keys.ROTATION,
+)
+
+OPERATIONS = (_ROTATE,) + operations(
     Collection(
         noun="API key",
         path="/api-keys",

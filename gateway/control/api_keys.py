@@ -19,6 +19,8 @@ from gateway.vault import new_token
 PREFIX = "sk-gw-"
 _SHOWN_PREFIX = 10
 _SHOWN_TAIL = 4
+_HOUR_MS = 3_600_000
+_EXPIRY = Actor("system", "expiry", "expiry")
 
 FIELDS: Table = (
     Field("name", Kind.TEXT, "Who or what uses it.", required=True, least=1, most=100),
@@ -56,7 +58,16 @@ FIELDS: Table = (
     Field("default_business", Kind.TEXT, "For route rules, where a call names no business.", default="", most=100),
     Field("default_capability", Kind.TEXT, "For route rules, where a call names no capability.", default="", most=100),
     Field("is_active", Kind.BOOL, "Whether it is accepted.", default=True),
+    Field(
+        "is_locked", Kind.BOOL, "Refused with a word of its own; only an administrator can unlock it.", default=False
+    ),
     Field("expires_at", Kind.TIME, "When it ends: Unix milliseconds or ISO 8601; null is never.", nullable=True),
+    Field("deletes_itself", Kind.BOOL, "Whether it is deleted once it has ended.", default=False),
+    Field("note", Kind.PARAGRAPH, "What for.", default=""),
+)
+
+ROTATION: Table = (
+    Field("grace_hours", Kind.INT, "Hours for which the old secret still works.", default=24, least=0, most=720),
 )
 
 
@@ -106,12 +117,50 @@ async def update(desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object
         await _know_owner(change.tx, values)
         after = replace(before, **values, updated_at=change.at, version=before.version + 1)
         if after.user_id is not None and after.credited_nano is not None:
-            raise InvalidFields(
-                {"user_id": "must be empty: it has a balance, so it stands alone"}
-            )
+            raise InvalidFields({"user_id": "must be empty: it has a balance, so it stands alone"})
         await api_keys.update(change.tx, after)
         change.note("update", "api_key", after.id, before, after)
         return after
+
+
+async def rotate(
+    desk: Desk, actor: Actor, key_id: str, raw: Mapping[str, object], *, text: bool = False
+) -> tuple[str, ApiKey]:
+    """A new secret in plain text, this once; the one before works for the hours of grace. Raises NotFound."""
+    grace_ms = read(ROTATION, raw, partial=False, text=text)["grace_hours"] * _HOUR_MS
+    plain = new_token(PREFIX)
+    async with desk.change(actor) as change:
+        before = require(await api_keys.get(change.tx, key_id), "API key")
+        after = replace(
+            before,
+            key_hash=desk.vault.hash_token(plain),
+            prefix=plain[:_SHOWN_PREFIX],
+            tail=plain[-_SHOWN_TAIL:],
+            old_hash=before.key_hash if grace_ms else None,
+            old_until=change.at + grace_ms if grace_ms else None,
+            updated_at=change.at,
+            version=before.version + 1,
+        )
+        await api_keys.rotate(change.tx, after)
+        change.note("rotate", "api_key", key_id, before, after)
+    return plain, after
+
+
+async def delete_ended(desk: Desk) -> tuple[str, ...]:
+    """Delete keys that delete themselves and whose time is over; their names."""
+    now = desk.clock.wall_ms()
+    if not any(_is_over(key, now) for key in desk.snapshot().registry.api_keys):
+        return ()
+    async with desk.change(_EXPIRY) as change:
+        ended = [key for key in await api_keys.every(change.tx) if _is_over(key, change.at)]
+        for key in ended:
+            await api_keys.delete(change.tx, key.id)
+            change.note("delete", "api_key", key.id, key, None)
+    return tuple(key.name for key in ended)
+
+
+def _is_over(key: ApiKey, now: int) -> bool:
+    return key.deletes_itself and key.expires_at is not None and key.expires_at <= now
 
 
 async def delete(desk: Desk, actor: Actor, key_id: str) -> None:

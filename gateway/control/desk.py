@@ -27,7 +27,7 @@ from gateway.store import audit, instance
 from gateway.store.database import Database, Tx
 from gateway.vault import Vault
 
-_NEVER_IN_AUDIT = frozenset({"sealed", "proxy_sealed", "key_hash", "token_hash", "password_hash"})
+_NEVER_IN_AUDIT = frozenset({"sealed", "proxy_sealed", "key_hash", "old_hash", "token_hash", "password_hash"})
 
 
 @dataclass(slots=True)

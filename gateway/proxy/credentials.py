@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.errors import BadInput, NotAuthenticated
+from gateway.errors import BadInput, Forbidden, NotAuthenticated
 from gateway.model.people import ApiKey
 from gateway.routing.snapshot import Snapshot
 from gateway.vault import Vault
@@ -34,12 +34,25 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def authenticate(snapshot: Snapshot, vault: Vault, credential: str, wall_ms: int) -> ApiKey:
-    """The API key of `credential`. Unknown, disabled and expired ones get the same answer."""
-    key = None
-    if len(credential) <= _LONGEST:
-        key = snapshot.api_keys.get(vault.hash_token(credential))
-    if key is None or not key.is_active or (key.expires_at is not None and key.expires_at <= wall_ms):
+    """The API key of `credential`. Unknown, disabled, expired and replaced ones get the same answer.
+
+    Raises NotAuthenticated, and Forbidden for a key that is locked.
+    """
+    digest = vault.hash_token(credential) if len(credential) <= _LONGEST else b""
+    key = snapshot.api_keys.get(digest)
+    if key is None or not key.is_active or not _is_in_time(key, digest, wall_ms):
         raise NotAuthenticated(
             "The API key is not valid here. Make one on the Keys page of this gateway.", retryable=False
         )
+    if key.is_locked:
+        raise Forbidden(
+            "This API key is locked. Ask the operator of this gateway to unlock it.", code="key_locked", retryable=False
+        )
     return key
+
+
+def _is_in_time(key: ApiKey, digest: bytes, wall_ms: int) -> bool:
+    """Whether the key has not ended, and the secret with this hash has not been replaced for good."""
+    if key.expires_at is not None and key.expires_at <= wall_ms:
+        return False
+    return digest != key.old_hash or (key.old_until is not None and wall_ms < key.old_until)

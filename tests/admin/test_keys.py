@@ -259,3 +259,50 @@ async def test_a_key_is_given_to_somebody_and_taken_back(operator: Operator) -> 
 
     await operator.submit(f"/admin/keys/{key.id}", name="theirs", models="all", user_id="")
     assert key_named(operator, "theirs").user_id is None
+
+
+async def test_a_key_is_topped_up_and_its_balance_taken_away(operator: Operator) -> None:
+    _, key = await api_keys.create(operator.gateway.desk, OPERATOR, {"name": "alone"})
+    page = f"/admin/keys/{key.id}"
+
+    wrong = await operator.submit(f"{page}/top-up", top_up_amount="much")
+    paid = await operator.submit(f"{page}/top-up", top_up_amount="2.5", top_up_note="for May")
+
+    assert wrong.status_code == 422
+    assert fault_of(wrong.text, "top_up_amount").startswith("Must be")
+    assert paid.status_code == 303
+    words = text_of((await operator.get(page)).text)
+    assert "of $2.5 balance in all" in words and "for May" in words
+    await operator.submit(f"{page}/close-balance")
+    assert "balance in all" not in text_of((await operator.get(page)).text)
+
+
+async def test_a_new_secret_is_shown_once_and_the_old_one_works_on(operator: Operator) -> None:
+    gateway = operator.gateway
+    old, key = await api_keys.create(gateway.desk, OPERATOR, {"name": "laptop"})
+
+    wrong = await operator.submit(f"/admin/keys/{key.id}/rotate", grace_hours="x")
+    made = await operator.submit(f"/admin/keys/{key.id}/rotate", grace_hours="1")
+
+    assert wrong.status_code == 422 and fault_of(wrong.text, "grace_hours") == "Must be a whole number"
+    new = next(word for word in text_of(made.text).split() if word.startswith("sk-gw-"))
+    for secret in (old, new):
+        headers = {"authorization": f"Bearer {secret}"}
+        assert (await gateway.client.get("/v1/models", headers=headers)).status_code == 200
+    page = (await operator.get(f"/admin/keys/{key.id}")).text
+    assert new not in page and "the one before works until" in text_of(page)
+
+
+async def test_a_key_is_locked_and_noted_in_the_form(operator: Operator) -> None:
+    secret, key = await api_keys.create(operator.gateway.desk, OPERATOR, {"name": "laptop"})
+    shown = values_of((await operator.get(f"/admin/keys/{key.id}")).text)
+    fields = {name: shown[name] for name in ("name", "version", "budget_period")}
+
+    await operator.submit(f"/admin/keys/{key.id}", **fields, is_locked="on", deletes_itself="on", note="lost laptop")
+
+    headers = {"authorization": f"Bearer {secret}"}
+    answer = await operator.gateway.client.get("/v1/models", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "key_locked")
+    shown = values_of((await operator.get(f"/admin/keys/{key.id}")).text)
+    assert (shown["is_locked"], shown["deletes_itself"], shown["note"]) == ("on", "on", "lost laptop")
+    assert "locked" in text_of((await operator.get("/admin/keys")).text)

@@ -79,6 +79,7 @@ NEEDS = {
     "update_route_rule": "route-rules:write",
     "delete_route_rule": "route-rules:write",
     "move_route_rule": "route-rules:write",
+    "rotate_api_key": "api-keys:write",
     "list_api_keys": "api-keys:read",
     "create_api_key": "api-keys:write",
     "get_api_key": "api-keys:read",
