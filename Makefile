@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fix cover dist bench lock prices clean
+.PHONY: help run test check lint fix cover dist soak bench lock prices clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,10 @@ dist: $(DEV)  ## build sdist and wheel, and start the wheel in an empty environm
 	rm -rf dist
 	$(BIN)/python -m build --quiet --no-isolation
 	.ci/wheel-smoke dist/*.whl
+
+soak: $(DEV) browser  ## run the experiments of reliability for an hour or so
+	SOAK=long $(BIN)/python -m pytest -q --log-cli-level=INFO tests/soak tests/proxy/test_budgets.py tests/routing/test_spends.py \
+		tests/store/test_migrate.py tests/ops/test_backup.py tests/proxy/test_ledger.py $(ARGS)
 
 bench: $(DEV)  ## measure what the gateway costs a call
 	$(BIN)/python -m bench $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
 from starlette.applications import Starlette
@@ -12,11 +13,12 @@ from starlette.applications import Starlette
 from gateway.admin import routes as pages
 from gateway.api import routes as api
 from gateway.clock import Clock, SystemClock
-from gateway.control import audit_log, catalogue, expiry, health_events, snapshots
+from gateway.control import audit_log, captures, catalogue, expiry, health_events, snapshots
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.events import Events
 from gateway.control.instance import open_vault
 from gateway.front import Front, Rooms
+from gateway.model.system_settings import CrashCharge
 from gateway.ops.demo import demo_server
 from gateway.ops.rollups import keeping_sums
 from gateway.proxy.attempt import Attempter
@@ -32,7 +34,7 @@ from gateway.proxy.upstream import Upstream, open_upstream
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
 from gateway.settings import Settings
-from gateway.store.database import open_database
+from gateway.store.database import open_database, was_left_open
 from gateway.store.migrate import migrate
 
 _LAST_WORDS_SECONDS = 2.0
@@ -62,6 +64,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
     """
     clock, rng = clock or SystemClock(), rng or Random()  # noqa: S311  # chance for balancing, not for secrets
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    left_open = was_left_open(settings.database)
     migrate(settings.database)
     async with contextlib.AsyncExitStack() as opened:
         db = await opened.enter_async_context(open_database(settings.database))
@@ -72,9 +75,10 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
             cell = SnapshotCell(snapshots.build(await snapshots.read_registry(tx, demo_origin)))
         state = RuntimeState()
         state.follow(cell.current.backends)
-        await recover(db, clock)
+        charges_all = cell.current.settings.crash_charge is CrashCharge.FULL
+        await recover(db, clock, was_left_open=left_open, charges_all=charges_all)
         await restore_state(db, state, clock)
-        ledger = await opened.enter_async_context(open_ledger(db, state, clock))
+        ledger = await opened.enter_async_context(open_ledger(db, state, clock, partial(captures.sealed, vault)))
         upstream = await opened.enter_async_context(
             open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
         )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import strips
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
 from gateway.admin.wording import exact
-from gateway.control import requests
+from gateway.control import captures, requests
 from gateway.control.overview import SPANS
 from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
+from gateway.model.captures import Captured, Part
 from gateway.model.registry import RATE_UNIT
 from gateway.money import exact_dollars, token_cost
 from gateway.routing.explain import explain_past
@@ -69,7 +72,48 @@ async def show(site: Site, visit: Visit) -> Response:
         rate=rate_words(call),
         decided=explain_past(call).candidates,
         tokens=call.usage.all_input + call.usage.output,
+        kept=[_kept(one) for one in await captures.of_call(site.desk, call.id)],
+        capture=site.desk.snapshot().settings.capture.value,
     )
+
+
+@signed_in("requests")
+async def delete_capture(site: Site, visit: Visit) -> Response:
+    call_id = str(visit.request.path_params["id"])
+    await captures.delete(site.desk, visit.actor, call_id)
+    return site.go(f"/admin/requests/{call_id}", "capture_deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    """A part of a call as the page shows it."""
+
+    title: str
+    text: str
+    size: int
+    is_cut: bool
+
+
+_TITLES = {
+    Part.REQUEST_HEADERS: "Headers of the request",
+    Part.REQUEST_BODY: "Body of the request",
+    Part.RESPONSE_HEADERS: "Headers of the answer",
+    Part.RESPONSE_BODY: "Body of the answer",
+}
+
+
+def _kept(one: Captured) -> KeptPart:
+    """JSON indented, headers a line each, everything else as it is."""
+    text = one.content.decode("utf-8", "replace")
+    try:
+        found = msgspec.json.decode(one.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return KeptPart(_TITLES[one.part], text, one.size, one.is_cut)
+    if one.part in (Part.REQUEST_HEADERS, Part.RESPONSE_HEADERS):
+        text = "\n".join(f"{name}: {value}" for name, value in found)
+    else:
+        text = json.dumps(found, indent=2, ensure_ascii=False)
+    return KeptPart(_TITLES[one.part], text, one.size, one.is_cut)
 
 
 def cost_lines(call: CallRecord) -> list[CostLine]:

@@ -163,6 +163,7 @@ PAGES: tuple[tuple[str, str, Door], ...] = (
     ("POST", "/admin/keys/{id}/delete", keys.delete),
     ("GET", "/admin/requests", requests.show_list),
     ("GET", "/admin/requests/{id}", requests.show),
+    ("POST", "/admin/requests/{id}/capture/delete", requests.delete_capture),
     ("GET", "/admin/users", users.show_list),
     ("GET", "/admin/users/new", users.show_new),
     ("POST", "/admin/users/new", users.create),

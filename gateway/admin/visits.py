@@ -72,6 +72,7 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "key_disabled": Flash("Disabled: calls with this key are refused from now on.", "warn"),
         "key_topped_up": Flash("Paid in. Calls may use it at once."),
         "balance_closed": Flash("The balance is gone, with what was left of it.", "warn"),
+        "capture_deleted": Flash("Deleted. Nothing is left of its headers and bodies.", "warn"),
         "key_deleted": Flash("Deleted. Calls with this key are refused; its requests stay in the list.", "warn"),
         "model_made": Flash("Made, as a draft. Add a provider that serves it, then enable it."),
         "model_saved": Flash("Saved. Calls from now on use it."),

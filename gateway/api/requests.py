@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
-from gateway.control import requests
+from gateway.control import captures, requests
 from gateway.control.fields import Field, Kind, read
 from gateway.model.calls import Attempt, CallRecord, Considered, Skip, Usage
 from gateway.model.registry import Price
@@ -118,6 +118,32 @@ async def _explain(visit: Visit) -> object:
     return explain_past(await requests.get(visit.desk, visit.path["id"]))
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureShown:
+    """A part of the call that was kept: headers as a JSON list of pairs, a body as text. `size` is the whole one's."""
+
+    part: str
+    content: str
+    size: int
+    is_cut: bool
+
+
+@policy("token")
+async def _captures(visit: Visit) -> object:
+    await requests.get(visit.desk, visit.path["id"])
+    found = await captures.of_call(visit.desk, visit.path["id"])
+    shown = tuple(
+        CaptureShown(one.part.value, one.content.decode("utf-8", "replace"), one.size, one.is_cut) for one in found
+    )
+    return Items(shown, len(shown))
+
+
+@policy("token")
+async def _delete_captures(visit: Visit) -> object:
+    await captures.delete(visit.desk, visit.actor, visit.path["id"])
+    return None
+
+
 def call_shown(row: CallRow) -> CallShown:
     return CallShown(**_of_call(row), attempt_count=row.attempt_count)
 
@@ -208,5 +234,23 @@ OPERATIONS = (
         summary="How one request was decided then: who was tried in which order, who was skipped, and why.",
         handler=_explain,
         answer=Explanation,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/requests/{{id}}/capture",
+        name="get_capture",
+        summary="What was kept of its headers and bodies, where the setting `capture` says so.",
+        handler=_captures,
+        answer=CaptureShown,
+        is_list=True,
+    ),
+    Operation(
+        method="DELETE",
+        path=f"{PREFIX}/requests/{{id}}/capture",
+        name="delete_capture",
+        summary="Delete what was kept of its headers and bodies.",
+        handler=_delete_captures,
+        answer=None,
+        status=204,
     ),
 )

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.cli import audit, explain, init, ledger, password, prices, retention, try_, version
+from gateway.cli import audit, backup, explain, init, ledger, password, prices, retention, try_, version
 from gateway.cli.serve import serve
 from gateway.errors import ConfigurationFault, StartError
 from gateway.settings import OPTIONS, Settings, read_settings
@@ -44,6 +44,8 @@ def _run(arguments: argparse.Namespace) -> int:
         "explain": explain.run,
         "password": password.run,
         "ledger": ledger.run,
+        "backup": backup.back_up_to,
+        "restore": backup.restore_from,
         "audit": audit.run,
         "prices": prices.run,
         "retention": retention.run,
@@ -92,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     kept = _command(commands, "retention", "delete requests that are too old or take too much room", _OF_DIRECTORY)
     kept.add_argument("--dry-run", action="store_true", help="only tell how many, also while it is served")
     kept.add_argument("--json", action="store_true", help="print one JSON object")
+    copy = _command(commands, "backup", "write a copy of the database, also while it is served", _OF_DIRECTORY)
+    copy.add_argument("file", help="where to; it may not be there yet")
+    back = _command(commands, "restore", "make the database what a backup is; stop the gateway first", _OF_DIRECTORY)
+    back.add_argument("file", help="the backup")
     shown = _command(commands, "version", "what runs here", ())
     shown.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

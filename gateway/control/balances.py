@@ -15,7 +15,7 @@ from gateway.control.lookup import require
 from gateway.errors import Conflict, InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor, ApiKey, Period, TopUp
-from gateway.routing.budgets import key_owner
+from gateway.routing.spends import key_owner
 from gateway.store import api_keys, top_ups
 
 TOP_UP: Table = (

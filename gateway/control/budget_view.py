@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from gateway.control.desk import Desk
 from gateway.model.people import ApiKey, Period, User
 from gateway.routing import budgets
-from gateway.routing.budgets import MoneyLimit, Standing, key_owner, user_owner
+from gateway.routing.budgets import MoneyLimit, Standing
+from gateway.routing.spends import key_owner, user_owner
 
 
 @dataclass(frozen=True, slots=True)

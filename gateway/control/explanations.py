@@ -10,6 +10,7 @@ from gateway.control.fields import Field, Kind, Table, read
 from gateway.control.lookup import chosen
 from gateway.model.people import ApiKey
 from gateway.model.registry import ApiFormat
+from gateway.routing.budgets import limits_of
 from gateway.routing.candidates import plan_candidates
 from gateway.routing.explain import Explanation
 from gateway.routing.explain import explain as told
@@ -59,7 +60,8 @@ async def explain(desk: Desk, raw: Mapping[str, object], *, text: bool = False) 
     require_format(api_key, api_format)
     purpose = Purpose(values["agent"], values["business"], values["capability"])
     target = resolve(snapshot, api_key, values["model"], purpose)
-    forced = of_caller(api_key, snapshot.users.get(api_key.user_id or ""), target.model)
+    owner = snapshot.users.get(api_key.user_id or "")
+    forced = of_caller(api_key, owner, target.model)
     clock, chance = desk.clock, Random()  # noqa: S311  # an order, not a secret
     ask = Ask(
         api_key=api_key,
@@ -70,6 +72,9 @@ async def explain(desk: Desk, raw: Mapping[str, object], *, text: bool = False) 
         session=values["session"],
         seed=chance.getrandbits(32) if values["seed"] is None else values["seed"],
         turn=desk.state.turns.get(target.model, 0),
+        most_input=values["tokens"],
+        most_output=snapshot.settings.default_output_tokens,
+        is_metered=bool(limits_of(api_key, owner)),
     )
     world = World(desk.state, clock.mono(), chance, desk.settings.secrets, clock.wall_ms())
     return told(target, plan_candidates(target.lanes, ask, world))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from gateway.control import sums_proof
 from gateway.money import exact_dollars
-from gateway.routing.budgets import key_owner, user_owner
 from gateway.routing.cost import at_rate, cost_of
-from gateway.routing.spends import DAY_MS, PERIODS, beginning
+from gateway.routing.spends import sums_of
 from gateway.store import api_keys, ledger_sums, provider_spend, providers, spends, top_ups
 from gateway.store.database import Tx
 from gateway.store.ledger_sums import Priced
@@ -74,13 +72,7 @@ def fault_of(row: Priced) -> str:
 
 
 async def _sums(tx: Tx, verdict: Verdict) -> None:
-    told: dict[tuple[str, str, int], int] = defaultdict(int)
-    for one in await ledger_sums.by_day(tx):
-        owners = [key_owner(one.api_key_id)] if one.api_key_id else []
-        owners += [user_owner(one.user_id)] if one.user_id else []
-        for owner in owners:
-            for period in PERIODS:
-                told[(owner, period.value, beginning(period, one.day * DAY_MS))] += one.cost_nano
+    told = sums_of(await ledger_sums.by_day(tx))
     kept = {(one.owner, one.period, one.since): one.nano for one in await spends.every(tx)}
     verdict.sums = len(kept)
     for key in sorted(told.keys() | kept.keys()):

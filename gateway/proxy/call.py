@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gateway.formats.openai_chat import ChatRequest
 from gateway.model.calls import Attempt, CallSource, Skip
 from gateway.model.people import ApiKey
+from gateway.proxy.kept import Kept
 from gateway.routing.candidates import Plan
 from gateway.routing.limits import Grant
 from gateway.routing.resolve import Target
@@ -57,6 +58,7 @@ class Trail:
     `admitted` is what it took of its API key's limits and `answering` what it took at the backend that answers: both
     are settled with the tokens that it used. `hold` is the money that it reserved of its API key and user;
     `was_reserved` where that is written down. `asking` is where it has been sent and is not answered yet.
+    `kept` is what is put aside of the answer.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
@@ -69,6 +71,7 @@ class Trail:
     hold: Hold | None = None
     was_reserved: bool = False
     asking: Lane | None = None
+    kept: Kept = field(default_factory=Kept)
 
     def skip(self, *skips: Skip) -> None:
         """Keep the first reason of each backend: later ones are often its echo."""

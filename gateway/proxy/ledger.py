@@ -10,16 +10,18 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.model.calls import CallRecord, Reservation
+from gateway.model.captures import Captured
 from gateway.proxy.memory import write_state
 from gateway.routing.state import RuntimeState
-from gateway.store import calls, provider_spend, reservations, spends
+from gateway.store import calls, captures, provider_spend, reservations, spends
+from gateway.store.captures import StoredCapture
 from gateway.store.database import Database, Tx
 from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import StoredSum
@@ -38,19 +40,26 @@ class Entry:
     """A call's row, and the sums of its provider, API key and user with it, written together with it.
 
     `was_reserved`: money was reserved for it, or was about to be, in a row that goes with this one's coming.
+    `captures` are its headers and bodies, where they are kept.
     """
 
     row: CallRecord
     provider: StoredSpend | None = None
     sums: tuple[StoredSum, ...] = ()
     was_reserved: bool = False
+    captures: tuple[Captured, ...] = ()
+
+
+Seal = Callable[[str, int, Captured], StoredCapture]
+"""Makes of a call's id, its time (Unix ms) and a part what is stored of it; runs in a thread."""
 
 
 class Ledger:
     """Made by `open_ledger`. `record` never waits; `is_full` means that no further call may be admitted."""
 
-    def __init__(self, db: Database, state: RuntimeState, clock: Clock) -> None:
+    def __init__(self, db: Database, state: RuntimeState, clock: Clock, seal: Seal | None = None) -> None:
         self._db = db
+        self._seal = seal
         self._state = state
         self._clock = clock
         self._queue: deque[Entry] = deque()
@@ -139,6 +148,7 @@ class Ledger:
         """What is waited for, the oldest rows, what was spent with them, and what changed of the state, together or
         not at all."""
         batch = list(islice(self._queue, _BATCH))
+        kept = await self._sealed(batch)
         waiting = [(found, written) for found, written in self._waiting if not written.done()]
         self._waiting = []
         dirty = self._state.dirty.take()
@@ -148,6 +158,7 @@ class Ledger:
                 if waiting:
                     await reservations.insert_many(tx, [found for found, _ in waiting])
                 await _write_entries(tx, batch)
+                await captures.insert_many(tx, kept)
                 await write_state(tx, self._state, dirty, self._clock)
             is_written = True
         finally:
@@ -157,6 +168,13 @@ class Ledger:
             else:
                 self._state.dirty.put_back(dirty)
             _answer(waiting, is_written=is_written)
+
+    async def _sealed(self, batch: Sequence[Entry]) -> list[StoredCapture]:
+        parts = [(entry.row, part) for entry in batch for part in entry.captures]
+        seal = self._seal
+        if seal is None or not parts:
+            return []
+        return await asyncio.to_thread(lambda: [seal(row.id, row.started_at, part) for row, part in parts])
 
 
 async def _write_entries(tx: Tx, batch: Sequence[Entry]) -> None:
@@ -206,9 +224,11 @@ def _why(ended: asyncio.Task[None]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_ledger(db: Database, state: RuntimeState, clock: Clock) -> AsyncIterator[Ledger]:
+async def open_ledger(
+    db: Database, state: RuntimeState, clock: Clock, seal: Seal | None = None
+) -> AsyncIterator[Ledger]:
     """Writes in the background while open; drained at the end, whatever ended it."""
-    ledger = Ledger(db, state, clock)
+    ledger = Ledger(db, state, clock, seal)
     writing = asyncio.create_task(ledger.run(), name="ledger")
     watching = asyncio.create_task(_keep_writing(ledger, writing), name="ledger watch")
     try:

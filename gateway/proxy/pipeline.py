@@ -11,6 +11,7 @@ from gateway.model.people import User
 from gateway.model.registry import ApiFormat
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call, Trail
+from gateway.proxy.captures import most_kept
 from gateway.proxy.forward import Forwarder
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Settler
@@ -51,9 +52,10 @@ class Pipeline:
     async def serve(self, call: Call, trail: Trail) -> Relay:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
         world = self._world()
+        trail.kept.most = most_kept(self._snapshot().settings)
         target = trail.target = self._target(call)
         owner = self._owner(call)
-        plan = trail.plan = plan_of(call, owner, target, world)
+        plan = trail.plan = plan_of(call, owner, target, world, self._default_output)
         admission = budgets.admit(plan.ask, owner, target.lanes, world)
         trail.admitted, trail.hold = admission.grant, admission.hold
         take_turn(plan.ask, world)
@@ -62,7 +64,7 @@ class Pipeline:
             trail.was_reserved = True
             await self._reserve(reservation_of(call, owner, target, plan.ask, admission))
         reply = await self._forwarder.forward(call, target, plan, trail)
-        return Relay(call, reply, partial(self._settler.settle, call, trail, reply))
+        return Relay(call, reply, partial(self._settler.settle, call, trail, reply), trail.kept)
 
     def explain(self, call: Call) -> Explanation:
         """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises what `serve` would.
@@ -70,21 +72,29 @@ class Pipeline:
         A client is told nothing of backends that it may not use.
         """
         target = self._target(call)
-        return explain(target, plan_of(call, self._owner(call), target, self._world())).for_caller()
+        plan = plan_of(call, self._owner(call), target, self._world(), self._default_output)
+        return explain(target, plan).for_caller()
 
     def _target(self, call: Call) -> Target:
         require_format(call.api_key, ApiFormat.OPENAI_CHAT)
         return resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
 
+    @property
+    def _default_output(self) -> int:
+        return self._snapshot().settings.default_output_tokens
+
     def _owner(self, call: Call) -> User | None:
         return self._snapshot().users.get(call.api_key.user_id or "")
 
 
-def plan_of(call: Call, owner: User | None, target: Target, world: World) -> Plan:
-    """The order in which the target's backends would be tried for this call now."""
+def plan_of(call: Call, owner: User | None, target: Target, world: World, default_output: int) -> Plan:
+    """The order in which the target's backends would be tried for this call now.
+
+    `default_output` tokens are what an answer may have of which the call does not say how long it may be.
+    """
     headers, api_key = call.arrival.headers, call.api_key
     required = passing.joined(headers, REQUIRE.encode())
-    most_input, most_output = chat_facts.most_tokens(call.request, DEFAULT_OUTPUT_TOKENS)
+    most_input, most_output = chat_facts.most_tokens(call.request, default_output)
     ask = Ask(
         api_key=api_key,
         api_format=ApiFormat.OPENAI_CHAT,
@@ -130,10 +140,6 @@ def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, adm
         reserved_nano=admission.hold.reserved,
         price_origin="" if table is None else table.origin,
     )
-
-
-DEFAULT_OUTPUT_TOKENS = 4096
-"""Reserved for an answer of which the call does not say how long it may be."""
 
 
 def tokens_of(call: Call) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.errors import DeadlineExceeded, GatewayError, Unavailable, UpstreamFailed
@@ -18,6 +18,7 @@ from gateway.model.calls import CallStatus, Usage
 from gateway.proxy.attempt import OpenStream, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.forward import Reply
+from gateway.proxy.kept import Kept
 from gateway.proxy.settle import CLIENT_LEFT, Outcome
 from gateway.proxy.upstream import Broken
 from gateway.routing.health import Ending, Verdict
@@ -49,6 +50,7 @@ class Relay:
     call: Call
     reply: Reply
     settle: Callable[[Outcome], None]
+    kept: Kept = field(default_factory=Kept)
 
     async def send_to(
         self, send: Send, headers: Sequence[Header], first_byte_at: float, is_stopping: Callable[[], bool] = _never
@@ -70,6 +72,7 @@ class Relay:
         try:
             length = (b"content-length", str(len(answer.body)).encode())
             await _start(send, answer.status, (*answer.headers, length, *headers))
+            self.kept.add(answer.body)
             await send({"type": "http.response.body", "body": answer.body})
             is_delivered = True
         finally:
@@ -113,6 +116,7 @@ class Relay:
         provider = self.reply.lane.backend.provider.name
         try:
             async for events in stream.events():
+                self.kept.add(events)
                 await _body(send, events, more=True)
         except TimeoutError:
             reason = f"fell silent for {stream.idle_seconds:g} s or ran out of time"

@@ -10,9 +10,11 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.formats.openai_chat import estimate_usage
 from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
+from gateway.model.captures import Captured
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
-from gateway.proxy.call import Arrival, Call, Trail
+from gateway.proxy.call import Arrival, Call, Header, Trail
+from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.forward import Reply
 from gateway.proxy.ledger import Entry
 from gateway.routing import limits, quota
@@ -63,7 +65,9 @@ class Settler:
             lane = trail.asking
             outcome = replace(outcome, usage=estimate_usage(call.request, characters=0))
         self._release(trail, outcome.usage)
-        known = _Known(call.arrival, call.api_key, call.request.model, call.request.is_stream, call.source)
+        answered = () if reply is None else reply.answer.headers
+        request = call.request
+        known = _Known(call.arrival, call.api_key, request.model, request.is_stream, call.source, call, answered)
         self._write(known, outcome, trail, lane)
 
     def refuse(self, arrival: Arrival, api_key: ApiKey | None, error: GatewayError) -> None:
@@ -129,9 +133,16 @@ class Settler:
                 None if backend is None else self._spend(backend.provider, actual, charged_at),
                 tuple(StoredSum(one.owner, one.period.value, one.since, one.spent) for one in sums),
                 trail.was_reserved,
+                self._captures(known, trail, record),
             )
         )
         _log(record)
+
+    def _captures(self, known: _Known, trail: Trail, record: CallRecord) -> tuple[Captured, ...]:
+        settings = self._snapshot().settings
+        if known.call is None or not is_kept(settings, record):
+            return ()
+        return captured(known.call, known.answered, trail.kept, settings.capture_bytes)
 
     def _release(self, trail: Trail, usage: Usage) -> None:
         used = usage.all_input + usage.output
@@ -159,6 +170,8 @@ class _Known:
     model: str
     is_stream: bool
     source: CallSource = CallSource.API
+    call: Call | None = None
+    answered: tuple[Header, ...] = ()
 
 
 def outcome_of(error: GatewayError) -> Outcome:

@@ -18,7 +18,7 @@ from gateway.routing.cost import most_for
 from gateway.routing.limits import Grant
 from gateway.routing.permissions import may_reach
 from gateway.routing.snapshot import Lane
-from gateway.routing.spends import Hold, Spends, ending
+from gateway.routing.spends import Hold, Spends, ending, key_owner, user_owner
 from gateway.routing.world import Ask, World
 
 
@@ -127,14 +127,6 @@ def most_at(ask: Ask, lane: Lane) -> int:
 def most_input_at(ask: Ask, lane: Lane) -> int:
     """Input tokens that the call can have there: no more than the model takes, where that is known."""
     return min(ask.most_input, lane.context) if lane.context else ask.most_input
-
-
-def key_owner(api_key_id: str) -> str:
-    return f"api_key:{api_key_id}"
-
-
-def user_owner(user_id: str) -> str:
-    return f"user:{user_id}"
 
 
 def _require(found: Standing, most: int) -> None:

@@ -65,6 +65,27 @@ class Hold:
     is_settled: bool = False
 
 
+def key_owner(api_key_id: str) -> str:
+    return f"api_key:{api_key_id}"
+
+
+def user_owner(user_id: str) -> str:
+    return f"user:{user_id}"
+
+
+def sums_of(days: Iterable[tuple[int, str, str, int]]) -> dict[tuple[str, str, int], int]:
+    """What calls come to, by owner, period and its beginning. Of each UTC day: its number, key, user, nano-dollars."""
+    found: dict[tuple[str, str, int], int] = {}
+    for day, api_key_id, user_id, nano in days:
+        owners = [key_owner(api_key_id)] if api_key_id else []
+        owners += [user_owner(user_id)] if user_id else []
+        for owner in owners:
+            for period in PERIODS:
+                key = (owner, period.value, beginning(period, day * DAY_MS))
+                found[key] = found.get(key, 0) + nano
+    return {key: nano for key, nano in found.items() if nano}
+
+
 class Spends:
     """The sums of every owner (`api_key:ID`, `user:ID`) in the current period of each length.
 

@@ -149,6 +149,12 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
+def was_left_open(path: Path) -> bool:
+    """Whether the last process that used the file ended without closing it. To be asked before it is opened."""
+    wal = path.with_name(path.name + "-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
 @contextlib.asynccontextmanager
 async def open_reader(path: Path) -> AsyncIterator[Tx]:
     """One view of the file for a command, also while a gateway serves it; however long it takes."""

@@ -13,16 +13,6 @@ _AT_A_TIME = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class DaySum:
-    """Nano-dollars of one API key and user on the UTC day `day` (days since 1970); empty ids for none."""
-
-    day: int
-    api_key_id: str
-    user_id: str
-    cost_nano: int
-
-
-@dataclass(frozen=True, slots=True)
 class Priced:
     """What a row's cost is made of."""
 
@@ -35,8 +25,11 @@ class Priced:
     actual_nano: int | None
 
 
-async def by_day(tx: Tx) -> tuple[DaySum, ...]:
-    """Of the rows that are there, and of those that were deleted since."""
+async def by_day(tx: Tx) -> tuple[tuple[int, str, str, int], ...]:
+    """Days since 1970 (UTC), API key and user (empty for none), and what their calls cost in nano-dollars.
+
+    Of the rows that are there, and of those that were deleted since.
+    """
     async with tx.execute(
         """
         SELECT day, api_key_id, user_id, sum(cost_nano) FROM (
@@ -48,7 +41,7 @@ async def by_day(tx: Tx) -> tuple[DaySum, ...]:
         GROUP BY day, api_key_id, user_id
         """
     ) as rows:
-        return tuple(DaySum(*row) for row in await rows.fetchall())
+        return tuple((row[0], row[1], row[2], row[3]) for row in await rows.fetchall())
 
 
 async def of_provider(tx: Tx, provider_id: str, since: int) -> tuple[int, int]:

@@ -26,22 +26,30 @@ def migrate(path: Path, connect: Callable[..., sqlite3.Connection] = sqlite3.con
     schema = resources.SCHEMA.read_text("utf-8")
     wanted = schema_version(schema)
     is_new = not path.exists()
-    if is_new:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
+        if is_new:
+            _make(path, schema)
         with closing(connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             have = _version(connection)
             if have == 0:
-                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    raise ConfigurationFault([f"{path}: is a database of another program"])
-                _run(connection, schema)
-                return True
+                # A file of ours is never without its schema, see _make: what was in this one is lost, or never ours.
+                raise ConfigurationFault([f"{path}: is empty or another program's database; {_remedy(path)}"])
             _require_sound(connection, path)
             _step_up(connection, path, have, wanted)
     except sqlite3.DatabaseError as error:
-        raise ConfigurationFault([f"{path}: {error}; restore it from a backup"]) from None
+        raise ConfigurationFault([f"{path}: {error}; {_remedy(path)}"]) from None
     return is_new
+
+
+def _make(path: Path, schema: str) -> None:
+    """A new file, which is there with all of its tables or not at all."""
+    part = path.with_name(f"{path.name}.new")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+        _run(connection, schema)
+    part.rename(path)
 
 
 def steps(directory: Path = resources.MIGRATIONS) -> dict[int, Path]:
@@ -85,4 +93,8 @@ def _version(connection: sqlite3.Connection) -> int:
 def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise ConfigurationFault([f"{path}: is damaged ({verdict}); restore it from a backup"])
+        raise ConfigurationFault([f"{path}: is damaged ({verdict}); {_remedy(path)}"])
+
+
+def _remedy(path: Path) -> str:
+    return f"restore it from a backup:\n    gateway restore BACKUP --data-dir {path.parent}"

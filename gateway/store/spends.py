@@ -40,6 +40,11 @@ async def add(tx: Tx, one: StoredSum) -> None:
     )
 
 
+async def replace_all(tx: Tx, sums: Iterable[StoredSum]) -> None:
+    await tx.execute("DELETE FROM spends")
+    await save_many(tx, sums)
+
+
 async def newest(tx: Tx) -> tuple[StoredSum, ...]:
     """Of each owner and length of period the one that began last, in the order in which they began."""
     async with tx.execute(

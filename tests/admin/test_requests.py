@@ -211,3 +211,27 @@ def test_parts_of_a_cost_add_up_to_the_whole() -> None:
         "of which reasoning": "",
         "Per request": "$0.000000007",
     }
+
+
+async def test_headers_and_bodies_are_shown_where_they_are_kept_and_deleted(operator: Operator) -> None:
+    gateway = operator.gateway
+    await gateway.call("demo/echo")
+    row = (await gateway.rows())[-1]
+    assert "None are kept: the setting capture is off." in text_of(
+        (await operator.get(f"/admin/requests/{row.id}")).text
+    )
+
+    bearer = {"authorization": f"Bearer {gateway.management_token}"}
+    await gateway.client.patch("/api/admin/settings", headers=bearer, json={"capture": "all"})
+    await gateway.call("demo/echo", messages=[{"role": "user", "content": "<script>alert(1)</script>"}])
+    row = (await gateway.rows())[-1]
+    html = (await operator.get(f"/admin/requests/{row.id}")).text
+    shown = text_of(html)
+    assert "authorization: ***" in shown and gateway.api_key not in html
+    assert "<script>alert(1)" in shown and "<script>alert" not in html
+
+    done = await operator.submit(f"/admin/requests/{row.id}/capture/delete", page=f"/admin/requests/{row.id}")
+    assert done.status_code == 303
+    after = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
+    assert "Nothing is left of its headers and bodies" in after
+    assert "they are deleted by now" in after

@@ -6,11 +6,11 @@ import contextlib
 import http.client
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -54,6 +54,7 @@ class Program:
     started_after: float
     lines: list[str]
     _errors: IO[str]
+    _reader: threading.Thread
 
     @property
     def banner(self) -> str:
@@ -88,9 +89,9 @@ class Program:
         for number in signals or (signal.SIGTERM,):
             self.process.send_signal(number)
             time.sleep(0.05)
-        output, _ = self.process.communicate(timeout=20)
-        self.lines += output.splitlines()
-        return self.process.returncode
+        code = self.process.wait(timeout=20)
+        self._reader.join(timeout=20)
+        return code
 
 
 @contextlib.contextmanager
@@ -109,22 +110,31 @@ def serving(data_dir: Path, *words: str, **environ: str) -> Iterator[Program]:
             text=True,
         ) as process,
     ):
+        lines: list[str] = []
+        is_ready = threading.Event()
+        reader = threading.Thread(target=_read_lines, args=(process.stdout, lines, is_ready), daemon=True)
+        reader.start()
         try:
-            lines: list[str] = []
-            while not (lines and '"event":"ready"' in lines[-1]):
-                lines.append(_line(process, began, errors))
-            yield Program(process, json.loads(lines[-1]), time.monotonic() - began, lines, errors)
+            is_ready.wait(START_SECONDS)
+            ready = [line for line in lines if _READY in line]
+            if not ready:
+                errors.seek(0)
+                raise AssertionError(f"it did not get ready; exit code {process.poll()}; {lines}; {errors.read()}")
+            yield Program(process, json.loads(ready[0]), time.monotonic() - began, lines, errors, reader)
         finally:
             if process.poll() is None:
                 process.kill()
+            process.wait()
+            reader.join(timeout=20)
 
 
-def _line(process: subprocess.Popen[str], began: float, errors: IO[str]) -> str:
-    assert process.stdout is not None
-    left = began + START_SECONDS - time.monotonic()
-    readable, _, _ = select.select([process.stdout], [], [], max(0, left))
-    line = process.stdout.readline() if readable else ""
-    if not line:
-        errors.seek(0)
-        raise AssertionError(f"the program said nothing more; exit code {process.poll()}; {errors.read()}")
-    return line
+_READY = '"event":"ready"'
+
+
+def _read_lines(output: IO[str], lines: list[str], is_ready: threading.Event) -> None:
+    """Until the program's end."""
+    for line in output:
+        lines.append(line)
+        if _READY in line:
+            is_ready.set()
+    is_ready.set()

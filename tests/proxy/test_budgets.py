@@ -14,18 +14,18 @@ import pytest
 from gateway.clock import SystemClock
 from gateway.model.calls import CallStatus
 from gateway.model.people import Period
-from gateway.routing.budgets import key_owner
-from gateway.routing.spends import DAY_MS, Sum
+from gateway.routing.spends import DAY_MS, Sum, key_owner
 from gateway.store import reservations, spends
 from tests.conftest import MakeProvider
 from tests.harness import HELLO, RunningGateway, running_gateway
 from tests.place import Json
 from tests.provider import Exchange, answer, hang, refused
+from tests.soak.rig import rounds
 
 pytestmark = pytest.mark.anyio
 
 DOLLAR = 10**9
-ROUNDS = 4
+ROUNDS = rounds(4, 100)
 
 
 @dataclass(slots=True)

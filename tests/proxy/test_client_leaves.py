@@ -11,7 +11,7 @@ import pytest
 from gateway.model.calls import CallStatus, UsageSource
 from tests.conftest import MakeProvider
 from tests.harness import HELLO, RunningGateway
-from tests.provider import Pause, delta, hang, sse, stream
+from tests.provider import USAGE_CHUNK, Pause, delta, hang, sse, stream
 
 pytestmark = pytest.mark.anyio
 
@@ -110,3 +110,40 @@ async def test_a_body_that_never_comes_whole_is_no_call(gateway: RunningGateway,
 
     assert not heard.heard
     assert gateway.app.asgi.in_flight == 0
+
+
+WHOLE = [delta(role=True), delta("abcd"), delta("efgh"), delta("ijkl"), delta(finish="stop"), USAGE_CHUNK, "[DONE]"]
+"""A whole answer, of which a client may see any number of events before it goes."""
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["asks for usage", "does not"])
+@pytest.mark.parametrize("seen", range(2, len(WHOLE)))
+async def test_a_client_gone_after_any_chunk_pays_for_what_came(
+    gateway: RunningGateway, provider: MakeProvider, seen: int, asks: bool
+) -> None:
+    """Estimated from the text until the provider told its own count, and by that from then on."""
+    left = asyncio.Event()
+    parts = [*sse(*WHOLE[:seen]), Pause(20), *sse(*WHOLE[seen:])]
+    made = await gateway.backend(await provider(stream(parts, left=left)))
+    options = {"stream_options": {"include_usage": True}} if asks else {}
+    reader, writer = await ask(gateway, stream=True, **options)
+    # Without having been asked for, the usage chunk stays with us: there is nothing to wait for.
+    shown = seen - 1 if seen == 6 and not asks else seen
+    heard = b""
+    while heard.count(b"data: ") < shown:
+        heard += await reader.read(65536)
+    if shown != seen:
+        await asyncio.sleep(0.1)
+
+    writer.close()
+    await asyncio.wait_for(left.wait(), 2)
+
+    row = await gateway.row()
+    is_told = seen == len(WHOLE) - 1
+    assert row.status is CallStatus.CANCELLED
+    assert row.usage.source is (UsageSource.REPORTED if is_told else UsageSource.ESTIMATED)
+    texts = min(seen - 1, 3)
+    told = USAGE_CHUNK["usage"]
+    assert isinstance(told, dict)
+    assert row.usage.output == (told["completion_tokens"] if is_told else texts)
+    assert gateway.desk.state.of(made.backend_id).in_flight == 0

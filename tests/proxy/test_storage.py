@@ -20,8 +20,7 @@ import pytest
 
 from gateway.model.people import Period
 from gateway.ops.verify_ledger import verify
-from gateway.routing.budgets import key_owner
-from gateway.routing.spends import DAY_MS
+from gateway.routing.spends import DAY_MS, key_owner
 from gateway.store.database import open_reader
 from tests.conftest import MakeProvider
 from tests.harness import running_gateway

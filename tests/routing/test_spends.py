@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gateway.model.people import Period
 from gateway.routing.spends import DAY_MS, PERIODS, Hold, Spends, beginning, ending
 
+LONG = os.environ.get("SOAK") == "long"
 MOMENTS = st.datetimes(datetime(1970, 1, 5), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # naive bounds
 
 
@@ -205,7 +207,7 @@ class Money(RuleBasedStateMachine):
 
 
 TestMoney = Money.TestCase
-TestMoney.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestMoney.settings = settings(max_examples=350 if LONG else 40, stateful_step_count=30, deadline=None)
 
 
 @pytest.mark.parametrize("days", [0, 1, 31, 400])

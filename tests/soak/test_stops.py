@@ -65,3 +65,22 @@ async def test_a_stop_ends_streams_and_the_ledger_is_the_providers_account(
             wal = rig.database.with_name("gateway.db-wal")
             assert not wal.exists() or wal.stat().st_size == 0
             rig.prove()
+
+
+async def test_a_stream_that_outlasts_the_grace_ends_with_one_error_event(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        rig.witness.chunks, rig.witness.pause = 400, 0.05
+        with rig.serving("--grace-seconds", "1") as program:
+            loading = asyncio.create_task(rig.load(program.url, rate=50, seconds=0.6, streams=1.0))
+            await asyncio.sleep(1.2)
+            code = await asyncio.to_thread(program.stop)
+            await loading
+        assert code == 0 and len(rig.sent) == 30
+        for one in rig.sent:
+            assert one.status == 200 and one.ended is not None
+            assert one.text.count('"error"') == 1 and "[DONE]" not in one.text
+            assert "stopping" in one.text.strip().split("\n")[-1]
+        rows = rig.rows("SELECT DISTINCT status, error_code, usage_source, output_tokens > 0 FROM calls")
+        assert rows == [("failed", "stream_broken", "estimated", 1)]
+        assert {end for _, _, end in rig.witness.lines().values()} == {"aborted"}
+        rig.prove()

@@ -1,0 +1,46 @@
+"""Rows of `captures`: headers and bodies of calls, compressed and sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from gateway.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCapture:
+    """`sealed` opens with the master key, as this part of this call; `size` is the whole part's in bytes."""
+
+    call_id: str
+    part: str
+    at: int
+    size: int
+    is_cut: bool
+    sealed: bytes = field(repr=False)
+
+
+async def insert_many(tx: Tx, found: Iterable[StoredCapture]) -> None:
+    await tx.executemany(
+        """
+        INSERT INTO captures (call_id, part, at, size, is_cut, sealed)
+        VALUES (:call_id, :part, :at, :size, :is_cut, :sealed)
+        ON CONFLICT DO NOTHING
+        """,
+        [asdict(one) for one in found],
+    )
+
+
+async def of_call(tx: Tx, call_id: str) -> tuple[StoredCapture, ...]:
+    async with tx.execute(
+        "SELECT call_id, part, at, size, is_cut, sealed FROM captures WHERE call_id = :id", {"id": call_id}
+    ) as rows:
+        return tuple(
+            StoredCapture(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in await rows.fetchall()
+        )
+
+
+async def delete_of_call(tx: Tx, call_id: str) -> int:
+    """How many parts there were."""
+    async with tx.execute("DELETE FROM captures WHERE call_id = :id", {"id": call_id}) as done:
+        return done.rowcount
