@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gateway.admin.wording import exact
 from gateway.control.price_kinds import for_form
 from gateway.control.prices import PRICES, TIERS
 from gateway.model.checks import CheckStatus
-from gateway.model.registry import Model, ModelMapping, ModelStatus, Price, PriceOverride, UpstreamAlias
+from gateway.model.registry import Model, ModelMapping, ModelStatus, Price, PriceTable, UpstreamAlias
 from gateway.money import exact_dollars
 
 FIELDS = frozenset(
@@ -80,28 +81,17 @@ def given(form: Mapping[str, str], fields: frozenset[str]) -> dict[str, object]:
     return found
 
 
-def price_words(price: Price | None) -> str:
-    """`$0.15 in, $0.60 out` per million tokens; empty without one."""
-    if price is None:
+def price_words(table: PriceTable | None) -> str:
+    """`$0.15 in, $0.60 out` per million tokens of the smallest calls; empty without a price."""
+    if table is None:
         return ""
-    words = f"${exact_dollars(price.input)} in, ${exact_dollars(price.output)} out"
-    return f"{words}, ${exact_dollars(price.per_request)} a request" if price.per_request else words
-
-
-def override_words(override: PriceOverride) -> str:
-    """What a mapping's price says differently; empty where nothing."""
-    parts = (
-        (override.input, "in"),
-        (override.output, "out"),
-        (override.cache_read, "from cache"),
-        (override.cache_creation, "to cache"),
-        (override.cache_creation_1h, "to cache for an hour"),
-        (override.per_request, "a request"),
-    )
-    words = [f"${exact_dollars(nano)} {words}" for nano, words in parts if nano is not None]
-    return ", ".join(
-        [*words, "tiers of its own" if override.tiers else "no tiers"] if override.tiers is not None else words
-    )
+    price = table.base
+    words = [f"${exact_dollars(price.input)} in", f"${exact_dollars(price.output)} out"]
+    if price.per_request:
+        words.append(f"${exact_dollars(price.per_request)} a request")
+    if table.tiers:
+        words.append(f"others above {exact(table.tiers[0].above)}")
+    return ", ".join(words)
 
 
 def _price_values(price: Price | None) -> dict[str, str]:

@@ -15,13 +15,13 @@ from gateway.admin.model_forms import (
     LOOKS,
     given,
     model_values,
-    override_words,
     price_words,
 )
+from gateway.admin.prices import PriceRow, row_of
 from gateway.admin.site import Site, signed_in
 from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
-from gateway.control import model_checks, model_summary, model_tests, models, routable
+from gateway.control import model_checks, model_summary, model_tests, models, price_list, routable
 from gateway.errors import Conflict, InvalidFields, Stale
 from gateway.model.checks import CheckStatus, Probe
 from gateway.model.registry import MODEL_TRANSITIONS, Model, ModelMapping, ModelStatus
@@ -54,11 +54,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """A provider that serves it. `price` is what it says differently, in words."""
+    """A provider that serves it, and what it costs there."""
 
     mapping: ModelMapping
     provider: str
-    price: str
+    price: PriceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,8 @@ async def page(site: Site, visit: Visit, model: Model, forms: Forms = Forms(), s
         status,
         model=model,
         look=LOOKS[model.status],
-        price=price_words(model.price),
+        price=price_words(price_list.of_model(snapshot, model)),
+        is_listed=model.price is None,
         steps=_steps(model),
         notes=routable.notes(snapshot, model),
         rules=routable.rules_of(snapshot.registry, model.id),
@@ -172,14 +173,8 @@ def _steps(model: Model) -> list[Step]:
 
 
 def _mappings(site: Site, model: Model) -> list[MappingRow]:
-    registry = site.desk.snapshot().registry
-    names = {provider.id: provider.name for provider in registry.providers}
-    rows = [
-        MappingRow(row, names[row.provider_id], override_words(row.price))
-        for row in registry.mappings
-        if row.model_id == model.id
-    ]
-    return sorted(rows, key=lambda row: row.provider)
+    found = price_list.effective(site.desk.snapshot(), model_id=model.id)
+    return [MappingRow(one.mapping, one.provider.name, row_of(one)) for one in found]
 
 
 async def _delete_page(site: Site, visit: Visit, faults: Mapping[str, str]) -> Response:

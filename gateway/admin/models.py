@@ -12,11 +12,11 @@ from gateway.admin.model_forms import CHECK_LOOKS, FIELDS, LOOKS, price_words
 from gateway.admin.pools import look_of
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
-from gateway.control import model_list, model_summary, models
+from gateway.control import model_list, model_summary, models, price_list
 from gateway.control.model_list import ModelRow, ModelTarget
 from gateway.control.model_summary import ModelsSummary
 from gateway.errors import InvalidFields
-from gateway.model.registry import ModelStatus
+from gateway.model.registry import ModelStatus, PriceTable
 
 PER_PAGE = 50
 _NEW_FIELDS = frozenset({"code", "display_name", "description"})
@@ -81,7 +81,10 @@ async def show_list(site: Site, visit: Visit) -> Response:
         form=form,
         filtered=bool(values),
         total=len(found),
-        rows=[row_of(row) for row in await model_list.rows(site.desk, shown)],
+        rows=[
+            row_of(row, price_list.of_model(site.desk.snapshot(), row.model))
+            for row in await model_list.rows(site.desk, shown)
+        ],
         statuses=[(status.value, status.value.capitalize()) for status in ModelStatus],
         check_looks=CHECK_LOOKS,
         cards=_cards(await model_summary.summary(site.desk)),
@@ -106,12 +109,12 @@ async def create(site: Site, visit: Visit) -> Response:
     return site.go(f"/admin/models/{made.id}", "model_made")
 
 
-def row_of(row: ModelRow) -> Row:
+def row_of(row: ModelRow, price: PriceTable | None) -> Row:
     tiers = tuple(
         Tier(tier.pool, tuple(_chip(target) for target in tier.targets[:4]), max(0, len(tier.targets) - 4))
         for tier in row.tiers
     )
-    return Row(row, LOOKS[row.model.status], tiers, price_words(row.model.price))
+    return Row(row, LOOKS[row.model.status], tiers, price_words(price))
 
 
 def _chip(target: ModelTarget) -> Chip:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -113,7 +112,7 @@ def percentiles(first_byte: FirstByte) -> list[tuple[str, str]]:
 
 
 def attention_item(one: Attention) -> Item:
-    path = "/admin/providers" if one.kind != "unpriced" else f"/admin/requests?model={quote(one.subject_id, safe='')}"
+    path = "/admin/providers" if one.kind != "unpriced" else "/admin/prices"
     words = {
         "cooling": "rests after a limit, back in",
         "open": "failed too often, its circuit is open; tried again in",

@@ -26,7 +26,7 @@ FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEXT = re.compile(
-    r"/admin(/(requests|providers|endpoints|pools|provider-keys|state|backends|models|mappings|route-rules|keys|users|tokens|audit|settings|announcements|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"/admin(/(requests|providers|endpoints|pools|provider-keys|state|backends|models|prices|mappings|route-rules|keys|users|tokens|audit|settings|announcements|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
     r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
 )
 

@@ -8,6 +8,7 @@ from gateway.control.desk import Desk
 from gateway.model.registry import Model, ModelMapping, Price, PriceOverride, PriceTable, Provider
 from gateway.model.sums import DAY_MS
 from gateway.money import exact_dollars
+from gateway.routing.mapped import own_price
 from gateway.routing.snapshot import Snapshot, effective_price
 from gateway.store import figures
 from gateway.store.figures import Question
@@ -73,17 +74,25 @@ class PriceListed:
     version: int
 
 
-def effective(snapshot: Snapshot, text: str = "") -> tuple[Effective, ...]:
-    """By model, then provider; `text` is inside the name of either or the provider's name for it."""
+def effective(snapshot: Snapshot, text: str = "", model_id: str | None = None) -> tuple[Effective, ...]:
+    """By model, then provider; `text` is inside the name of either or the provider's name for it. None is any model."""
     registry = snapshot.registry
     providers = {provider.id: provider for provider in registry.providers}
     found = [
         Effective(mapping, model, provider, effective_price(model, mapping, provider, snapshot.prices))
         for mapping in registry.mappings
+        if model_id is None or mapping.model_id == model_id
         for model, provider in [(snapshot.models_by_id[mapping.model_id], providers[mapping.provider_id])]
         if _holds(text.lower(), model.code, provider.name, mapping.upstream_name)
     ]
     return tuple(sorted(found, key=lambda one: (one.model.code, one.provider.name)))
+
+
+def of_model(snapshot: Snapshot, model: Model) -> PriceTable | None:
+    """What it costs as a rule: the operator's word, else what it costs first where it is served."""
+    if model.price is not None:
+        return own_price(model)
+    return next((lane.price for lane in snapshot.lanes.get(model.id, ()) if lane.price is not None), None)
 
 
 async def unpriced(desk: Desk) -> tuple[Unpriced, ...]:

@@ -152,6 +152,7 @@ async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
         *(f"/admin/provider-keys/{provider_key}", f"/admin/provider-keys/{provider_key}/delete", "/admin/state"),
         *("/admin/provider-keys/order", "/admin/provider-keys/paste", *own_pages(snapshot)),
         *(f"/admin/mappings/{mapping.id}", f"/admin/mappings/{mapping.id}/delete", "/admin/route-rules"),
+        *("/admin/prices", f"/admin/prices?edit={mapping.id}"),
         *(f"/admin/route-rules/{rule.id}", f"/admin/route-rules/{rule.id}/delete", "/admin/route-rules/new"),
     ]
     found = {}
@@ -203,6 +204,9 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/providers/new?preset={}",
         "/admin/models?q={}",
         "/admin/models?status={}",
+        "/admin/prices?q={}",
+        "/admin/prices?page={}",
+        "/admin/prices?edit={}",
         "/admin/models?page={}",
         "/admin/models/{}",
         "/admin/route-rules/new?route_key={}",
@@ -227,6 +231,7 @@ async def test_what_is_typed_into_a_form_never_becomes_markup(operator: Operator
     model, provider_key = f"/admin/models/{snapshot.models['demo/echo'].id}", snapshot.registry.keys[0].id
     forms = {
         "/admin/providers/new": ("name", "base_url", "models", "rpm_limit", "timeout_seconds", "pool"),
+        f"/admin/prices/{mapping}": ("input_price", "price_tiers", "version"),
         f"/admin/backends/{backend}": ("label", "base_url", "models", "rpm_limit", "priority", "weight"),
         "/admin/keys/new": ("rpm_limit", "expires_at", "allowed_models"),
         f"/admin/backends/{backend}/delete": ("typed",),

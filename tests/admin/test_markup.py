@@ -80,6 +80,9 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["try faults"] = (await operator.submit(f"{of_model}/test", message="", backend="x")).text
     found["new model faults"] = (await operator.submit("/admin/models/new", code="")).text
     found["mapping faults"] = (await operator.submit(f"/admin/mappings/{ids['/mappings/']}", input_price="x")).text
+    found["price edited"] = (await operator.get(f"/admin/prices?edit={ids['/mappings/']}")).text
+    found["price faults"] = (await operator.submit(f"/admin/prices/{ids['/mappings/']}", input_price="x")).text
+    found["no price"] = (await operator.get("/admin/prices?q=nowhere")).text
     found["no model"] = (await operator.get("/admin/models?q=nowhere")).text
     found["models filter faults"] = (await operator.get("/admin/models?status=odd")).text
     found["nothing picked"] = (await operator.submit(f"/admin/providers/{ids['/providers/']}/models/attach")).text

@@ -261,7 +261,8 @@ async def test_a_mapping_is_changed_and_taken_away(operator: Operator, provider:
     model_id = await served(operator, provider)
     (mapping,) = [row for row in await mappings.listing(operator.gateway.desk) if row.model_id == model_id]
     page = f"/admin/mappings/{mapping.id}"
-    values = {**await filled(operator, page), "input_price": "0.5", "aliases": "a-east 0\na-west 1 openai_chat"}
+    prices = {"input_price": "0.5", "output_price": "2"}
+    values = {**await filled(operator, page), **prices, "aliases": "a-east 0\na-west 1 openai_chat"}
 
     saved = await operator.submit(page, page, **values)
     shown = text_of((await operator.get(f"/admin/models/{model_id}")).text)
@@ -270,7 +271,7 @@ async def test_a_mapping_is_changed_and_taken_away(operator: Operator, provider:
     gone = await operator.submit(f"{page}/delete", f"{page}/delete")
 
     assert saved.headers["location"] == f"/admin/models/{model_id}"
-    assert "a-east, a-west" in shown and "$0.5 in" in shown
+    assert "a-east, a-west" in shown and "$0.5 in, $2 out mapping v2" in shown
     assert (late.status_code, fault_of(late.text, "upstream_name")) == (409, "Is now m")
     assert (odd.status_code, fault_of(odd.text, "output_price")[:7]) == (422, "Must be")
     assert gone.status_code == 303
