@@ -80,3 +80,17 @@ def test_every_field_of_a_user_is_tried_here() -> None:
     words = {"username", "password", "email", "role"}
     tried = {name for fields, _, _ in STOPS for name in fields}
     assert {field.name for field in users.FIELDS} - words <= tried
+
+
+async def test_requests_say_whose_they_were_and_are_found_by_that(place: Place) -> None:
+    await place.call()
+    await owned(place)
+    await place.call()
+
+    found = (await place.send("GET", "/requests?user=bea")).json()["items"]
+    assert [one["user_name"] for one in found] == ["bea"]
+    detail = (await place.send("GET", f"/requests/{found[0]['id']}")).json()
+    assert (detail["user_id"], detail["upstream_format"]) == (found[0]["user_id"], "openai_chat")
+    assert detail["charged_at"] >= detail["started_at"] and detail["reserved_nano"] is None
+    everything = (await place.send("GET", "/requests")).json()["items"]
+    assert [one["user_name"] for one in everything] == ["bea", ""]

@@ -25,7 +25,7 @@ from gateway.money import exact_dollars, token_cost
 from gateway.routing.explain import explain_past
 
 PER_PAGE = 50
-FILTERS = ("text", "key", "model", "provider", "status", "range", "code")
+FILTERS = ("text", "key", "user", "model", "provider", "status", "range", "code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,8 @@ async def _found(site: Site, values: Mapping[str, str], before: str | None) -> t
 
 def _raw_filter(values: Mapping[str, str], now: int) -> dict[str, object]:
     """The page's fields in the terms of control/requests.py."""
-    raw: dict[str, object] = {name: values[name] for name in ("text", "model", "provider", "status") if name in values}
+    as_they_are = ("text", "user", "model", "provider", "status")
+    raw: dict[str, object] = {name: values[name] for name in as_they_are if name in values}
     if "key" in values:
         raw["api_key"] = values["key"]
     if "range" in values:
@@ -182,6 +183,9 @@ def _choices(site: Site, values: Mapping[str, str]) -> dict[str, object]:
     registry = site.desk.snapshot().registry
     return {
         "keys": _with_chosen([(key.id, key.name) for key in registry.api_keys], values.get("key")),
+        "users": _with_chosen(
+            [(user.username, user.username) for user in registry.users if user.is_welcome], values.get("user")
+        ),
         "models": _with_chosen([(model.code, model.code) for model in registry.models], values.get("model")),
         "providers": _with_chosen([(one.name, one.name) for one in registry.providers], values.get("provider")),
         "outcomes": [(status.value, status.value.capitalize()) for status in CallStatus],

@@ -48,6 +48,8 @@ class CallShown:
     started_at: int
     api_key_id: str | None
     api_key_name: str
+    user_id: str | None
+    user_name: str
     api_format: str
     path: str
     asked_model: str
@@ -78,7 +80,8 @@ class CallShown:
 class CallDetail(CallShown):
     """One request with its attempts, the order in which backends were planned, and those passed over and why.
 
-    `rate_multiplier` is actual cost over list cost, in millionths; `seed` makes the same order again.
+    `rate_multiplier` is actual cost over list cost, in millionths; `seed` makes the same order again. `charged_at` says
+    in which day, week and month the cost counts, `reserved_nano` what was held of limited money meanwhile.
     """
 
     price: PriceShown | None
@@ -90,6 +93,9 @@ class CallDetail(CallShown):
     considered: tuple[Considered, ...]
     seed: int | None
     rate_multiplier: int | None
+    upstream_format: str
+    charged_at: int
+    reserved_nano: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,9 @@ def call_detail(row: CallRecord) -> CallDetail:
         considered=row.considered,
         seed=row.seed,
         rate_multiplier=row.rate_multiplier,
+        upstream_format=row.upstream_format,
+        charged_at=row.charged_at,
+        reserved_nano=row.reserved_nano,
     )
 
 
@@ -182,6 +191,8 @@ def _of_call(row: CallRow | CallRecord) -> dict[str, Any]:
         "started_at": row.started_at,
         "api_key_id": row.api_key_id,
         "api_key_name": row.api_key_name,
+        "user_id": row.user_id,
+        "user_name": row.user_name,
         "api_format": row.api_format,
         "path": row.path,
         "asked_model": row.asked_model,

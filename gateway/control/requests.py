@@ -26,6 +26,7 @@ _RECENT = 10
 
 FILTERS: Table = (
     Field("api_key", Kind.TEXT, "The API key, by id or name.", nullable=True),
+    Field("user", Kind.TEXT, "The API key's owner at the time, by id or name.", nullable=True),
     Field("model", Kind.TEXT, "The asked or served model.", nullable=True),
     Field("provider", Kind.TEXT, "The provider, by id or name.", nullable=True),
     Field("backend", Kind.TEXT, "The backend, by id or name.", nullable=True),

@@ -20,6 +20,7 @@ from gateway.store.call_search import CallFilter
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
 from tests.desks import FakeClock
+from tests.soak.rig import rounds
 from tests.store.rows import ATTEMPT, CALL, SKIP
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +85,8 @@ async def test_a_locked_file_delays_rows_and_loses_none(db: Database, tmp_path: 
 
 async def test_a_cancelled_flush_writes_each_row_once(db: Database) -> None:
     ledger = Ledger(db, RuntimeState(), FakeClock())
-    for number in range(60):
+    cancels = rounds(60, 1000)
+    for number in range(cancels):
         ledger.record(Entry(row(number)))
         flush = asyncio.create_task(ledger.flush())
         for _ in range(number % 13):
@@ -92,7 +94,7 @@ async def test_a_cancelled_flush_writes_each_row_once(db: Database) -> None:
         flush.cancel()
         await asyncio.wait({flush})
     await ledger.flush()
-    assert await written(db) == [f"req_{number:06}" for number in range(60)]
+    assert await written(db) == [f"req_{number:06}" for number in range(cancels)]
 
 
 async def test_the_same_row_twice_counts_once(db: Database) -> None:
