@@ -77,7 +77,7 @@ async def test_a_deleted_owners_key_is_refused(place: Place) -> None:
 
 
 def test_every_field_of_a_user_is_tried_here() -> None:
-    words = {"username", "password", "email", "role"}
+    words = {"username", "password", "email", "role", "time_zone"}
     tried = {name for fields, _, _ in STOPS for name in fields}
     assert {field.name for field in users.FIELDS} - words <= tried
 
