@@ -6,8 +6,9 @@ Only the histogram has words inside and keeps its proportions.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.admin.wording import count, duration
@@ -95,8 +96,13 @@ def sparkline(values: Sequence[float], width: float = 92, height: float = 22) ->
     )
 
 
-def stacked_area(series: Sequence[Series], labels: Sequence[str], unit: str) -> AreaChart:
-    """Series upon each other, the first at the bottom. `labels` names each point, `unit` what is counted."""
+def stacked_area(
+    series: Sequence[Series], labels: Sequence[str], unit: str, words: Callable[[float], str] = count
+) -> AreaChart:
+    """Series upon each other, the first at the bottom. `labels` names each point, `unit` what is counted.
+
+    `words` are for the ticks, and for the values where there is no unit.
+    """
     points = len(labels)
     totals = [sum(one.values[index] for one in series) for index in range(points)]
     step = nice_step(max(totals, default=0) / AREA_STEPS)
@@ -109,8 +115,47 @@ def stacked_area(series: Sequence[Series], labels: Sequence[str], unit: str) -> 
         layers.append(Layer(one.name, shade(index, one.name), _band(across, floor, ceiling, top), sum(one.values)))
         floor = ceiling
     lines = tuple(AREA_HEIGHT * index / AREA_STEPS for index in range(AREA_STEPS + 1))
-    ticks = tuple(count(step * (AREA_STEPS - index)) for index in range(AREA_STEPS + 1))
-    return AreaChart(tuple(layers), ticks, lines, _columns(series, labels, totals, unit))
+    ticks = tuple(words(step * (AREA_STEPS - index)) for index in range(AREA_STEPS + 1))
+    tell = (lambda value: f"{value:,.0f}") if unit else words
+    titles = [
+        "\n".join(
+            [
+                f"{label}: {tell(totals[index])} {unit}".rstrip(),
+                *(f"{one.name} {tell(one.values[index])}" for one in series if one.values[index]),
+            ]
+        )
+        for index, label in enumerate(labels)
+    ]
+    return AreaChart(tuple(layers), ticks, lines, _columns(titles))
+
+
+def line_chart(
+    series: Sequence[tuple[str, Sequence[float | None]]], labels: Sequence[str], words: Callable[[float], str]
+) -> AreaChart:
+    """A line for each series, for values that do not add up; broken where a value is missing."""
+    highest = max((value for _, values in series for value in values if value is not None), default=0)
+    step = nice_step(highest / AREA_STEPS)
+    top = step * AREA_STEPS
+    across = [index * AREA_WIDTH / max(1, len(labels) - 1) for index in range(len(labels))]
+    layers = []
+    for index, (name, values) in enumerate(series):
+        points = [None if y is None else (x, AREA_HEIGHT * (1 - y / top)) for x, y in zip(across, values, strict=True)]
+        layers.append(Layer(name, shade(index, name), _broken(points), 0))
+    titles = [
+        "\n".join(
+            [label, *(f"{name} {words(value)}" for name, values in series if (value := values[index]) is not None)]
+        )
+        for index, label in enumerate(labels)
+    ]
+    lines = tuple(AREA_HEIGHT * index / AREA_STEPS for index in range(AREA_STEPS + 1))
+    ticks = tuple(words(step * (AREA_STEPS - index)) for index in range(AREA_STEPS + 1))
+    return AreaChart(tuple(layers), ticks, lines, _columns(titles))
+
+
+def heat_levels(rows: Sequence[Sequence[int]], levels: int = 5) -> tuple[tuple[int, ...], ...]:
+    """For each cell 0 where there is nothing, else 1 to `levels` by its part of the largest."""
+    most = max((value for row in rows for value in row), default=0)
+    return tuple(tuple(-(-value * levels // most) if value > 0 else 0 for value in row) for row in rows)
 
 
 def shade(index: int, name: str) -> str:
@@ -194,16 +239,25 @@ def _bucket_words(index: int, bounds: Sequence[float]) -> str:
     return f"{duration(bounds[index - 1])} to {duration(bounds[index])}"
 
 
-def _columns(series: Sequence[Series], labels: Sequence[str], totals: Sequence[float], unit: str) -> tuple[Column, ...]:
-    width = AREA_WIDTH / max(1, len(labels) - 1)
+def _columns(titles: Sequence[str]) -> tuple[Column, ...]:
+    width = AREA_WIDTH / max(1, len(titles) - 1)
     columns = []
-    for index, label in enumerate(labels):
+    for index, title in enumerate(titles):
         left = max(0.0, (index - 0.5) * width)
         right = min(float(AREA_WIDTH), (index + 0.5) * width)
-        parts = [f"{one.name} {one.values[index]:,.0f}" for one in series if one.values[index]]
-        title = "\n".join([f"{label}: {totals[index]:,.0f} {unit}", *parts])
         columns.append(Column(_short(left), _short(right - left), title))
     return tuple(columns)
+
+
+def _broken(points: Sequence[tuple[float, float] | None]) -> str:
+    """Lines between neighbours; a point without any is a short line, so that it is seen."""
+    path = ""
+    for has_point, run in itertools.groupby(points, key=lambda point: point is not None):
+        found = [point for point in run if point is not None]
+        if has_point:
+            (x, y), single = found[0], len(found) == 1
+            path += _line([(x - 1, y), (x + 1, y)] if single else found)
+    return path
 
 
 def _band(across: Sequence[float], floor: Sequence[float], ceiling: Sequence[float], top: float) -> str:

@@ -6,11 +6,15 @@ that what is told is always exact.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Sums
 from gateway.store.database import Tx
+
+OTHER = "*"
+"""Stands for all subjects that are not told apart; no id and no model is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,8 @@ class Question:
     """Of calls that began from `since` (inclusive) to `until` (exclusive), told apart by `first` and `second`.
 
     `first` is a dimension or TOTAL, `second` a later dimension or empty. `only_first` and `only_second` leave other
-    subjects out. Time is cut into pieces of `bucket_ms` from `since` on; None is one piece.
+    subjects out. Time is cut into pieces of `bucket_ms` from `since` on; None is one piece. Subjects of `own_of`, first
+    or second, that are not among `own` are one, OTHER.
     """
 
     since: int
@@ -28,6 +33,8 @@ class Question:
     bucket_ms: int | None = None
     only_first: str | None = None
     only_second: str | None = None
+    own: tuple[str, ...] = ()
+    own_of: str = ""
 
     @property
     def uses_days(self) -> bool:
@@ -108,14 +115,18 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                  1, status IN ('failed', 'crashed'), status = 'cancelled',
                  status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499,
                  cost_nano IS NULL AND usage_source <> 'none', input_tokens, output_tokens, cache_read_tokens,
-                 cache_creation_tokens, reasoning_tokens, coalesce(cost_nano, 0), coalesce(actual_nano, 0)
+                 cache_creation_tokens + cache_creation_1h_tokens, reasoning_tokens, coalesce(cost_nano, 0), coalesce(actual_nano, 0)
           FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until)
-        SELECT (at - :since) / :bucket_ms AS bucket, first, second, sum(requests), sum(failed), sum(cancelled),
+        SELECT (at - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other, sum(requests), sum(failed), sum(cancelled),
                sum(denied), sum(unpriced), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),
                sum(cache_creation_tokens), sum(reasoning_tokens), sum(cost_nano), sum(actual_nano)
         FROM parts
         WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY bucket, first, second ORDER BY bucket, first, second
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
         _parameters(asked),
     ) as rows:
@@ -183,11 +194,15 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
                  ms >= :least << 9 AND ms < :least << 10, ms >= :least << 10 AND ms < :least << 11,
                  ms >= :least << 11
           FROM timed WHERE ms IS NOT NULL)
-        SELECT (at - :since) / :bucket_ms AS bucket, first, second, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4),
+        SELECT (at - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4),
                sum(c5), sum(c6), sum(c7), sum(c8), sum(c9), sum(c10), sum(c11), sum(c12)
         FROM parts
         WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY bucket, first, second ORDER BY bucket, first, second
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
         {**_parameters(asked), "least": least},
     ) as rows:
@@ -204,6 +219,8 @@ def _parameters(asked: Question) -> dict[str, object]:
         "bucket_ms": asked.bucket_ms or max(1, asked.until - asked.since),
         "only_first": asked.only_first,
         "only_second": asked.only_second,
+        "own": json.dumps(asked.own),
+        "own_of": asked.own_of,
         "uses_days": asked.uses_days,
         "uses_hours": asked.uses_hours,
     }

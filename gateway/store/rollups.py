@@ -246,6 +246,14 @@ async def name_subjects(tx: Tx, names: Iterable[tuple[str, str, str]]) -> None:
     )
 
 
+async def names(tx: Tx, dimension: str) -> dict[str, str]:
+    """What subjects were last called."""
+    async with tx.execute(
+        "SELECT subject, name FROM subject_names WHERE dimension = :dimension", {"dimension": dimension}
+    ) as rows:
+        return {row[0]: row[1] for row in await rows.fetchall()}
+
+
 async def add_late(tx: Tx, call_id: str) -> None:
     """Add one call to the sums of its hour and its closed day."""
     async with tx.execute("SELECT started_at FROM calls WHERE id = :id", {"id": call_id}) as rows:
@@ -282,7 +290,8 @@ async def _made(
                  sum(status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499) AS denied,
                  sum(cost_nano IS NULL AND usage_source <> 'none') AS unpriced,
                  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-                 sum(cache_read_tokens) AS cache_read_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+                 sum(cache_read_tokens) AS cache_read_tokens,
+                 sum(cache_creation_tokens + cache_creation_1h_tokens) AS cache_creation_tokens,
                  sum(reasoning_tokens) AS reasoning_tokens, coalesce(sum(cost_nano), 0) AS cost_nano,
                  coalesce(sum(actual_nano), 0) AS actual_nano,
                  sum(total_ms < :total) AS t0,

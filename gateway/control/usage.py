@@ -1,0 +1,243 @@
+"""Exploring what was used: one figure by one dimension or two, over time, with everything small in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from gateway.control import subjects
+from gateway.control.desk import Desk
+from gateway.control.usage_terms import NONE, RANGES, Metric, Wanted
+from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, TOTAL_BOUNDS_MS, percentile
+from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, total
+from gateway.store import figures
+from gateway.store.database import Tx
+from gateway.store.figures import OTHER, Question
+
+SERIES = 5
+ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of the chart, a point for each bucket; percentiles are null where nothing was timed."""
+
+    subject: str
+    name: str
+    points: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `subject` is `*` for the rest together; `share` of the metric's total, if it has one."""
+
+    subject: str
+    name: str
+    second: str
+    second_name: str
+    sums: Sums
+    value: float | None
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Times are Unix milliseconds. `heat` are the metric's sums by weekday (Monday first) and hour, None where the
+    question has none. `before` is the same time one length of the range earlier.
+    """
+
+    wanted: Wanted
+    since: int
+    until: int
+    bucket_ms: int
+    total: Sums
+    before: Sums
+    series: tuple[Series, ...]
+    rows: tuple[Row, ...]
+    heat: tuple[tuple[int, ...], ...] | None
+    filter_names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Who cost how much; `share` of everything."""
+
+    subject: str
+    name: str
+    cost_nano: int
+    share: float
+
+
+async def explore(desk: Desk, wanted: Wanted) -> Usage:
+    until = desk.clock.wall_ms() + 1
+    since = -(-until // wanted.range.step_ms) * wanted.range.step_ms - wanted.range.length_ms
+    bucket_ms = HOUR_MS if wanted.bucket == "hour" else DAY_MS
+    whole = _question(wanted, (wanted.group, wanted.subgroup), since, until)
+    alone = _question(wanted, (), since, until)
+    async with desk.db.read() as tx:
+        names = {dimension: await subjects.names(tx, desk, dimension) for dimension in _named(wanted)}
+        now = await figures.sums(tx, alone)
+        before = await figures.sums(
+            tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
+        )
+        rows = await _rows(tx, wanted, whole, names)
+        own = _own(rows)
+        pieces = replace(_question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
+        series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
+        heat = await _heat(tx, wanted, alone)
+    return Usage(
+        wanted=wanted,
+        since=since,
+        until=until,
+        bucket_ms=bucket_ms,
+        total=total(group.sums for group in now),
+        before=total(group.sums for group in before),
+        series=tuple(Series(one, _name(names, wanted.group, one), points) for one, points in series.items()),
+        rows=_shown(rows, wanted.metric),
+        heat=heat,
+        filter_names={dimension: _name(names, dimension, subject) for dimension, subject in wanted.only.items()},
+    )
+
+
+async def costs(desk: Desk, range_code: str) -> dict[str, tuple[Part, ...]]:
+    """By dimension: the dearest, then the rest together."""
+    wanted = RANGES[range_code]
+    until = desk.clock.wall_ms() + 1
+    since = -(-until // wanted.step_ms) * wanted.step_ms - wanted.length_ms
+    found = {}
+    async with desk.db.read() as tx:
+        for dimension in (Dimension.USER, Dimension.API_KEY, Dimension.MODEL, Dimension.PROVIDER):
+            groups = await figures.sums(tx, Question(since, until, dimension))
+            named = await subjects.names(tx, desk, dimension)
+            found[dimension.value] = _parts({group.first: group.sums.cost_nano for group in groups}, named)
+    return found
+
+
+def _parts(spent: Mapping[str, int], named: Mapping[str, str]) -> tuple[Part, ...]:
+    everything = sum(spent.values())
+    if not everything:
+        return ()
+    ranked = sorted((subject for subject in spent if spent[subject]), key=lambda one: (-spent[one], one))
+    kept = {subject: spent[subject] for subject in ranked[:SERIES]}
+    if len(ranked) > SERIES:
+        kept[OTHER] = everything - sum(kept.values())
+    return tuple(Part(one, named.get(one, one), cost, cost / everything) for one, cost in kept.items())
+
+
+def _question(wanted: Wanted, groups: Sequence[str], since: int, until: int) -> Question:
+    """In the order in which sums are kept."""
+    asked = [name for name in Dimension if name in groups or name in wanted.only]
+    first, second = [*asked, "", ""][:2]
+    return Question(
+        since,
+        until,
+        first or TOTAL,
+        second,
+        only_first=wanted.only.get(first),
+        only_second=wanted.only.get(second),
+    )
+
+
+def _named(wanted: Wanted) -> set[str]:
+    return {wanted.group, wanted.subgroup, *wanted.only} - {NONE}
+
+
+def _name(names: Mapping[str, Mapping[str, str]], dimension: str, subject: str) -> str:
+    return names[dimension].get(subject, subject) if dimension in names else "all"
+
+
+def _picked(asked: Question, dimension: str, first: str, second: str) -> str:
+    """The subject of this dimension in a group; empty where the question has it not."""
+    return first if dimension == asked.first else second if dimension == asked.second else ""
+
+
+async def _rows(tx: Tx, wanted: Wanted, asked: Question, names: Mapping[str, Mapping[str, str]]) -> list[Row]:
+    """Every group, largest first."""
+    times = {}
+    if wanted.metric.share is not None:
+        ask = figures.first_byte_times if wanted.metric.is_first_byte else figures.total_times
+        times = {(one.first, one.second): one.counts for one in await ask(tx, asked)}
+    groups = await figures.sums(tx, asked)
+    everything = sum(wanted.metric.of(group.sums) for group in groups)
+    found = []
+    for group in groups:
+        subject = _picked(asked, wanted.group, group.first, group.second)
+        second = _picked(asked, wanted.subgroup, group.first, group.second)
+        found.append(
+            Row(
+                subject=subject,
+                name=_name(names, wanted.group, subject),
+                second=second,
+                second_name=_name(names, wanted.subgroup, second) if wanted.subgroup != NONE else "",
+                sums=group.sums,
+                value=_value(wanted.metric, group.sums, times.get((group.first, group.second), ())),
+                share=wanted.metric.of(group.sums) / everything if everything and wanted.metric.share is None else None,
+            )
+        )
+    return sorted(found, key=lambda row: (-(row.value or 0), -row.sums.requests, row.name, row.second_name))
+
+
+def _value(metric: Metric, sums: Sums, counts: Sequence[int]) -> float | None:
+    if metric.share is None:
+        return metric.of(sums)
+    return percentile(counts, metric.share, FIRST_BYTE_BOUNDS_MS if metric.is_first_byte else TOTAL_BOUNDS_MS)
+
+
+def _own(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The subjects that get a line of their own: those with most, over all their rows."""
+    sums: dict[str, float] = {}
+    for row in rows:
+        # Of percentiles there is no sum: the busiest are shown.
+        sums[row.subject] = sums.get(row.subject, 0) + (
+            (row.value or 0) if row.share is not None else row.sums.requests
+        )
+    return tuple(sorted(sums, key=lambda one: (-sums[one], one))[:SERIES])
+
+
+async def _series(
+    tx: Tx, wanted: Wanted, asked: Question, own: tuple[str, ...], length: int
+) -> dict[str, tuple[float | None, ...]]:
+    """By subject, in the order of `own`, then the rest; those that have nothing at all are left out."""
+    place = "first" if wanted.group == asked.first else "second" if wanted.group == asked.second else ""
+    asked = replace(asked, own=own, own_of=place)
+    metric = wanted.metric
+    found: dict[str, list[float | None]] = {}
+    empty: list[float | None] = [0 if metric.share is None else None] * length
+
+    def put(bucket: int, first: str, second: str, value: float | None) -> None:
+        subject = _picked(asked, wanted.group, first, second)
+        found.setdefault(subject, [*empty])[min(bucket, length - 1)] = value
+
+    if metric.share is None:
+        for group in await figures.sums(tx, asked):
+            put(group.bucket, group.first, group.second, metric.of(group.sums))
+    else:
+        for times in await (figures.first_byte_times if metric.is_first_byte else figures.total_times)(tx, asked):
+            put(times.bucket, times.first, times.second, _value(metric, Sums(), times.counts))
+    order = [*(one for one in own if one in found), *(one for one in found if one not in own)]
+    return {one: tuple(found[one]) for one in order if any(found[one])}
+
+
+async def _heat(tx: Tx, wanted: Wanted, asked: Question) -> tuple[tuple[int, ...], ...] | None:
+    """Each hour of the week in the wanted time zone. Two filters have no sums by hour; percentiles do not add up."""
+    if asked.second or wanted.metric.share is not None or wanted.range.code == "24h":
+        return None
+    zone = ZoneInfo(wanted.time_zone)
+    found = [[0] * 24 for _ in range(7)]
+    for group in await figures.sums(tx, replace(asked, bucket_ms=HOUR_MS)):
+        at = datetime.fromtimestamp((asked.since + group.bucket * HOUR_MS) / 1000, zone)
+        found[at.weekday()][at.hour] += wanted.metric.of(group.sums)
+    return tuple(map(tuple, found))
+
+
+def _shown(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
+    """The first ROWS of them, and the others in one row."""
+    if len(rows) <= ROWS:
+        return tuple(rows)
+    rest = total(row.sums for row in rows[ROWS - 1 :])
+    share = sum(row.share or 0 for row in rows[ROWS - 1 :]) if metric.share is None else None
+    value = metric.of(rest) if metric.share is None else None
+    count = len(rows) - ROWS + 1
+    return (*rows[: ROWS - 1], Row(OTHER, f"{count} others", "", "", rest, value, share))
