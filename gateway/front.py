@@ -102,7 +102,7 @@ class Front:
             return self._rooms.openai
         if path.startswith("/api/admin/"):
             return self._rooms.api
-        if path == "/admin" or path.startswith(("/admin/", "/static/")):
+        if path in ("/admin", "/home") or path.startswith(("/admin/", "/home/", "/static/")):
             return self._rooms.pages
         if path in _PROBE_PATHS:
             return self._probe

@@ -43,20 +43,21 @@
     }
   };
 
-  // Times come as UTC and are shown in the reader's zone.
-  const sameDay = (a, b) => a.toDateString() === b.toDateString();
-  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  // Times come as UTC and are shown in the zone that the reader chose, or else the browser's.
+  const timeZone = document.documentElement.dataset.zone;
+  const dayOf = (at) => at.toLocaleDateString("en", { timeZone });
+  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone };
   const localise = (root) => {
     for (const element of all("time[datetime]", root)) {
       const at = new Date(element.dateTime);
       if (isNaN(at)) continue;
       const time = at.toLocaleTimeString([], clock);
-      const day = at.toLocaleDateString([], { day: "numeric", month: "short" });
+      const day = at.toLocaleDateString([], { day: "numeric", month: "short", timeZone });
       const short = element.dataset.show === "minute" ? time.slice(0, 5) : time;
-      const words = element.dataset.show === "day" ? at.toLocaleDateString([], { dateStyle: "medium" })
-        : sameDay(at, new Date()) || element.dataset.show === "minute" ? short : `${day}, ${short}`;
+      const words = element.dataset.show === "day" ? at.toLocaleDateString([], { dateStyle: "medium", timeZone })
+        : dayOf(at) === dayOf(new Date()) || element.dataset.show === "minute" ? short : `${day}, ${short}`;
       if (element.textContent !== words) element.textContent = words;
-      element.title = at.toLocaleString([], { dateStyle: "full", timeStyle: "long" });
+      element.title = at.toLocaleString([], { dateStyle: "full", timeStyle: "long", timeZone });
     }
   };
 

@@ -70,10 +70,10 @@ async def show(site: Site, visit: Visit) -> Response:
     )
 
 
-def line_of(row: Row) -> Line:
+def line_of(row: Row, *, linked: bool = True) -> Line:
     entry = row.entry
     place = _PAGES.get(entry.object_kind, "")
-    is_there = bool(place and entry.object_id and entry.action != "delete")
+    is_there = linked and bool(place and entry.object_id and entry.action != "delete")
     address = f"/admin/{place}/{entry.object_id}" if is_there else ""
     return Line(row, audit_log.name_of(row), address, audit_log.changes(row))
 

@@ -47,7 +47,7 @@ async def show_list(site: Site, visit: Visit) -> Response:
         money = budget_view.of_key(site.desk, key)
         owner = names.get(key.user_id or "", "")
         spent = money.spent[Period.MONTHLY]
-        rows.append(KeyRow(key, _state(key, now), used.get(key.id), owner, money_bars.bars(money), spent))
+        rows.append(KeyRow(key, state_of(key, now), used.get(key.id), owner, money_bars.bars(money), spent))
     return site.page(visit, "keys/list.html", rows=rows)
 
 
@@ -156,7 +156,8 @@ async def close_balance(site: Site, visit: Visit) -> Response:
     return site.go(f"/admin/keys/{_key_id(visit)}", "balance_closed")
 
 
-def _state(key: ApiKey, now: int) -> str:
+def state_of(key: ApiKey, now: int) -> str:
+    """active, locked, disabled or expired."""
     if not key.is_active:
         return "disabled"
     if key.is_locked:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from gateway.admin.site import SESSION, Site, public, signed_in
+from gateway.admin.site import SESSION, Site, for_anybody, public
 from gateway.admin.visits import FormView, Visit, drop_cookie, keep_cookie, keep_theme, safe_next
 from gateway.admin.wording import remaining
-from gateway.control import sessions
+from gateway.control import sessions, users
 from gateway.errors import InvalidFields, NotAuthenticated, RateLimited
+from gateway.model.people import User
 
 
 @public
 async def ask(site: Site, visit: Visit) -> Response:
     wanted = safe_next(visit.request.query_params.get("next", ""))
     if visit.user:
-        return site.go(wanted)
+        return site.go(_place(visit.user, wanted))
     return site.page(visit, "login.html", next=wanted, fault="", form=FormView())
 
 
@@ -24,7 +25,7 @@ async def sign_in(site: Site, visit: Visit) -> Response:
     wanted = safe_next(visit.form.get("next", ""))
     username = visit.form.get("username", "")
     try:
-        token, _ = await sessions.sign_in(site.desk, username, visit.form.get("password", ""), visit.client)
+        token, session = await sessions.sign_in(site.desk, username, visit.form.get("password", ""), visit.client)
     except NotAuthenticated as error:
         return _again(site, visit, error.message, 401)
     except RateLimited as error:
@@ -32,12 +33,13 @@ async def sign_in(site: Site, visit: Visit) -> Response:
         response = _again(site, visit, f"Too many failed attempts. Wait {wait}, then try again.", 429)
         response.headers["Retry-After"] = str(max(1, -int(-(error.retry_after or 1) // 1)))
         return response
-    response = site.go(wanted)
+    user = await users.get(site.desk, session.user_id)
+    response = site.go(_place(user, wanted))
     keep_cookie(response, visit, SESSION, token)
     return response
 
 
-@signed_in("")
+@for_anybody("")
 async def sign_out(site: Site, visit: Visit) -> Response:
     await sessions.sign_out(site.desk, visit.signed_in[1])
     response = site.go("/admin/login")
@@ -45,7 +47,7 @@ async def sign_out(site: Site, visit: Visit) -> Response:
     return response
 
 
-@signed_in("")
+@for_anybody("")
 async def choose_theme(site: Site, visit: Visit) -> Response:
     theme = visit.form.get("theme", "")
     if theme not in sessions.THEMES:
@@ -53,6 +55,11 @@ async def choose_theme(site: Site, visit: Visit) -> Response:
     response = site.go(safe_next(visit.form.get("next", "")))
     keep_theme(response, theme)
     return response
+
+
+def _place(user: User, wanted: str) -> str:
+    """Where somebody goes on; who is no administrator has a home instead of the overview."""
+    return wanted if user.role == "admin" or not wanted.startswith("/admin") else "/home"
 
 
 def _again(site: Site, visit: Visit, fault: str, status: int) -> Response:

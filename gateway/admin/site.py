@@ -23,7 +23,7 @@ from gateway.admin.visits import (
     read_form,
     require_same_site,
 )
-from gateway.control import sessions
+from gateway.control import audit_log, sessions
 from gateway.control.desk import Desk
 from gateway.control.sessions import Client
 from gateway.errors import Forbidden, GatewayError, NotAuthenticated, Unexpected
@@ -49,6 +49,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
     }
 )
 _DASHBOARD = (("/admin", "Back to the overview"),)
+_HOME = (("/home", "Back to your page"),)
 _DOOR = (("/admin/login", "Sign in"),)
 
 
@@ -82,7 +83,7 @@ class Site:
             "title": title,
             "message": error.message,
             "code": error.status,
-            "ways": _DASHBOARD if visit.user else _DOOR,
+            "ways": _DOOR if visit.user is None else _DASHBOARD if visit.user.role == "admin" else _HOME,
         }
         template = "toast.html" if visit.is_script else "error.html"
         response = self.page(visit, template, error.status, **values)
@@ -95,7 +96,7 @@ Handler = Callable[[Site, Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A page's function with who may come in: `public`, or `session` for signed-in administrators.
+    """A page's function with who may come in: `public`, `person` who is signed in, `session` of an administrator.
 
     Coming through an `unattended` one does not keep a session alive.
     """
@@ -110,8 +111,17 @@ def public(handler: Handler) -> Door:
     return Door("public", handler)
 
 
+def for_anybody(place: str) -> Callable[[Handler], Door]:
+    """Whoever is signed in, for what is the person's own. `place` is the menu item that the page belongs to."""
+
+    def guard(handler: Handler) -> Door:
+        return Door("person", handler, place)
+
+    return guard
+
+
 def signed_in(place: str) -> Callable[[Handler], Door]:
-    """`place` is the menu item that the page belongs to."""
+    """Administrators. `place` is the menu item that the page belongs to."""
 
     def guard(handler: Handler) -> Door:
         return Door("session", handler, place)
@@ -138,11 +148,14 @@ class Endpoint:
         visit = self._guest(request)
         try:
             visit = await self._recognised(visit)
-            if self.door.policy == "session" and visit.user is None:
+            if self.door.policy != "public" and visit.user is None:
                 response = self._sign_in_first(visit)
+            elif self._is_lost(visit):
+                response = RedirectResponse(f"{self.site.root}/home", 303)
             else:
                 response = await self.door.handler(self.site, await self._admitted(visit))
         except GatewayError as error:
+            await self._note(visit, error)
             response = self.site.failure(visit, error)
         except Exception:  # noqa: BLE001  # reason: people get a page that says so, and the log gets the rest
             log.exception("%s %s failed", request.method, visit.request.scope["path"])
@@ -150,6 +163,17 @@ class Endpoint:
         if visit.user is None and cookie_name(request, GUEST) not in request.cookies:
             keep_cookie(response, visit, GUEST, visit.guest_token)
         return protect(response, visit.scheme)
+
+    def _is_lost(self, visit: Visit) -> bool:
+        """Somebody without the overview came to it, as after signing in."""
+        is_overview = visit.request.scope["path"] == "/admin" and not visit.is_change
+        return is_overview and visit.user is not None and visit.user.role != "admin"
+
+    async def _note(self, visit: Visit, error: GatewayError) -> None:
+        """Write down what somebody who is signed in was refused."""
+        if visit.user is not None and error.status == Forbidden.status:
+            asked = f"{visit.request.method} {visit.request.scope['path']}"
+            await audit_log.refused(self.site.desk, visit.actor, asked, error)
 
     def _guest(self, request: Request) -> Visit:
         """Somebody unknown. Their forms are tied to a random cookie of their own."""

@@ -26,7 +26,7 @@ FLASH_COOKIE = "gw_flash"
 _YEAR = 365 * 24 * 3600
 _LOOPBACK = re.compile(r"(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _NEXT = re.compile(
-    r"/admin(/(requests|providers|endpoints|pools|provider-keys|state|backends|models|prices|mappings|route-rules|keys|users|tokens|audit|settings|announcements|account|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
+    r"/(admin|home)(/(requests|usage|providers|endpoints|pools|provider-keys|state|backends|models|prices|mappings|route-rules|keys|users|tokens|audit|settings|announcements|account|status|setup/provider|setup/first-call)(/[A-Za-z0-9_:-]+)*)?"
     r"(\?[A-Za-z0-9_.~%&=+:,-]*)?"
 )
 
@@ -106,6 +106,7 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "token_disabled": Flash("Disabled: programs with this token are refused from now on.", "warn"),
         "token_deleted": Flash("Deleted. What it did stays in the audit log.", "warn"),
         "settings_saved": Flash("Saved. They hold from now on."),
+        "profile_saved": Flash("Saved."),
         "password_changed": Flash("The password is changed, and every other session is over."),
     }
 )

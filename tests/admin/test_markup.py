@@ -11,7 +11,7 @@ import html5lib
 import pytest
 
 from gateway.admin.routes import PAGES
-from gateway.control import tokens, users
+from gateway.control import api_keys, tokens, users
 from tests.admin.browsing import PASSWORD, Operator, parse, visitor
 from tests.harness import OPERATOR, running_gateway
 from tests.provider import limited, scripted_provider
@@ -40,12 +40,14 @@ async def every_page(operator: Operator) -> dict[str, str]:
     ids |= {"/provider-keys/": registry.keys[0].id, "/pools/": registry.pools[0].id}
     ids |= {"/endpoints/": registry.endpoints[0].id}
     registry_users = gateway.desk.snapshot().registry.users
+    own = {"name": "own", "user_id": registry_users[0].id}
+    ids = {"/home/keys/": (await api_keys.create(gateway.desk, OPERATOR, own))[1].id, **ids}
     ids |= {"/users/": registry_users[0].id, "/tokens/": (await tokens.every(gateway.desk))[0].id}
     gone = await users.create(gateway.desk, OPERATOR, {"username": "gone", "password": PASSWORD})
     await users.delete(gateway.desk, OPERATOR, gone.id)
     found = {}
     for method, path, door in PAGES:
-        if method == "GET" and door.policy == "session":
+        if method == "GET" and door.policy != "public":
             real = path.replace("{id}", next((one for part, one in ids.items() if part in path), ""))
             found[path] = (await operator.get(real)).text
     found["new custom"] = (await operator.get("/admin/providers/new?preset=custom")).text
@@ -95,6 +97,8 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["token faults"] = (await operator.submit("/admin/tokens/new", may="listed", scopes="x")).text
     found["made token"] = (await operator.submit("/admin/tokens/new", name="k", may="read")).text
     found["settings faults"] = (await operator.submit("/admin/settings", capture="x", capture_days="x")).text
+    found["own key faults"] = (await operator.submit("/home/keys/new", name="", rpm_limit="x")).text
+    found["profile faults"] = (await operator.submit("/admin/account/profile", time_zone="x")).text
     found["audit faults"] = (await operator.get("/admin/audit?since=x")).text
     found["not there"] = (await operator.get("/admin/nothing")).text
     guest = visitor(gateway)
