@@ -115,7 +115,8 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                  1, status IN ('failed', 'crashed'), status = 'cancelled',
                  status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499,
                  cost_nano IS NULL AND usage_source <> 'none', input_tokens, output_tokens, cache_read_tokens,
-                 cache_creation_tokens + cache_creation_1h_tokens, reasoning_tokens, coalesce(cost_nano, 0), coalesce(actual_nano, 0)
+                 cache_creation_tokens + cache_creation_1h_tokens, reasoning_tokens, coalesce(cost_nano, 0),
+                 coalesce(actual_nano, 0)
           FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until)
         SELECT (at - :since) / :bucket_ms AS bucket,
                CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END

@@ -77,8 +77,8 @@ async def _of_tests(tx: Tx, since: int, until: int) -> dict[str, UsageSum]:
     async with tx.execute(
         """
         SELECT served_model, source, count(*), sum(status = 'completed'),
-               sum(input_tokens + cache_read_tokens + cache_creation_tokens), sum(output_tokens),
-               coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL AND usage_source <> 'none')
+               sum(input_tokens + cache_read_tokens + cache_creation_tokens + cache_creation_1h_tokens),
+               sum(output_tokens), coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL AND usage_source <> 'none')
         FROM calls WHERE source = 'TEST' AND started_at >= :since AND started_at < :until AND served_model <> ''
         GROUP BY served_model
         """,

@@ -84,7 +84,7 @@ def expected(rows: list[CallRecord], asked: Question) -> dict[tuple[int, str, st
         place = ((row.started_at - asked.since) // (asked.bucket_ms or 10**15), first, second)
         is_failed = row.status in (CallStatus.FAILED, CallStatus.CRASHED)
         is_denied = row.status is CallStatus.FAILED and not row.attempts and 400 <= row.code < 500
-        tokens = row.usage.input + row.usage.output + row.usage.cache_read + row.usage.cache_creation
+        tokens = row.usage.all_input + row.usage.output
         one = (1, is_failed, is_denied, row.cost_nano is None, tokens, row.cost_nano or 0)
         found[place] = tuple(map(sum, zip(found.get(place, (0,) * 6), one, strict=True)))
     return found

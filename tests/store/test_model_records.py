@@ -107,8 +107,8 @@ async def test_use_is_summed_by_model_and_source(db: Database) -> None:
             tx, [REPORT, replace(REPORT, id="r2", at=20), replace(REPORT, id="r3", at=30, cost_nano=None)]
         )
         assert await usage_reports.sums(tx, 10, 99) == (
-            UsageSum("gpt", "API", False, 3, 2, 3 * 17, 3 * 20, 2 * 123, 1),
-            UsageSum("gpt", "TEST", False, 1, 1, 17, 20, 123, 0),
+            UsageSum("gpt", "API", False, 3, 2, 3 * 19, 3 * 20, 2 * 123, 1),
+            UsageSum("gpt", "TEST", False, 1, 1, 19, 20, 123, 0),
             UsageSum("gpt", "batch", True, 20, 18, 2000, 1000, 7_000, 10),
         )
 

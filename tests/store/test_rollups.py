@@ -54,7 +54,7 @@ async def test_an_hour_is_summed_by_every_dimension(db: Database) -> None:
         rows = await rollups.of_hour(tx, 0)
 
     total = row_of(rows, "total")
-    assert total[:12] == (4, 2, 1, 1, 1, 30, 60, 9, 12, 15, 369, 100)
+    assert total[:12] == (4, 2, 1, 1, 1, 30, 60, 9, 18, 15, 369, 100)
     assert (total[12:14], total[24]) == ((1, 2), 1)
     assert (total[25:27], sum(total[25:])) == ((1, 2), 3)  # type: ignore[arg-type]  # they are numbers
     assert row_of(rows, "user", "u1")[0] == 2
