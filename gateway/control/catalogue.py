@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,8 @@ from gateway.model.people import Actor
 from gateway.resources import PRICES
 from gateway.store import catalogue
 from gateway.store.database import Database
+
+_log = logging.getLogger("gateway")
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +59,8 @@ async def take_packaged(db: Database, clock: Clock) -> bool:
         return False
     async with db.write() as tx:
         await catalogue.replace(tx, offered.head, offered.listings, clock.wall_ms())
+    if there.version:
+        _log.info("list prices of %s take the place of those of %s", offered.date, there.date)
     return True
 
 

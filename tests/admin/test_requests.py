@@ -197,8 +197,10 @@ async def test_an_unknown_request_is_not_found(operator: Operator) -> None:
 
 
 def test_parts_of_a_cost_add_up_to_the_whole() -> None:
-    price = Price(input=1_250, output=10_000, cache_read=125, cache_creation=1_500, per_request=7)
-    usage = Usage(4_000_000, 1_000_000, 2_000_000, 1_000_000, 5, UsageSource.REPORTED)
+    price = Price(
+        input=1_250, output=10_000, cache_read=125, cache_creation=1_500, per_request=7, cache_creation_1h=2_500
+    )
+    usage = Usage(4_000_000, 1_000_000, 2_000_000, 1_000_000, 5, UsageSource.REPORTED, 3_000_000)
     record = type(call())(**{**fields(call()), "usage": usage, "price": price})
 
     lines = {line.name: line.cost for line in cost_lines(record)}
@@ -207,6 +209,7 @@ def test_parts_of_a_cost_add_up_to_the_whole() -> None:
         "Input": "$0.000005",
         "Read from cache": "$0.00000025",
         "Written to cache": "$0.0000015",
+        "Written to cache for an hour": "$0.0000075",
         "Output": "$0.00001",
         "of which reasoning": "",
         "Per request": "$0.000000007",

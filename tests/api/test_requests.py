@@ -40,6 +40,7 @@ async def test_one_request_has_its_attempts_and_skips(api: httpx.AsyncClient, ga
     found = (await api.get(f"/requests/{row.id}")).json()
 
     assert (found["id"], found["api_key_name"], found["price"]["input"]) == (row.id, "first key", "0")
+    assert (found["price"]["origin"], found["price"]["cache_creation_1h"]) == ("model v1", None)
     assert [(attempt["number"], attempt["outcome"]) for attempt in found["attempts"]] == [(1, "ok")]
     assert found["skips"] == []
     assert (await api.get("/requests/req_none")).status_code == 404

@@ -43,6 +43,15 @@ async def test_the_packaged_catalogue_is_taken_once_and_is_sound(office: Office)
     assert "MIT" in found.licence
 
 
+async def test_an_upgrade_says_that_list_prices_are_others(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    await catalogue.take(office.desk, ANN, offered(version="0.0.1"))
+
+    with caplog.at_level("INFO", "gateway"):
+        assert await catalogue.take_packaged(office.desk.db, office.clock) is True
+
+    assert "take the place of those of 2027-01-02" in caplog.text
+
+
 async def test_a_newer_catalogue_prices_what_nobody_priced(desk: Desk) -> None:
     await providers.create(desk, ANN, {"name": "acme"})
     await models.create(desk, ANN, {"code": "m"})
