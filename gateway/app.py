@@ -21,6 +21,7 @@ from gateway.front import Front, Rooms
 from gateway.model.system_settings import CrashCharge
 from gateway.ops.demo import demo_server
 from gateway.ops.rollups import keeping_sums
+from gateway.ops.soundness import Soundness, checking
 from gateway.proxy.attempt import Attempter
 from gateway.proxy.endpoints import Entrance, OpenAiSurface
 from gateway.proxy.forward import Forwarder
@@ -88,7 +89,8 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         await opened.enter_async_context(health_events.watching(desk))
         await opened.enter_async_context(audit_log.announcing(desk))
         await opened.enter_async_context(expiry.watching(desk))
-        app = _assemble(desk, ledger, upstream, rng)
+        soundness = await opened.enter_async_context(checking(settings.database))
+        app = _assemble(desk, ledger, upstream, rng, soundness)
         try:
             yield app
         finally:
@@ -102,7 +104,7 @@ def permits(cell: SnapshotCell, host: str, port: int) -> bool:
     return f"{shown}:{port}" in cell.current.local_upstreams
 
 
-def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> App:
+def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random, soundness: Soundness) -> App:
     settings, clock, cell, state = desk.settings, desk.clock, desk.snapshot, desk.state
 
     def world() -> World:
@@ -120,6 +122,8 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random) -> Ap
         reasons = []
         if surface.is_draining:
             reasons.append("stopping")
+        if soundness.fault:
+            reasons.append(soundness.fault)
         if ledger.fault:
             reasons.append(f"the ledger cannot be written: {ledger.fault}")
         if not any(backend.is_enabled for backend in cell.current.backends.values()):

@@ -155,6 +155,16 @@ def was_left_open(path: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
+async def quick_check(path: Path) -> str:
+    """`ok`, or what is wrong with the file; looks through all of it beside whoever serves it."""
+    try:
+        async with open_reader(path) as tx, tx.execute("PRAGMA quick_check(1)") as rows:
+            found = await rows.fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return str(found[0]) if found else "nothing was said of it"
+
+
 @contextlib.asynccontextmanager
 async def open_reader(path: Path) -> AsyncIterator[Tx]:
     """One view of the file for a command, also while a gateway serves it; however long it takes."""
@@ -165,6 +175,7 @@ async def open_reader(path: Path) -> AsyncIterator[Tx]:
         await reader.execute("BEGIN")
         yield reader
     finally:
+        await reader.interrupt()  # whoever leaves in the middle of a statement does not wait for its end
         await reader.close()
 
 
