@@ -1,6 +1,6 @@
 """The real program under load, with a provider that writes down by itself what it served.
 
-Short by default; `SOAK=long` (make soak) runs the same experiments for as long as docs/reliability asks.
+Short by default; `SOAK=long` (make soak) runs the same experiments for as long as it takes to be sure.
 """
 
 from __future__ import annotations
