@@ -9,7 +9,7 @@ from gateway.model.registry import Model, ModelMapping, Price, PriceOverride, Pr
 from gateway.model.sums import DAY_MS
 from gateway.money import exact_dollars
 from gateway.routing.mapped import own_price
-from gateway.routing.snapshot import Snapshot, effective_price
+from gateway.routing.snapshot import Snapshot
 from gateway.store import figures
 from gateway.store.figures import Question
 
@@ -79,7 +79,7 @@ def effective(snapshot: Snapshot, text: str = "", model_id: str | None = None) -
     registry = snapshot.registry
     providers = {provider.id: provider for provider in registry.providers}
     found = [
-        Effective(mapping, model, provider, effective_price(model, mapping, provider, snapshot.prices))
+        Effective(mapping, model, provider, snapshot.prices[mapping.id])
         for mapping in registry.mappings
         if model_id is None or mapping.model_id == model_id
         for model, provider in [(snapshot.models_by_id[mapping.model_id], providers[mapping.provider_id])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from types import MappingProxyType
 
 from gateway.model.catalogue import Catalogue, Listing
@@ -34,7 +35,7 @@ class PriceBook:
         self._origin = catalogue.origin
         self._listings = catalogue.listings
         self._plain: dict[str, dict[str, int]] = {}
-        self._patterns: dict[str, list[tuple[int, str]]] = {}
+        self._patterns: dict[str, list[tuple[int, str, str]]] = {}
         for provider, listings in catalogue.listings.items():
             plain = self._plain[provider] = {}
             patterns = self._patterns[provider] = []
@@ -43,7 +44,8 @@ class PriceBook:
                     if _SPECIAL.isdisjoint(name):
                         plain.setdefault(name, place)
                     else:
-                        patterns.append((place, name))
+                        beginning = "".join(takewhile(lambda letter: letter not in _SPECIAL, name))
+                        patterns.append((place, beginning, name))
 
     def price(self, provider: Provider, names: Iterable[str]) -> PriceTable | None:
         """The list price of the first of `names` that the provider lists; None is unpriced."""
@@ -58,10 +60,10 @@ class PriceBook:
     def _find(self, of: str, name: str) -> Listing | None:
         """The first listing that fits, as they are ordered in the catalogue."""
         best = self._plain.get(of, {}).get(name)
-        for place, pattern in self._patterns.get(of, ()):
+        for place, beginning, pattern in self._patterns.get(of, ()):
             if best is not None and place >= best:
                 break
-            if fits(pattern, name):
+            if name.startswith(beginning) and fits(pattern, name):
                 best = place
                 break
         return None if best is None else self._listings[of][best]
@@ -69,7 +71,7 @@ class PriceBook:
 
 def names_of(mapping: ModelMapping, code: str) -> tuple[str, ...]:
     """Under which names a provider may list a mapped model: its own for it first, then the public one."""
-    return (mapping.upstream_name, *(alias.name for alias in mapping.aliases), code)
+    return tuple(dict.fromkeys((mapping.upstream_name, *(alias.name for alias in mapping.aliases), code)))
 
 
 def fits(pattern: str, name: str) -> bool:

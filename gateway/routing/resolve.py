@@ -94,7 +94,7 @@ def _by_provider(snapshot: Snapshot, asked: str) -> Target | None:
             if lane.backend.provider.id == provider.id
         )
         return replace(target, lanes=lanes) if target and lanes else None
-    price = snapshot.prices.price(provider, (upstream_name,))
+    price = snapshot.book.price(provider, (upstream_name,))
     lanes = tuple(Lane(backend, upstream_name, price) for backend in snapshot.provider_backends.get(provider.id, ()))
     return Target(asked, lanes, snapshot.version) if lanes else None
 

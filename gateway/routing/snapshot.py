@@ -102,7 +102,7 @@ class Snapshot:
     `version` is the config version that each call and answer names. `aliases` are whole names, `wildcards`
     beginnings of names, the longest first; `rules` are chains in their order. `upstream_models` says which model a
     provider's own name belongs to, by provider id and name. `api_keys` go by their hash and hold what their owners'
-    permissions leave of theirs.
+    permissions leave of theirs. `prices` are by mapping, `book` has the list prices.
     """
 
     version: int
@@ -119,7 +119,8 @@ class Snapshot:
     providers: Mapping[str, Provider]
     provider_backends: Mapping[str, tuple[Backend, ...]]
     upstream_models: Mapping[tuple[str, str], Model]
-    prices: PriceBook
+    book: PriceBook
+    prices: Mapping[str, PriceTable | None]
     local_upstreams: frozenset[str]
     """The private `host:port` pairs that an operator allowed to be dialled, outbound proxies among them."""
 
@@ -141,8 +142,9 @@ def build_snapshot(registry: Registry) -> Snapshot:
     providers = {provider.id: provider for provider in registry.providers}
     backends = _backends(registry, providers)
     by_provider = _grouped(backends)
-    prices = PriceBook(registry.catalogue)
+    book = PriceBook(registry.catalogue)
     models = {model.id: model for model in registry.models}
+    prices = _prices(registry, models, book)
     users = {user.id: user for user in registry.users}
     return Snapshot(
         version=registry.version,
@@ -159,7 +161,8 @@ def build_snapshot(registry: Registry) -> Snapshot:
         providers=MappingProxyType({provider.name: provider for provider in registry.providers}),
         provider_backends=MappingProxyType(by_provider),
         upstream_models=MappingProxyType(_upstream_models(registry.mappings, models)),
-        prices=prices,
+        book=book,
+        prices=MappingProxyType(prices),
         local_upstreams=frozenset(_dialled_by_choice(registry.endpoints)),
     )
 
@@ -179,17 +182,15 @@ def _lanes(
     mappings: Iterable[ModelMapping],
     models: Mapping[str, Model],
     by_provider: Mapping[str, tuple[Backend, ...]],
-    prices: PriceBook,
+    prices: Mapping[str, PriceTable | None],
 ) -> dict[str, tuple[Lane, ...]]:
     lanes: dict[str, list[Lane]] = {}
     for mapping in mappings:
         if not mapping.is_active:
             continue
         model = models[mapping.model_id]
-        found = by_provider.get(mapping.provider_id, ())
-        price = effective_price(model, mapping, found[0].provider, prices) if found else None
-        capabilities = capabilities_there(mapping, model)
-        for backend in found:
+        price, capabilities = prices[mapping.id], capabilities_there(mapping, model)
+        for backend in by_provider.get(mapping.provider_id, ()):
             names = upstream_names(mapping, backend.endpoint.api_format)
             lane = Lane(
                 backend=backend,
@@ -204,10 +205,15 @@ def _lanes(
     return {model_id: tuple(sorted(found, key=_lane_order)) for model_id, found in lanes.items()}
 
 
-def effective_price(model: Model, mapping: ModelMapping, provider: Provider, prices: PriceBook) -> PriceTable | None:
-    """What the model costs there: the operator's word, else the catalogue's; None is unpriced."""
-    listed = prices.price(provider, names_of(mapping, model.code)) if model.price is None else None
-    return price_there(model, mapping, listed)
+def _prices(registry: Registry, models: Mapping[str, Model], book: PriceBook) -> dict[str, PriceTable | None]:
+    """By mapping: the operator's word, else the catalogue's; None is unpriced."""
+    providers = {provider.id: provider for provider in registry.providers}
+    found = {}
+    for mapping in registry.mappings:
+        model = models[mapping.model_id]
+        names = names_of(mapping, model.code) if model.price is None else ()
+        found[mapping.id] = price_there(model, mapping, book.price(providers[mapping.provider_id], names))
+    return found
 
 
 def _upstream_models(mappings: Iterable[ModelMapping], models: Mapping[str, Model]) -> dict[tuple[str, str], Model]:

@@ -62,7 +62,7 @@ async def test_a_newer_catalogue_prices_what_nobody_priced(desk: Desk) -> None:
     assert (taken.is_taken, taken.date, taken.version) == (True, "2027-01-02", "9.0")
     registry = desk.snapshot().registry
     assert registry.catalogue.listings["acme"][0].model == "big"
-    assert build_snapshot(registry).prices.price(registry.providers[0], ("big",)) is not None
+    assert build_snapshot(registry).book.price(registry.providers[0], ("big",)) is not None
 
 
 async def test_what_is_not_newer_changes_nothing(desk: Desk) -> None:
