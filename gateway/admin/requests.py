@@ -16,6 +16,7 @@ from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
 from gateway.admin.wording import exact
 from gateway.control import captures, requests
+from gateway.control.exports import FORMATS
 from gateway.control.overview import SPANS
 from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
@@ -23,6 +24,7 @@ from gateway.model.captures import Captured, Part
 from gateway.model.registry import RATE_UNIT
 from gateway.money import exact_dollars, token_cost
 from gateway.routing.explain import explain_past
+from gateway.store.call_search import CallFilter
 
 PER_PAGE = 50
 FILTERS = ("text", "key", "user", "model", "provider", "status", "range", "code")
@@ -40,9 +42,8 @@ class CostLine:
 
 @signed_in("requests")
 async def show_list(site: Site, visit: Visit) -> Response:
-    query = visit.request.query_params
-    values = {name: query[name].strip()[:200] for name in FILTERS if query.get(name, "").strip()}
-    before = query.get("before", "")[:64] or None
+    values = _values(visit)
+    before = visit.request.query_params.get("before", "")[:64] or None
     form, page = await _found(site, values, before)
     older = {**values, "before": page.next_before} if page and page.next_before else None
     return site.page(
@@ -55,6 +56,7 @@ async def show_list(site: Site, visit: Visit) -> Response:
         filtered=bool(values),
         older=f"{site.root}/admin/requests?{urlencode(older)}" if older else None,
         newest=f"{site.root}/admin/requests?{urlencode(values)}" if before else None,
+        exports=[(name, f"{site.root}/admin/requests.{name}?{urlencode(values)}") for name in FORMATS],
         **_choices(site, values),
     )
 
@@ -157,6 +159,16 @@ async def _found(site: Site, values: Mapping[str, str], before: str | None) -> t
         renamed = {"api_key": "key", "code_class": "code", "since": "range"}
         return FormView(values, {renamed.get(name, name): fault for name, fault in error.fields.items()}), None
     return FormView(values), await requests.listing(site.desk, wanted, before, PER_PAGE)
+
+
+def filter_of(site: Site, visit: Visit) -> CallFilter:
+    """What the page's address asks for. Raises InvalidFields."""
+    return requests.parse_filter(_raw_filter(_values(visit), site.desk.clock.wall_ms()))
+
+
+def _values(visit: Visit) -> dict[str, str]:
+    query = visit.request.query_params
+    return {name: query[name].strip()[:200] for name in FILTERS if query.get(name, "").strip()}
 
 
 def _raw_filter(values: Mapping[str, str], now: int) -> dict[str, object]:

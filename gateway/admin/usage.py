@@ -14,6 +14,8 @@ from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
 from gateway.admin.wording import change, clock, count, day, duration, exact, percent
 from gateway.control import usage, usage_terms
+from gateway.control.exports import FORMATS
+from gateway.control.time_zones import UTC, is_known
 from gateway.control.usage import Row, Usage
 from gateway.control.usage_terms import METRICS, NONE, RANGES, Metric, Wanted
 from gateway.errors import InvalidFields
@@ -71,18 +73,15 @@ class Chip:
 
 @signed_in("usage")
 async def show(site: Site, visit: Visit) -> Response:
-    query = visit.request.query_params
-    values = {name: query[name].strip()[:200] for name in PARAMETERS if query.get(name, "").strip()}
-    zone = visit.user.time_zone if visit.user else "UTC"
+    values = _sent(visit)
     try:
-        wanted, faults = usage_terms.parse({**values, "time_zone": zone}), {}
+        wanted, faults = asked_for(visit), {}
     except InvalidFields as error:
-        kept = {name: value for name, value in values.items() if name == "range" and value in RANGES}
-        wanted, faults = usage_terms.parse({**kept, "time_zone": zone}), error.fields
+        wanted, faults = usage_terms.parse({"time_zone": _zone(visit)}), dict(error.fields)
     found = await usage.explore(site.desk, wanted)
     # What everybody cost is no part of a narrower question.
     costs = {} if wanted.only or wanted.subgroup != NONE else await usage.costs(site.desk, wanted.range.code)
-    form = FormView({**_values(wanted), **(values if faults else {})}, dict(faults))
+    form = FormView({**_values(wanted), **(values if faults else {})}, faults)
     return site.page(
         visit,
         "usage.html",
@@ -101,9 +100,14 @@ async def show(site: Site, visit: Visit) -> Response:
         costs=[(name, _costs(name, wanted, parts)) for name, parts in costs.items() if parts],
         chips=_chips(found),
         ranges=[(one, _path({**_values(wanted), "range": one.code})) for one in RANGES.values()],
-        exports=[(kind, f"/admin/usage.{kind}?{urlencode(_values(wanted))}") for kind in ("csv", "jsonl")],
+        exports=[(kind, f"/admin/usage.{kind}?{urlencode(_values(wanted))}") for kind in FORMATS],
         **_choices(site, wanted),
     )
+
+
+def asked_for(visit: Visit) -> Wanted:
+    """What the page's address asks for. Raises InvalidFields."""
+    return usage_terms.parse({**_sent(visit), "time_zone": _zone(visit)})
 
 
 def in_words(metric: Metric, value: float | None) -> str:
@@ -177,6 +181,15 @@ def heat(found: Usage) -> list[list[tuple[int, str]]]:
         [(level, in_words(metric, value)) for level, value in zip(shades, values, strict=True)]
         for shades, values in zip(levels, found.heat, strict=True)
     ]
+
+
+def _sent(visit: Visit) -> dict[str, str]:
+    query = visit.request.query_params
+    return {name: query[name].strip()[:200] for name in PARAMETERS if query.get(name, "").strip()}
+
+
+def _zone(visit: Visit) -> str:
+    return visit.user.time_zone if visit.user and is_known(visit.user.time_zone) else UTC
 
 
 def _values(wanted: Wanted) -> dict[str, str]:

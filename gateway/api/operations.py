@@ -27,7 +27,7 @@ class Visit:
 
 
 Handler = Callable[[Visit], Awaitable[object]]
-"""Gives a dataclass (or None with 204), which is sent as JSON, or an EventStream."""
+"""Gives a dataclass (or None with 204), which is sent as JSON, or an EventStream or Export."""
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 

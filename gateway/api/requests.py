@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
-from gateway.control import captures, requests
+from gateway.control import captures, exports, requests
 from gateway.control.fields import Field, Kind, read
 from gateway.model.calls import Attempt, CallRecord, Considered, Skip, Usage
 from gateway.model.registry import Price
@@ -112,6 +112,13 @@ async def _list(visit: Visit) -> object:
     wanted = requests.parse_filter({name: value for name, value in visit.query.items() if name not in names})
     page = await requests.listing(visit.desk, wanted, paging["before"], paging["limit"])
     return RequestItems(tuple(call_shown(row) for row in page.items), page.total, page.next_before)
+
+
+@policy("token")
+async def _export(visit: Visit) -> object:
+    filters = {name: value for name, value in visit.query.items() if name != exports.FORMAT.name}
+    wanted = requests.parse_filter(filters)
+    return exports.of_requests(visit.desk, wanted, exports.parse_format(visit.query))
 
 
 @policy("token")
@@ -229,6 +236,16 @@ OPERATIONS = (
         answer=CallShown,
         is_list=True,
         query=(*requests.FILTERS, *_PAGING),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/requests/export",
+        name="export_requests",
+        summary="All requests that match as a file, newest first.",
+        handler=_export,
+        answer=CallShown,
+        query=(*requests.FILTERS, exports.FORMAT),
+        media_type="text/csv",
     ),
     Operation(
         method="GET",

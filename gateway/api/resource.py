@@ -17,6 +17,7 @@ from gateway.api.operations import Operation, Visit, policy_of
 from gateway.control import audit_log, tokens
 from gateway.control.desk import Desk
 from gateway.control.event_stream import EventStream
+from gateway.control.exports import Export
 from gateway.errors import (
     Forbidden,
     GatewayError,
@@ -58,7 +59,7 @@ class Resource:
             answer = self._refusal(Unexpected(), request_id)
         await answer(scope, receive, send)
 
-    async def _answer(self, request: Request, request_id: str) -> Response | EventStream:
+    async def _answer(self, request: Request, request_id: str) -> Response | EventStream | Export:
         actor = request.state.actor = await _authenticate(self._desk, request)
         if not self._by_method:
             raise NotFound(f"There is nothing at {request.scope['path'][:100]}; see /api/admin/openapi.json.")
@@ -69,7 +70,7 @@ class Resource:
         body = await read_object(request) if operation.request is not None else {}
         visit = Visit(self._desk, actor, request.path_params, request.query_params, body)
         found = await operation.handler(visit)
-        if isinstance(found, EventStream):
+        if isinstance(found, EventStream | Export):
             return replace(found, headers=((b"x-request-id", request_id.encode()),))
         return _json(operation.status, None if operation.answer is None else found, request_id)
 

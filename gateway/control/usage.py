@@ -71,20 +71,19 @@ class Part:
 
 
 async def explore(desk: Desk, wanted: Wanted) -> Usage:
-    until = desk.clock.wall_ms() + 1
-    since = -(-until // wanted.range.step_ms) * wanted.range.step_ms - wanted.range.length_ms
+    since, until = bounds(wanted, desk.clock.wall_ms())
     bucket_ms = HOUR_MS if wanted.bucket == "hour" else DAY_MS
-    whole = _question(wanted, (wanted.group, wanted.subgroup), since, until)
-    alone = _question(wanted, (), since, until)
+    whole = question(wanted, (wanted.group, wanted.subgroup), since, until)
+    alone = question(wanted, (), since, until)
     async with desk.db.read() as tx:
-        names = {dimension: await subjects.names(tx, desk, dimension) for dimension in _named(wanted)}
+        names = {dimension: await subjects.names(tx, desk, dimension) for dimension in named(wanted)}
         now = await figures.sums(tx, alone)
         before = await figures.sums(
             tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
         )
         rows = await _rows(tx, wanted, whole, names)
         own = _own(rows)
-        pieces = replace(_question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
+        pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
         series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
         heat = await _heat(tx, wanted, alone)
     return Usage(
@@ -99,6 +98,12 @@ async def explore(desk: Desk, wanted: Wanted) -> Usage:
         heat=heat,
         filter_names={dimension: _name(names, dimension, subject) for dimension, subject in wanted.only.items()},
     )
+
+
+def bounds(wanted: Wanted, now: int) -> tuple[int, int]:
+    """Since when (inclusive) and until when; the millisecond that is running belongs to it."""
+    until = now + 1
+    return -(-until // wanted.range.step_ms) * wanted.range.step_ms - wanted.range.length_ms, until
 
 
 async def costs(desk: Desk, range_code: str) -> dict[str, tuple[Part, ...]]:
@@ -126,7 +131,7 @@ def _parts(spent: Mapping[str, int], named: Mapping[str, str]) -> tuple[Part, ..
     return tuple(Part(one, named.get(one, one), cost, cost / everything) for one, cost in kept.items())
 
 
-def _question(wanted: Wanted, groups: Sequence[str], since: int, until: int) -> Question:
+def question(wanted: Wanted, groups: Sequence[str], since: int, until: int) -> Question:
     """In the order in which sums are kept."""
     asked = [name for name in Dimension if name in groups or name in wanted.only]
     first, second = [*asked, "", ""][:2]
@@ -140,7 +145,7 @@ def _question(wanted: Wanted, groups: Sequence[str], since: int, until: int) -> 
     )
 
 
-def _named(wanted: Wanted) -> set[str]:
+def named(wanted: Wanted) -> set[str]:
     return {wanted.group, wanted.subgroup, *wanted.only} - {NONE}
 
 
@@ -148,7 +153,7 @@ def _name(names: Mapping[str, Mapping[str, str]], dimension: str, subject: str) 
     return names[dimension].get(subject, subject) if dimension in names else "all"
 
 
-def _picked(asked: Question, dimension: str, first: str, second: str) -> str:
+def picked(asked: Question, dimension: str, first: str, second: str) -> str:
     """The subject of this dimension in a group; empty where the question has it not."""
     return first if dimension == asked.first else second if dimension == asked.second else ""
 
@@ -163,8 +168,8 @@ async def _rows(tx: Tx, wanted: Wanted, asked: Question, names: Mapping[str, Map
     everything = sum(wanted.metric.of(group.sums) for group in groups)
     found = []
     for group in groups:
-        subject = _picked(asked, wanted.group, group.first, group.second)
-        second = _picked(asked, wanted.subgroup, group.first, group.second)
+        subject = picked(asked, wanted.group, group.first, group.second)
+        second = picked(asked, wanted.subgroup, group.first, group.second)
         found.append(
             Row(
                 subject=subject,
@@ -207,7 +212,7 @@ async def _series(
     empty: list[float | None] = [0 if metric.share is None else None] * length
 
     def put(bucket: int, first: str, second: str, value: float | None) -> None:
-        subject = _picked(asked, wanted.group, first, second)
+        subject = picked(asked, wanted.group, first, second)
         found.setdefault(subject, [*empty])[min(bucket, length - 1)] = value
 
     if metric.share is None:

@@ -101,7 +101,7 @@ async def test_the_summary_counts_states_rules_use_and_tests(desk: Desk) -> None
     assert found.unhealthy == ("n",)
     assert (found.passed, found.failed) == (0, 1)
     assert found.uses == (
-        SourceUse("API", False, 1, 1, 17, 20, 123, 0),
+        SourceUse("API", False, 1, 1, 19, 20, 123, 0),
         SourceUse("batch", True, 5, 4, 30, 20, 9, 0),
     )
     assert await model_summary.uses_of(desk, "n") == ()
