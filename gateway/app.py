@@ -20,6 +20,7 @@ from gateway.control.instance import open_vault
 from gateway.front import Front, Rooms
 from gateway.model.system_settings import CrashCharge
 from gateway.ops.demo import demo_server
+from gateway.ops.retention import tidying
 from gateway.ops.rollups import keeping_sums
 from gateway.ops.soundness import Soundness, checking
 from gateway.proxy.attempt import Attempter
@@ -84,6 +85,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
             open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
         )
         await opened.enter_async_context(keeping_sums(db, clock))
+        await opened.enter_async_context(tidying(db, lambda: cell.current.settings, clock))
         events = Events(clock.wall_ms())
         desk = Desk(db, vault, cell, state, clock, settings, demo_origin, upstream.model_names, events)
         await opened.enter_async_context(health_events.watching(desk))
