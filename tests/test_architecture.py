@@ -51,6 +51,8 @@ ONLY_IN: dict[str, tuple[set[str], str]] = {
     "httpcore": ({"proxy/guard.py"}, "the guard sits inside the transport"),
     "nacl": ({"vault.py"}, "cryptography is in one place"),
     "jinja2": ({"admin/pages.py"}, "autoescape is switched on in one place"),
+    "markdown_it": ({"admin/markdown.py"}, "what becomes HTML is cleaned in one place"),
+    "nh3": ({"admin/markdown.py"}, "what becomes HTML is cleaned in one place"),
     "uvicorn": ({"cli/serve.py", "edge.py", "cli/version.py"}, "the server is started in one place"),
 }
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gateway.admin import charts, money_bars
+from gateway.admin.announcements import unread_cards
 from gateway.admin.audit import line_of
 from gateway.admin.charts import AreaChart
 from gateway.admin.keys import state_of
@@ -43,6 +44,7 @@ async def show(site: Site, visit: Visit) -> Response:
     return site.page(
         visit,
         "home/page.html",
+        announcements=await unread_cards(site, visit),
         rows=await own_keys(site, visit, used),
         used=used,
         chart=_chart(used),

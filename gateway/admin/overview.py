@@ -9,6 +9,7 @@ from types import MappingProxyType
 from starlette.responses import Response
 
 from gateway.admin import charts, strips
+from gateway.admin.announcements import unread_cards
 from gateway.admin.pools import pool_cards
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import Visit
@@ -54,6 +55,7 @@ async def show(site: Site, visit: Visit) -> Response:
     return site.page(
         visit,
         "overview.html",
+        announcements=await unread_cards(site, visit),
         spans=SPANS.values(),
         chosen=span,
         step_words=_step_words(span.bucket_ms),

@@ -106,6 +106,8 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
         "token_disabled": Flash("Disabled: programs with this token are refused from now on.", "warn"),
         "token_deleted": Flash("Deleted. What it did stays in the audit log.", "warn"),
         "settings_saved": Flash("Saved. They hold from now on."),
+        "announcement_saved": Flash("Saved. People see it as it stands above the form, while it holds."),
+        "announcement_deleted": Flash("Deleted: nobody sees it any more.", "warn"),
         "profile_saved": Flash("Saved."),
         "password_changed": Flash("The password is changed, and every other session is over."),
     }

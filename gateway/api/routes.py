@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from gateway.api import (
     adaptive_limits,
+    announcements,
     api_keys,
     audit,
     backends,
@@ -59,6 +60,7 @@ _NOUNS = (
     users,
     tokens,
     audit,
+    announcements,
     system_settings,
     requests,
     retention,

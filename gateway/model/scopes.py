@@ -21,6 +21,7 @@ NOUNS = (
     "providers",
     "requests",
     "retention",
+    "retention",
     "route-rules",
     "sessions",
     "settings",

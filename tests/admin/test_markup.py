@@ -11,7 +11,7 @@ import html5lib
 import pytest
 
 from gateway.admin.routes import PAGES
-from gateway.control import api_keys, tokens, users
+from gateway.control import announcements, api_keys, tokens, users
 from tests.admin.browsing import PASSWORD, Operator, parse, visitor
 from tests.harness import OPERATOR, running_gateway
 from tests.provider import limited, scripted_provider
@@ -42,6 +42,8 @@ async def every_page(operator: Operator) -> dict[str, str]:
     registry_users = gateway.desk.snapshot().registry.users
     own = {"name": "own", "user_id": registry_users[0].id}
     ids = {"/home/keys/": (await api_keys.create(gateway.desk, OPERATOR, own))[1].id, **ids}
+    news = {"title": "Hello", "body": "**Bold** and `code`\n\n| a |\n| --- |\n| b |", "is_pinned": True}
+    ids |= {"/announcements/": (await announcements.create(gateway.desk, OPERATOR, news)).id}
     ids |= {"/users/": registry_users[0].id, "/tokens/": (await tokens.every(gateway.desk))[0].id}
     gone = await users.create(gateway.desk, OPERATOR, {"username": "gone", "password": PASSWORD})
     await users.delete(gateway.desk, OPERATOR, gone.id)
@@ -97,6 +99,7 @@ async def every_page(operator: Operator) -> dict[str, str]:
     found["token faults"] = (await operator.submit("/admin/tokens/new", may="listed", scopes="x")).text
     found["made token"] = (await operator.submit("/admin/tokens/new", name="k", may="read")).text
     found["settings faults"] = (await operator.submit("/admin/settings", capture="x", capture_days="x")).text
+    found["announcement faults"] = (await operator.submit("/admin/announcements/new", title="", kind="x")).text
     found["own key faults"] = (await operator.submit("/home/keys/new", name="", rpm_limit="x")).text
     found["profile faults"] = (await operator.submit("/admin/account/profile", time_zone="x")).text
     found["audit faults"] = (await operator.get("/admin/audit?since=x")).text
