@@ -28,9 +28,11 @@ _NO_SPEECH = "^(?!.*-[tT][tT][sS](?:$|-))"
 
 
 def catalogue(today: date) -> dict[str, Any]:
-    """Each listing is `[model, names, prices, further tiers]`; prices are as columns.py keeps those of a tier."""
+    """What each provider lists itself, then what it sells of others, as gateway/store/catalogue.py keeps it."""
+    own = {one.id: [row for model in one.models if (row := _listing(model, today))] for one in providers}
     found = {
-        provider.id: [row for model in provider.models if (row := _listing(model, today))] for provider in providers
+        one.id: [*own[one.id], *(row for other in one.fallback_model_providers or () for row in own.get(other, ()))]
+        for one in providers
     }
     return {
         "date": today.isoformat(),

@@ -117,6 +117,16 @@ def test_every_name_that_the_package_knows_a_model_by_is_found_in_what_was_made_
             assert ours.model == theirs.id, name
 
 
+def test_what_a_provider_sells_of_others_comes_after_its_own() -> None:
+    made = price_source.catalogue(DAY)["providers"]
+    theirs = next(one.fallback_model_providers for one in providers if one.id == "azure")
+    others = [row for name in theirs or () for row in made[name]]
+
+    assert others
+    assert made["azure"][-len(others) :] == others
+    assert len(made["azure"]) > len(others)
+
+
 def test_it_is_a_program_of_its_own_and_the_serving_process_never_loads_the_package() -> None:
     done = subprocess.run([sys.executable, "-m", "gateway.ops.price_source"], capture_output=True, check=True)
     found = json.loads(done.stdout)
