@@ -33,6 +33,7 @@ from gateway.api import (
     system_settings,
     tokens,
     upstream_models,
+    usage,
     users,
 )
 from gateway.api.operations import PREFIX, Operation
@@ -66,6 +67,7 @@ _NOUNS = (
     retention,
     explanations,
     upstream_models,
+    usage,
     state,
     events,
 )
