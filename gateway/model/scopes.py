@@ -21,7 +21,6 @@ NOUNS = (
     "providers",
     "requests",
     "retention",
-    "retention",
     "route-rules",
     "sessions",
     "settings",
