@@ -13,9 +13,9 @@ from gateway.admin.announcements import unread_cards
 from gateway.admin.pools import pool_cards
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import Visit
-from gateway.admin.wording import change, clock, count, day, duration, percent
+from gateway.admin.wording import change, clock, count, day, duration, percent, size
 from gateway.control import requests
-from gateway.control.overview import DEFAULT_SPAN, SPANS, Attention, FirstByte, Overview, ProviderStrip
+from gateway.control.overview import DEFAULT_SPAN, SPANS, Attention, FirstByte, Kept, Overview, ProviderStrip
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS
 from gateway.money import format_dollars
 
@@ -69,7 +69,16 @@ async def show(site: Site, visit: Visit) -> Response:
         pools=[card for card in pool_cards(found.pools) if card.total],
         strips=[(one, strips.strip(one.cells)) for one in found.providers if _was_used(one)],
         recent=found.recent,
+        kept=kept_words(found.kept),
     )
+
+
+def kept_words(kept: Kept) -> str:
+    """How long requests are kept, and what they take up."""
+    days = "for good" if kept.days is None else f"for {kept.days} days"
+    room = "" if kept.most_bytes is None else f" and in {size(kept.most_bytes)}"
+    since = "" if kept.oldest_at is None else f", the oldest of {day(kept.oldest_at)}"
+    return f"Requests are kept {days}{room}; {size(kept.used_bytes)} are used{since}."
 
 
 def kpis(found: Overview) -> list[Kpi]:
@@ -132,4 +141,6 @@ def _was_used(one: ProviderStrip) -> bool:
 
 def _step_words(bucket_ms: int) -> str:
     minutes = bucket_ms // 60_000
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
+    if minutes < 60:
+        return f"{minutes} min"
+    return {60: "hour", 24 * 60: "day"}.get(minutes, f"{minutes // 60} h")

@@ -22,6 +22,12 @@ def exact(number: int) -> str:
     return f"{number:,}"
 
 
+def size(count_of_bytes: int) -> str:
+    """`1.2 GiB`, `64 MiB`."""
+    number, unit = (count_of_bytes / 2**30, "GiB") if count_of_bytes >= 2**30 else (count_of_bytes / 2**20, "MiB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
 def duration(milliseconds: float) -> str:
     """`448 ms`, `1.4 s`, `2 min 3 s`, `3 h 20 min`."""
     if milliseconds < 999.5:

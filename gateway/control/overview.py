@@ -110,6 +110,16 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How long requests are kept and in how many bytes, None without a limit; how many are used, and since when."""
+
+    days: int | None
+    most_bytes: int | None
+    used_bytes: int
+    oldest_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """`before` is the same time one length of the span earlier. Times are Unix milliseconds."""
 
@@ -126,6 +136,7 @@ class Overview:
     recent: tuple[CallRow, ...]
     pools: tuple[PoolStats, ...]
     attention: tuple[Attention, ...]
+    kept: Kept
 
 
 def bucket_count(span: Span) -> int:

@@ -10,12 +10,12 @@ from gateway.control import pools
 from gateway.control.desk import Desk
 from gateway.control.fields import Field, Kind, Table, read
 from gateway.control.lookup import require
-from gateway.control.overview import DEFAULT_SPAN, SPANS, Overview
+from gateway.control.overview import DEFAULT_SPAN, SPANS, Kept, Overview
 from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import merged
 from gateway.model.sums import total
-from gateway.store import calls, figures
+from gateway.store import calls, figures, retention
 from gateway.store.call_search import CallFilter, search
 from gateway.store.calls import CallRow
 from gateway.store.figures import Question
@@ -95,7 +95,8 @@ async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
         times_before = await figures.first_byte_times(tx, earlier)
         minutes = await figures.provider_minutes(tx, hour_ago, until)
         recent = await calls.page(tx, CallFilter(), None, _RECENT)
-    pool_stats = tuple(pools.stats(desk))
+        used, oldest = await retention.used_bytes(tx), await retention.oldest_at(tx)
+    pool_stats, settings = tuple(pools.stats(desk)), desk.snapshot().settings
     providers = [provider.name for provider in desk.snapshot().registry.providers]
     return Overview(
         span=span,
@@ -111,4 +112,5 @@ async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
         recent=recent,
         pools=pool_stats,
         attention=figures_of.attention(pool_stats, groups),
+        kept=Kept(settings.retention_days, settings.retention_bytes, used, oldest),
     )

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.admin import charts
-from gateway.admin.charts import AREA_HEIGHT, AREA_WIDTH, HISTOGRAM_WIDTH, Series, histogram, nice_step, sparkline
+from gateway.admin.charts import (
+    AREA_HEIGHT,
+    AREA_WIDTH,
+    HISTOGRAM_WIDTH,
+    Series,
+    heat_levels,
+    histogram,
+    line_chart,
+    nice_step,
+    sparkline,
+    stacked_area,
+)
 
 BOUNDS = tuple(16 << step for step in range(12))
 COUNTS = st.lists(st.integers(0, 5000), min_size=13, max_size=13)
@@ -155,3 +166,27 @@ def test_the_middle_of_one_full_bucket_is_its_median() -> None:
     assert drawing is not None
     middle = drawing.bars[1].x + drawing.bars[1].width / 2
     assert drawing.marks[0].x == pytest.approx(middle, abs=0.2)
+
+
+def test_lines_are_broken_where_a_value_is_missing() -> None:
+    chart = line_chart([("a", [1, 2, None, 4, None])], ["v", "w", "x", "y", "z"], str)
+
+    assert chart.layers[0].path == "M0 126L150 84M449 0L451 0"
+    assert [column.title for column in chart.columns] == ["v\na 1", "w\na 2", "x", "y\na 4", "z"]
+    assert chart.ticks[0] == "4"
+
+
+def test_lines_of_nothing_are_drawn_all_the_same() -> None:
+    assert line_chart([("a", [None])], ["x"], str).layers[0].path == ""
+
+
+def test_money_is_told_in_its_own_words() -> None:
+    chart = stacked_area([Series("a", [3.0])], ["today"], "", lambda value: f"${value:g}")
+
+    assert chart.columns[0].title == "today: $3\na $3"
+    assert chart.ticks == ("$4", "$3", "$2", "$1", "$0")
+
+
+def test_the_darkness_of_a_cell_is_its_part_of_the_largest() -> None:
+    assert heat_levels([[0, 1, 50], [51, 100, 0]]) == ((0, 1, 3), (3, 5, 0))
+    assert heat_levels([[0], [0]]) == ((0,), (0,))

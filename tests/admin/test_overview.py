@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.admin.overview import kept_words
+from gateway.control.overview import Kept
 from tests.admin.browsing import Operator, parse, text_of
 from tests.conftest import MakeProvider
 from tests.provider import answer, limited
@@ -78,3 +80,31 @@ async def test_figures_lead_to_the_requests_behind_them(operator: Operator) -> N
 
     assert 'href="/admin/requests?range=7d"' in page.text
     assert 'href="/admin/requests?range=7d&amp;status=failed"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (
+            Kept(90, 2**32, 3 * 2**29, 86_400_000),
+            "for 90 days and in 4 GiB; 1.5 GiB are used, the oldest of 1970-01-02.",
+        ),
+        (Kept(None, None, 2**20, None), "for good; 1 MiB are used."),
+    ],
+)
+def test_it_is_told_how_long_requests_are_kept(kept: Kept, words: str) -> None:
+    assert kept_words(kept) == f"Requests are kept {words}"
+
+
+async def test_the_overview_says_what_is_kept(operator: Operator) -> None:
+    assert "Requests are kept for 90 days and in " in text_of((await operator.get("/admin")).text)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("1h", "per 2 min"), ("24h", "per hour"), ("7d", "per 4 h"), ("30d", "per day")]
+)
+async def test_a_point_of_the_chart_is_told(operator: Operator, code: str, words: str) -> None:
+    await operator.gateway.call("demo/echo")
+    await operator.gateway.rows()
+
+    assert f"Requests {words} by model" in text_of((await operator.get(f"/admin?range={code}")).text)
