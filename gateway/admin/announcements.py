@@ -22,7 +22,8 @@ PLAN = FormPlan(
     announcements.FIELDS,
     MappingProxyType(
         {
-            "What it says": ("title", "kind", "body"),
+            "What it says": ("title", "kind"),
+            "In Markdown": ("body",),
             "When and where": ("starts_at", "ends_at", "priority", "is_pinned", "is_active"),
         }
     ),

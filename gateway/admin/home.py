@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -48,6 +47,7 @@ async def show(site: Site, visit: Visit) -> Response:
         rows=await own_keys(site, visit, used),
         used=used,
         chart=_chart(used),
+        charted="Cost" if used.total.cost_nano else "Requests",
         money=money,
         bars=money_bars.bars(money),
         states=homes.status(site.desk, user),
@@ -95,7 +95,11 @@ async def own_keys(site: Site, visit: Visit, used: Usage) -> list[OwnKey]:
 
 
 def _chart(used: Usage) -> AreaChart:
-    values: Mapping[str, list[float]] = {"cost": [float(one.sums.cost_nano) for one in used.days]}
+    """What each day cost; where all was free, how many requests it had."""
     labels = [day(one.at) for one in used.days]
-    series = [charts.Series(name, found) for name, found in values.items()]
-    return charts.stacked_area(series, labels, "", lambda nano: format_dollars(round(nano)))
+    if used.total.cost_nano:
+        costs = charts.Series("cost", [one.sums.cost_nano for one in used.days])
+        return charts.stacked_area([costs], labels, "", lambda nano: format_dollars(round(nano)))
+    return charts.stacked_area(
+        [charts.Series("requests", [one.sums.requests for one in used.days])], labels, "requests"
+    )

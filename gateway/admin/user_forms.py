@@ -30,7 +30,7 @@ _HELP = {
     "username": "To sign in with; kept in lower case.",
     "email": "Where to reach the person; nothing is sent.",
     "role": "An admin may do everything here, a user has a home with own API keys.",
-    "time_zone": "In which times are shown to the person.",
+    "time_zone": "In which times are shown to the person; UTC stands for the browser's own.",
     "is_active": "May sign in, and the API keys work.",
     "rpm_limit": "Empty: no limit; 0 refuses.",
     "tpm_limit": "Empty: no limit; 0 refuses.",
