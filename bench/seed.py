@@ -37,8 +37,21 @@ from gateway.model.registry import (
     Provider,
     ProviderKey,
 )
+from gateway.routing.spends import sums_of
 from gateway.settings import Settings
-from gateway.store import api_keys, endpoints, mappings, models, pools, provider_keys, providers, users
+from gateway.store import (
+    api_keys,
+    endpoints,
+    ledger_sums,
+    mappings,
+    models,
+    pools,
+    provider_keys,
+    providers,
+    spends,
+    users,
+)
+from gateway.store.spends import StoredSum
 from gateway.vault import hash_password, mask, provider_key_binding
 
 PASSWORD = "weir-bench-pages"  # noqa: S105  # of a directory of made-up figures
@@ -62,6 +75,13 @@ class Cast:
     backends: tuple[tuple[str, str, str, str, str], ...]
 
 
+async def _add_up(settings: Settings) -> None:
+    """What everybody spent, as the gateway would have written it with the calls."""
+    async with offline_desk(settings) as desk, desk.db.write() as tx:
+        told = sums_of(await ledger_sums.by_day(tx))
+        await spends.replace_all(tx, [StoredSum(*key, nano) for key, nano in told.items()])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path)
@@ -74,6 +94,7 @@ def main() -> None:
     with lock.hold(settings.data_dir):
         cast = asyncio.run(_people_and_providers(settings))
         write_calls(settings.database, cast, arguments.rows, Random(arguments.seed), time.time_ns() // 1_000_000)
+        asyncio.run(_add_up(settings))
     size = settings.database.stat().st_size / 2**20
     print(f"{arguments.rows:,} calls, {size:,.0f} MiB, {time.perf_counter() - began:.1f} s")
     print(f"Sign in as admin with the password {PASSWORD}")
