@@ -580,13 +580,6 @@ CREATE TABLE late_calls (
   call_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER calls_are_counted AFTER INSERT ON calls BEGIN
-  INSERT INTO hours (hour, calls) VALUES (NEW.started_at / 3600000 * 3600000, 1)
-  ON CONFLICT (hour) DO UPDATE SET calls = calls + 1;
-  INSERT INTO late_calls (call_id)
-  SELECT NEW.id FROM days WHERE day = NEW.started_at / 86400000 * 86400000 AND is_closed;
-END;
-
 -- Sums of an hour's calls by one dimension: total, user, api_key, model, provider or provider_key. `subject` is an id,
 -- '' where a call had none. t0 to t12 count calls by time to the end (below 64 ms, 128 ms, ...), f0 to f12 by time to the
 -- first byte (below 16 ms, 32 ms, ...).

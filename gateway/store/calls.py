@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.model.calls import Attempt, CallRecord, CallSource, CallStatus, Considered, Skip, Usage, UsageSource
+from gateway.store import rollups
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
 from gateway.store.models import price_of
@@ -53,6 +54,7 @@ class CallRow:
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     """Write calls with their attempts. A call that is already there is left as it is."""
+    await rollups.count_new(tx, {record.id: record.started_at for record in records})
     await tx.executemany(
         """
         INSERT INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model,

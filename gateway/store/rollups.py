@@ -1,13 +1,14 @@
 """Sums of the ledger by hour and day: made from calls, kept when calls are deleted.
 
-Every call that is written counts in `hours` (a trigger sees to it), so an hour is known to be stale whenever it holds
-more calls than were summed: first while it runs, later when a call that took minutes comes late.
+Every call that is written is counted in its hour, so an hour is known to be stale whenever it has more calls than were
+summed: first while it runs, later when a call that took minutes comes late.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
@@ -24,6 +25,29 @@ class Stale:
 
     since: int
     calls: int
+
+
+async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
+    """Calls that are about to be written, by id, with when they began; those that are there already count no more."""
+    async with tx.execute(
+        "SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(calls))}
+    ) as rows:
+        there = {row[0] for row in await rows.fetchall()}
+    new = {call_id: at for call_id, at in calls.items() if call_id not in there}
+    await tx.executemany(
+        """
+        INSERT INTO hours (hour, calls) VALUES (?, ?)
+        ON CONFLICT (hour) DO UPDATE SET calls = calls + excluded.calls
+        """,
+        Counter(at // HOUR_MS * HOUR_MS for at in new.values()).items(),
+    )
+    days = json.dumps(list({at // DAY_MS * DAY_MS for at in new.values()}))
+    async with tx.execute(
+        "SELECT day FROM days WHERE is_closed AND day IN (SELECT value FROM json_each(:days))", {"days": days}
+    ) as rows:
+        closed = {row[0] for row in await rows.fetchall()}
+    late = [(call_id,) for call_id, at in new.items() if at // DAY_MS * DAY_MS in closed]
+    await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late)
 
 
 async def stale_hours(tx: Tx, until: int, limit: int) -> tuple[Stale, ...]:
