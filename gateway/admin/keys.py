@@ -147,13 +147,15 @@ async def top_up(site: Site, visit: Visit) -> Response:
         faults = {f"top_up_{name}": fault for name, fault in error.fields.items()}
         values = {f"top_up_{name}": value for name, value in given.items()}
         return await _with_fault(site, visit, Extras(top_up=FormView(values, faults, frozenset(values))))
-    return site.go(f"/admin/keys/{_key_id(visit)}", "key_topped_up")
+    address = f"/admin/keys/{_key_id(visit)}"
+    return site.go(address, "key_topped_up")
 
 
 @signed_in("keys")
 async def close_balance(site: Site, visit: Visit) -> Response:
     await balances.close(site.desk, visit.actor, _key_id(visit))
-    return site.go(f"/admin/keys/{_key_id(visit)}", "balance_closed")
+    address = f"/admin/keys/{_key_id(visit)}"
+    return site.go(address, "balance_closed")
 
 
 def state_of(key: ApiKey, now: int) -> str:

@@ -90,13 +90,15 @@ async def disable(site: Site, visit: Visit) -> Response:
 @signed_in("users")
 async def end_session(site: Site, visit: Visit) -> Response:
     await session_list.end(site.desk, visit.actor, user_id(visit), str(visit.request.path_params["session"]))
-    return site.go(f"/admin/users/{user_id(visit)}", "session_ended")
+    address = f"/admin/users/{user_id(visit)}"
+    return site.go(address, "session_ended")
 
 
 @signed_in("users")
 async def sign_out(site: Site, visit: Visit) -> Response:
     await session_list.end_all(site.desk, visit.actor, user_id(visit))
-    return site.go(f"/admin/users/{user_id(visit)}", "sessions_ended")
+    address = f"/admin/users/{user_id(visit)}"
+    return site.go(address, "sessions_ended")
 
 
 @signed_in("users")
@@ -122,7 +124,8 @@ async def restore(site: Site, visit: Visit) -> Response:
         await users.restore(site.desk, visit.actor, user_id(visit))
     except Conflict as error:
         return await _list_page(site, visit, error.message, 409)
-    return site.go(f"/admin/users/{user_id(visit)}", "user_restored")
+    address = f"/admin/users/{user_id(visit)}"
+    return site.go(address, "user_restored")
 
 
 def user_id(visit: Visit) -> str:

@@ -18,7 +18,7 @@ from tests.harness import OPERATOR, RunningGateway
 
 pytestmark = pytest.mark.anyio
 
-PUBLIC = {"/admin/login", "/admin/setup/{token}", "/static/{name:path}", "/admin/{rest:path}"}
+PUBLIC = {"/admin/login", "/admin/setup/{token}", "/static/{name:path}", "/admin/{rest:path}", "/home/{rest:path}"}
 CHANGES = [(method, path, door) for method, path, door in PAGES if method != "GET"]
 
 
@@ -27,16 +27,17 @@ def filled(path: str) -> str:
 
 
 def content(gateway: RunningGateway) -> str:
-    """A hash of everything in the database."""
+    """A hash of everything in the database but the audit log, where refusals are written down."""
     with sqlite3.connect(f"file:{gateway.desk.settings.database}?mode=ro", uri=True) as db:
-        return hashlib.sha256("\n".join(db.iterdump()).encode()).hexdigest()
+        rows = [row for row in db.iterdump() if not row.startswith('INSERT INTO "audit"')]
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 async def test_every_route_says_who_may_come_in(gateway: RunningGateway) -> None:
     for route in routes(gateway.desk):
         assert isinstance(route, Route)
         policy = getattr(route.endpoint, "policy", None)
-        assert policy in ("public", "session"), route.path
+        assert policy in ("public", "person", "session"), route.path
         assert (policy == "public") == (route.path in PUBLIC), route.path
 
 
@@ -44,7 +45,7 @@ async def test_without_a_session_pages_ask_to_sign_in_and_forms_do_nothing(guest
     before = content(guest.gateway)
 
     for method, path, door in PAGES:
-        if door.policy == "session":
+        if door.policy != "public":
             got = await guest.client.request(method, filled(path), headers=FORM if method == "POST" else {})
             assert got.status_code == (303 if method == "GET" else 401), path
             assert method != "GET" or got.headers["location"].startswith("/admin/login?next=")
@@ -80,7 +81,7 @@ async def test_every_form_is_refused_that_does_not_prove_where_it_comes_from(ope
 
     for why, headers, body in REFUSED:
         for _, path, door in CHANGES:
-            if door.policy == "session":
+            if door.policy != "public":
                 sent = urlencode(right if body is None else body)
                 got = await operator.client.post(filled(path), content=sent, headers=headers)
                 assert got.status_code == 403, (why, path)

@@ -7,10 +7,22 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.control import model_checks, model_tests, route_rules, snapshots, usage_reports
+from gateway.control import (
+    announcements,
+    balances,
+    model_checks,
+    model_tests,
+    route_rules,
+    snapshots,
+    usage_reports,
+    users,
+)
 from gateway.control.desk import Desk
+from gateway.model.audit import Entry
+from gateway.model.people import Actor
 from gateway.routing.snapshot import Snapshot
-from tests.admin.browsing import Operator, parse
+from gateway.store import audit
+from tests.admin.browsing import PASSWORD, Operator, parse
 from tests.harness import OPERATOR
 
 pytestmark = pytest.mark.anyio
@@ -94,8 +106,12 @@ async def write_everywhere(desk: Desk, text: str) -> None:
             "UPDATE model_checks SET reason = :text, actor = :text, results = :results",
             "UPDATE model_tests SET backend = :text, reply = :text, error = :text, actor = :text",
             "UPDATE usage_reports SET source = :text",
-            "UPDATE api_keys SET name = :text, prefix = :text, tail = :text",
-            "UPDATE users SET username = lower(:low)",
+            "UPDATE api_keys SET name = :text, prefix = :text, tail = :text, note = :text",
+            "UPDATE users SET username = lower(:low || role), email = :text WHERE :text <> ''",
+            "UPDATE sessions SET user_agent = :text, ip = :text",
+            "UPDATE management_tokens SET name = :text, scopes = :words, allowed_ips = :words, last_used_ip = :text",
+            "UPDATE announcements SET title = :text, author = :text",
+            "UPDATE top_ups SET note = :text, actor = :text",
             """UPDATE calls SET api_key_name = :text, api_format = :text, path = :text, asked_model = :text,
                       served_model = :text, provider = :text, backend = :text, pool = :text, error_code = :text,
                       error = :text, client_ip = :text, skips = :skips""",
@@ -121,6 +137,14 @@ async def write_about_a_model(desk: Desk) -> None:
     await usage_reports.take_in(desk, OPERATOR, {"reports": [report]})
 
 
+async def write_about_people(desk: Desk) -> None:
+    """A person, a payment, an announcement, and a row of the audit log for each payload, which cannot be changed."""
+    await users.create(desk, OPERATOR, {"username": "bob", "password": PASSWORD})
+    await announcements.create(desk, OPERATOR, {"title": "x"})
+    key = desk.snapshot().registry.api_keys[0]
+    await balances.top_up(desk, OPERATOR, key.id, {"amount": 1})
+
+
 async def write_about_a_key(desk: Desk) -> None:
     """A secret that it has had."""
     async with desk.db.write() as tx:
@@ -143,6 +167,7 @@ async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
     snapshot = operator.gateway.desk.snapshot()
     backend, key = next(iter(snapshot.backends)), snapshot.registry.api_keys[0].id
     rule, mapping = snapshot.registry.route_rules[0], snapshot.registry.mappings[0]
+    person = next(user.id for user in snapshot.registry.users if user.role == "user")
     model, provider_key = f"/admin/models/{rule.model_id}", snapshot.registry.keys[0].id
     paths = [
         *("/admin", "/admin/requests", f"/admin/requests/{call_id}", "/admin/providers", "/admin/providers/new"),
@@ -153,6 +178,8 @@ async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
         *("/admin/provider-keys/order", "/admin/provider-keys/paste", *own_pages(snapshot)),
         *(f"/admin/mappings/{mapping.id}", f"/admin/mappings/{mapping.id}/delete", "/admin/route-rules"),
         *("/admin/prices", f"/admin/prices?edit={mapping.id}"),
+        *("/admin/users", f"/admin/users/{person}", f"/admin/users/{person}/delete", "/admin/tokens", "/admin/account"),
+        *("/admin/announcements", "/home", "/home/announcements", "/home/models", "/home/status", "/home/keys/new"),
         *(f"/admin/route-rules/{rule.id}", f"/admin/route-rules/{rule.id}/delete", "/admin/route-rules/new"),
     ]
     found = {}
@@ -170,6 +197,7 @@ async def test_stored_text_never_becomes_markup(operator: Operator) -> None:
     call = await gateway.row()
     await write_about_a_model(gateway.desk)
     await write_about_a_key(gateway.desk)
+    await write_about_people(gateway.desk)
     await gateway.app.ledger.flush()
     await write_everywhere(gateway.desk, HARMLESS)
     expected = await look_at_all(operator, call.id)
@@ -192,6 +220,17 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/requests?range={}",
         "/admin/requests?before={}",
         "/admin?range={}",
+        "/admin/audit?actor={}",
+        "/admin/audit?action={}",
+        "/admin/audit?object_kind={}",
+        "/admin/audit?object_id={}",
+        "/admin/audit?since={}",
+        "/admin/audit?before={}",
+        "/admin/keys/new?user_id={}",
+        "/admin/users/{}",
+        "/admin/announcements/{}",
+        "/home/keys/{}",
+        "/home/{}",
         "/admin/requests/{}",
         "/admin/keys/{}",
         "/admin/backends/{}",
@@ -265,3 +304,20 @@ async def test_a_hostile_provider_writes_nothing_into_the_page(operator: Operato
     assert "<img src=x" not in page.text
     assert "&lt;img src=x onerror=alert(1)&gt;" in page.text
     assert "{{7*7}}" in page.text
+
+
+async def test_text_in_the_audit_log_never_becomes_markup(operator: Operator) -> None:
+    """Its rows cannot be changed, so each payload is a row of its own: of one action, by one name, with one field."""
+    desk = operator.gateway.desk
+    pages = []
+    for text in (HARMLESS, *PAYLOADS):
+        value = json.dumps({"name": text, "field": text})
+        async with desk.db.write() as tx:
+            who = Actor("user", text, text, text)
+            await audit.insert(tx, Entry(1, who, text, text, text, None, value, 1))
+            seq = (await audit.head(tx)).seq
+        page = await operator.get(f"/admin/audit?before={seq + 1}")
+        row = page.text.split("<tbody>")[1].split("</tr>")[0]
+        pages.append(skeleton(f"<table><tbody>{row}</tr></tbody></table>"))
+
+    assert pages.count(pages[0]) == len(pages)
