@@ -66,6 +66,9 @@ class _Full:
     reason: str
     sentence: str
     seconds: float | None
+    name: str = ""
+    limit: int | None = None
+    used: int | None = None
 
 
 def full(lane: Lane, ask: Ask, world: World) -> Skip | None:
@@ -110,7 +113,16 @@ def admit(api_key: ApiKey, owner: User | None, tokens: int, world: World) -> Gra
     found = [*_no_places(places, world), *_empty(rates, world)]
     if found:
         worst = _longest(found)
-        raise RateLimited(worst.sentence, retry_after=worst.seconds, retryable=worst.seconds is not None)
+        refusal = RateLimited(worst.sentence, retry_after=worst.seconds, retryable=worst.seconds is not None)
+        kind = worst.name.partition(":")[0]
+        which = worst.name.rpartition(":")[2] if worst.name.count(":") > 1 else "concurrent"
+        refusal.details = {
+            "limit": f"{kind}_{which}",
+            "limit_value": worst.limit,
+            "used": worst.used,
+            "resets_in": None if worst.seconds is None else round(worst.seconds, 3),
+        }
+        raise refusal
     return _take(rates, places, world)
 
 
@@ -243,10 +255,10 @@ def _empty(rates: Iterable[Rate], world: World) -> Iterable[_Full]:
         if bucket is None or (seconds := bucket.seconds_until(world.now, rate.amount)) == 0.0:
             continue
         if seconds is None:
-            yield _Full(f"{rate.code}_zero", f"{rate.owner} 0 {rate.words} admits nothing.", None)
+            yield _Full(f"{rate.code}_zero", f"{rate.owner} 0 {rate.words} admits nothing.", None, rate.name, 0, 0)
         else:
             sentence = f"{rate.owner} {rate.limit} {rate.words} is used up for {seconds:.1f} s."
-            yield _Full(f"{rate.code}_empty", sentence, seconds)
+            yield _Full(f"{rate.code}_empty", sentence, seconds, rate.name, rate.limit, rate.limit - int(bucket.level))
 
 
 def _no_places(places: Iterable[Places], world: World) -> Iterable[_Full]:
@@ -254,10 +266,19 @@ def _no_places(places: Iterable[Places], world: World) -> Iterable[_Full]:
         if place.most is None or world.state.places.get(place.name, 0) < place.most:
             continue
         if place.most == 0:
-            yield _Full(f"{place.code}_concurrent_zero", f"{place.owner} 0 calls at once admits nothing.", None)
+            yield _Full(
+                f"{place.code}_concurrent_zero",
+                f"{place.owner} 0 calls at once admits nothing.",
+                None,
+                place.name,
+                0,
+                0,
+            )
         else:
             sentence = f"{place.owner} {place.most} calls at once is used up."
-            yield _Full(f"{place.code}_busy", sentence, TRIAL_PATIENCE)
+            yield _Full(
+                f"{place.code}_busy", sentence, TRIAL_PATIENCE, place.name, place.most, world.state.places[place.name]
+            )
 
 
 def _quota(lane: Lane, ask: Ask, world: World) -> Iterable[_Full]:

@@ -260,6 +260,11 @@ def test_an_api_keys_limit_refuses_with_its_name_and_exact_seconds(
 
     assert refused.value.retry_after == pytest.approx(seconds)
     assert refused.value.retryable is (seconds is not None)
+    (field, most), details = next(iter(changes.items())), refused.value.details
+    names = {"rpm_limit": "api_key_rpm", "tpm_limit": "api_key_tpm", "max_concurrent": "api_key_concurrent"}
+    assert (details["limit"], details["limit_value"]) == (names[field], most)
+    assert details["used"] == admitted * (10 if field == "tpm_limit" else 1)
+    assert details["resets_in"] == (None if seconds is None else pytest.approx(seconds))
     assert state.places.get("api_key:k", 0) == admitted
 
 
