@@ -46,6 +46,11 @@ VARIANTS = (
     ),
     *("/admin/requests?before={deep}", "/admin/requests?before={deep}&status=cancelled"),
     "/admin/requests?before={deep}&text=internal&key={key}",
+    *("/admin/usage?range=24h&group=user", "/admin/usage?range=7d&bucket=hour&group=api_key"),
+    *("/admin/usage?range=30d&group=api_key&subgroup=model&metric=cost", "/admin/usage?range=90d&group=provider"),
+    *("/admin/usage?range=30d&group=api_key&model=gpt-5", "/admin/usage?range=30d&group=model&metric=p95_first"),
+    *("/admin/usage?range=24h&group=user&subgroup=provider_key", "/admin/usage?range=90d&group=user&subgroup=model"),
+    "/api/admin/providers/{provider}/health?lookback_hours=72&per_endpoint_limit=200",
 )
 SKIPPED = re.compile(
     r"/login|/setup|/events|/delete|/openapi|/models/\{id\}/test|/upstream-models|\{id\}/models$|\{name\}"
@@ -88,7 +93,7 @@ def paths(browser: httpx.Client, token: str) -> list[str]:
     found = [path for method, path, *_ in PAGES if method == "GET"]
     found += [operation.path for operation in all_operations() if operation.method == "GET"]
     filled = [_filled(path, ids) for path in dict.fromkeys(found) if not SKIPPED.search(path)]
-    variants = [path.format(key=ids["keys"], deep=deep) for path in VARIANTS]
+    variants = [path.format(key=ids["keys"], deep=deep, provider=ids["providers"]) for path in VARIANTS]
     return [path for path in (*filled, *variants) if path]
 
 
