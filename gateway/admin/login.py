@@ -59,7 +59,8 @@ async def choose_theme(site: Site, visit: Visit) -> Response:
 
 def _place(user: User, wanted: str) -> str:
     """Where somebody goes on; who is no administrator has a home instead of the overview."""
-    return wanted if user.role == "admin" or not wanted.startswith("/admin") else "/home"
+    is_own = wanted.startswith(("/home", "/admin/account"))
+    return wanted if is_own or user.role == "admin" else "/home"
 
 
 def _again(site: Site, visit: Visit, fault: str, status: int) -> Response:
