@@ -17,7 +17,7 @@ from gateway.store.database import Tx
 from gateway.store.figures import OTHER, Question
 
 SERIES = 5
-ROWS = 50
+ROWS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +226,11 @@ async def _series(
 
 
 async def _heat(tx: Tx, wanted: Wanted, asked: Question) -> tuple[tuple[int, ...], ...] | None:
-    """Each hour of the week in the wanted time zone. Two filters have no sums by hour; percentiles do not add up."""
-    if asked.second or wanted.metric.share is not None or wanted.range.code == "24h":
+    """Each hour of the week in the wanted time zone. Two filters have no sums by hour; percentiles do not add up.
+
+    Beside a subgroup it would be one picture too many.
+    """
+    if asked.second or wanted.subgroup != NONE or wanted.metric.share is not None or wanted.range.code == "24h":
         return None
     zone = ZoneInfo(wanted.time_zone)
     found = [[0] * 24 for _ in range(7)]

@@ -96,7 +96,7 @@ async def test_what_is_small_is_one_line_of_the_chart_and_one_row_of_the_table(o
 
     assert [one.name for one in found.series] == ["m000", "m001", "m002", "m003", "m004", "other"]
     assert sum(found.series[-1].points[index] or 0 for index in range(24)) == 55
-    assert (len(found.rows), found.rows[-1].name, found.rows[-1].sums.requests) == (50, "11 others", 11)
+    assert (len(found.rows), found.rows[-1].name, found.rows[-1].sums.requests) == (40, "21 others", 21)
     assert sum(row.share or 0 for row in found.rows) == pytest.approx(1)
 
 
