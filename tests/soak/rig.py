@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -26,7 +26,10 @@ LONG = os.environ.get("SOAK") == "long"
 PRICES = {"input_price": "3", "output_price": "15", "cache_read_price": "0.3", "request_price": "0.000001"}
 
 
-def rounds(short: int, long: int) -> int:
+Number = TypeVar("Number", int, float)
+
+
+def rounds(short: Number, long: Number) -> Number:
     return long if LONG else short
 
 

@@ -17,8 +17,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 ROUNDS = rounds(3, 50)
 RATE = rounds(100, 200)
-MOST_LOST = 10
-"""Rows of unlimited keys that the last 50 ms before a kill may cost."""
+MOST_LOST, LOST_SECONDS = rounds(50, 10), rounds(1.0, 0.1)
+"""Rows of unlimited keys that a kill may cost, and how old they are: of the last moment, longer where the machine
+is busy with other things. Of a key whose money is limited it may cost none, wherever."""
 
 
 async def test_a_kill_at_any_moment_loses_no_money(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ async def test_a_kill_at_any_moment_loses_no_money(tmp_path: Path) -> None:
             missing = [one for one in complete if one.request_id not in there]
             assert [one for one in missing if one.key == "limited"] == []
             assert len(missing) <= MOST_LOST
-            assert all(one.ended is not None and killed - one.ended < 0.25 for one in missing)
+            assert all(one.ended is not None and killed - one.ended < LOST_SECONDS for one in missing)
             lost_at_most = max(lost_at_most, len(missing))
             rig.prove()
         crashed = rig.rows("SELECT count(*), min(cost_nano) FROM calls WHERE status = 'crashed'")[0]
