@@ -53,7 +53,7 @@ VARIANTS = (
     "/api/admin/providers/{provider}/health?lookback_hours=72&per_endpoint_limit=200",
 )
 SKIPPED = re.compile(
-    r"/login|/setup|/events|/delete|/openapi|/models/\{id\}/test|/upstream-models|\{id\}/models$|\{name\}"
+    r"/export|/login|/setup|/events|/delete|/openapi|/models/\{id\}/test|/upstream-models|\{id\}/models$|\{name\}"
 )
 
 
