@@ -41,7 +41,7 @@ async def of(tx: Tx, settings: SystemSettings, now: int) -> Retention:
     if settings.retention_days is not None:
         due = await retention.calls_before(tx, now - settings.retention_days * DAY_MS)
     # Today is kept whatever room it takes, and captured bodies make room before any request does.
-    before_today = await retention.calls_before(tx, now // DAY_MS * DAY_MS)
+    before_today = there.calls - await retention.calls_since(tx, now // DAY_MS * DAY_MS)
     over = max(0, there.used_bytes - settings.retention_bytes) if settings.retention_bytes is not None else 0
     for_room = -(-over * there.calls // max(1, there.used_bytes))
     return Retention(

@@ -207,3 +207,14 @@ async def test_it_happens_by_itself(db: Database) -> None:
                 if await calls.count(tx, CallFilter(), 9) == 1:
                     return
     pytest.fail("nothing was deleted")
+
+
+async def test_what_there_is_is_told_without_counting_it(db: Database) -> None:
+    await insert(db, *(on_day(day, number) for day in range(13) for number in range(10)))
+    await insert(db, on_day(0, 1), on_day(12, 11))
+    await rollups.catch_up(db, FakeClock(NOW))
+    for _ in range(2):
+        async with db.read() as tx:
+            assert (await retention.holdings(tx)).calls == len(await column(db, "SELECT id FROM calls"))
+            assert await retention.calls_since(tx, DAY_0 + 12 * DAY_MS) == 11
+        await tidy(db, TEN_DAYS, NOW)
