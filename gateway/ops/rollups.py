@@ -27,6 +27,7 @@ _LATE_A_WRITE = 20
 _STALE_AT_ONCE = 200
 _DAY_RIPENS_MS = 10 * 60 * 1000  # most calls of a day are written by then, and a day is costly to sum again
 _SHORTEST_PAUSE = 0.01
+_READ_SECONDS = 120.0  # nobody waits for it, and a day of a million calls takes some
 
 
 async def catch_up(db: Database, clock: Clock) -> int:
@@ -80,7 +81,7 @@ async def _some(db: Database, now: int) -> int:
 
 async def sum_hour(db: Database, hour: int) -> None:
     """Make the sums of an hour anew from its calls."""
-    async with db.read() as tx:
+    async with db.read(_READ_SECONDS) as tx:
         # One view: a call that comes while this is written leaves the hour stale.
         calls = await rollups.calls_between(tx, hour, hour + HOUR_MS)
         rows = await rollups.of_hour(tx, hour)
@@ -97,7 +98,7 @@ async def sum_hour(db: Database, hour: int) -> None:
 
 async def sum_day(db: Database, day: int) -> None:
     """Make the sums of a day anew from its calls."""
-    async with db.read() as tx:
+    async with db.read(_READ_SECONDS) as tx:
         calls = await rollups.calls_between(tx, day, day + DAY_MS)
         rows = await rollups.of_day(tx, day)
     async with db.write() as tx:

@@ -60,11 +60,11 @@ class Database:
                 raise
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Tx]:
-        """One consistent view. A statement is cut off after READ_SECONDS and answers 503."""
+    async def read(self, seconds: float = READ_SECONDS) -> AsyncIterator[Tx]:
+        """One consistent view. What takes longer than `seconds` in all is cut off and answers 503."""
         reader = await self._readers.get()
         try:
-            deadline = time.monotonic() + READ_SECONDS
+            deadline = time.monotonic() + seconds
             await reader.set_progress_handler(lambda: int(time.monotonic() > deadline), 20_000)
             await reader.execute("BEGIN")
             yield reader

@@ -141,3 +141,13 @@ async def test_a_write_cancelled_at_any_step_leaves_no_transaction_open(db: Data
     async with db.write() as tx:
         await tx.execute(INSERT, {"s": "b"})
     assert "b" in await subjects(db)
+
+
+async def test_a_question_is_given_as_long_as_its_asker_says(db: Database) -> None:
+    endless = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    with pytest.raises(Unavailable, match="too long"):
+        async with db.read(0.05) as tx:
+            await tx.execute(endless)
+    async with db.read(60) as tx, tx.execute("SELECT 1") as rows:
+        assert await rows.fetchone() is not None
