@@ -18,6 +18,7 @@ ON_THE_WIRE: dict[str, tuple[int, str, str | None]] = {
     "BadInput": (400, "invalid_request_error", None),
     "InvalidFields": (400, "invalid_request_error", "invalid_fields"),
     "NotAuthenticated": (401, "invalid_request_error", "invalid_api_key"),
+    "OutOfMoney": (402, "insufficient_quota", "budget_exceeded"),
     "Forbidden": (403, "permission_error", "forbidden"),
     "NotFound": (404, "invalid_request_error", "not_found"),
     "ModelNotFound": (404, "invalid_request_error", "model_not_found"),

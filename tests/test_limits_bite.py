@@ -348,6 +348,24 @@ async def test_what_is_deleted_serves_no_more(place: Place, noun: str) -> None:
     assert place.first.heard == []
 
 
+async def test_a_locked_api_key_is_told_so_until_it_is_unlocked(place: Place) -> None:
+    await place.turn("api-keys", is_locked=True)
+    assert (await place.call())[1].error_code == "key_locked"
+
+    await place.turn("api-keys", is_locked=False)
+    assert (await place.call())[0] == "first"
+
+
+async def test_an_api_key_that_deletes_itself_is_gone_once_it_has_ended(place: Place) -> None:
+    await place.turn("api-keys", deletes_itself=True)
+    assert await api_keys.delete_ended(place.gateway.desk) == ()
+
+    await place.turn("api-keys", expires_at=1)
+
+    assert len(await api_keys.delete_ended(place.gateway.desk)) == 1
+    assert place.gateway.desk.snapshot().registry.api_keys == ()
+
+
 async def test_a_deleted_api_key_is_refused(place: Place) -> None:
     await place.send("DELETE", place.path_of("api-keys"))
 

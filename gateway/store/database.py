@@ -71,8 +71,11 @@ class Database:
         except sqlite3.OperationalError as error:
             raise _unavailable(error) from error
         finally:
-            await asyncio.shield(reader.rollback())
-            self._readers.put_nowait(reader)
+            try:
+                await asyncio.shield(reader.rollback())
+            finally:
+                # Cancelled at this very moment, it would be lost to everybody else, and never closed.
+                self._readers.put_nowait(reader)
 
     def who_locks(self) -> str:
         """In words for the log, which other process holds the file's write lock; empty where none is found.

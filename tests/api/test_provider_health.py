@@ -36,11 +36,15 @@ async def test_every_provider_is_summed_up(api: httpx.AsyncClient, gateway: Runn
 async def test_a_list_of_many_providers_asks_the_database_no_more_than_a_short_one(
     api: httpx.AsyncClient, gateway: RunningGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def statements() -> int:
+    async def once() -> int:
         caplog.clear()
         with caplog.at_level("DEBUG", logger="aiosqlite"):
             assert (await api.get("/providers/summary")).status_code == 200
         return sum("SELECT" in record.getMessage() for record in caplog.records if "executing" in record.getMessage())
+
+    async def statements() -> int:
+        # Sums are made in the background meanwhile: the fewest of a few tries have none of theirs.
+        return min([await once() for _ in range(8)])
 
     short = await statements()
     for number in range(30):

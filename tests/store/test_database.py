@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Unavailable
-from gateway.store.database import Database, open_database
+from gateway.store.database import READERS, Database, open_database
 from gateway.store.migrate import migrate
 
 pytestmark = pytest.mark.anyio
@@ -151,3 +151,20 @@ async def test_a_question_is_given_as_long_as_its_asker_says(db: Database) -> No
             await tx.execute(endless)
     async with db.read(60) as tx, tx.execute("SELECT 1") as rows:
         assert await rows.fetchone() is not None
+
+
+async def test_a_reader_is_given_back_whenever_its_user_is_cancelled(tmp_path: Path) -> None:
+    migrate(tmp_path / "gateway.db")
+    async with open_database(tmp_path / "gateway.db") as db:
+
+        async def look() -> None:
+            async with db.read() as tx, tx.execute("SELECT 1") as rows:
+                await rows.fetchall()
+
+        for steps in range(120):
+            looking = asyncio.create_task(look())
+            for _ in range(steps // 2):
+                await asyncio.sleep(0.0005 if steps % 2 else 0)
+            looking.cancel()
+            await asyncio.wait({looking})
+        assert db._readers.qsize() == READERS
