@@ -44,7 +44,7 @@ dist: $(DEV)  ## build sdist and wheel, and start the wheel in an empty environm
 
 soak: $(DEV) browser  ## run the experiments of reliability for an hour or so
 	SOAK=long $(BIN)/python -m pytest -q --log-cli-level=INFO tests/soak tests/proxy/test_budgets.py tests/routing/test_spends.py \
-		tests/store/test_migrate.py tests/ops/test_backup.py tests/proxy/test_ledger.py $(ARGS)
+		tests/store/test_migrate.py tests/ops/test_backup.py tests/proxy/test_ledger.py tests/proxy/test_storage.py $(ARGS)
 
 bench: $(DEV)  ## measure what the gateway costs a call
 	$(BIN)/python -m bench $(ARGS)

@@ -85,6 +85,8 @@ async def recognise(desk: Desk, token: str, *, is_activity: bool = True) -> tupl
         return None
     if now >= session.expires_at or now - session.last_seen_at >= IDLE_MS:
         return None
+    if session.last_seen_at - now > MINUTE_MS:
+        return None  # the clock was set back: the session would live that much longer
     if not is_activity or now - session.last_seen_at < MINUTE_MS:
         return user, session
     async with desk.db.write() as tx:

@@ -288,3 +288,16 @@ async def test_only_what_a_person_does_keeps_a_session_from_becoming_idle(desk: 
     for _ in range(61):
         clock.forward(60)
         assert await sessions.recognise(desk, token)
+
+
+@pytest.mark.parametrize("back", [600, 3600, 400 * 86_400])
+async def test_a_clock_that_is_set_back_lengthens_no_session(desk: Desk, clock: FakeClock, back: int) -> None:
+    token, _ = await sessions.sign_in(desk, NAME, PASSWORD, HERE)
+    clock.forward(30)
+    assert await sessions.recognise(desk, token) is not None
+
+    clock.forward(-back)
+
+    assert await sessions.recognise(desk, token) is None
+    again, _ = await sessions.sign_in(desk, NAME, PASSWORD, HERE)
+    assert await sessions.recognise(desk, again) is not None

@@ -26,6 +26,7 @@ from tests.conftest import MakeProvider
 from tests.harness import running_gateway
 from tests.provider import answer
 from tests.proxy.test_budgets import DOLLAR, ShiftedClock, Till, priced
+from tests.soak.rig import rounds
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +72,7 @@ async def test_a_full_disk_costs_no_row_and_no_restart(till: Till, provider: Mak
     await pages_at_most(till, 0)
 
     statuses: Counter[int] = Counter()
-    for _ in range(8):
+    for _ in range(rounds(8, 100)):
         statuses += await till.at_once(free, 20)
     await until_ready(till, wanted=False)
     assert set(statuses) == {200}, "the queue is not full yet, so calls without limits go on"
@@ -86,7 +87,7 @@ async def test_a_full_disk_costs_no_row_and_no_restart(till: Till, provider: Mak
     assert await till.at_once(limited, 5) == {200: 5}
     await proved(till)
     rows = await till.gateway.rows()
-    assert Counter(row.code for row in rows if row.api_key_id == free) == {200: 160}
+    assert {row.code for row in rows if row.api_key_id == free} == {200}
 
 
 def _lock(path: str, ready: Any, release: Any) -> None:
@@ -102,7 +103,8 @@ async def test_a_foreign_lock_delays_no_call_and_its_holder_is_named(
 ) -> None:
     await priced(till, answer(), provider=provider)
     free = await till.key()
-    await till.gateway.desk.db._writer.execute("PRAGMA busy_timeout = 300")
+    # The long form waits as the program does.
+    await till.gateway.desk.db._writer.execute(f"PRAGMA busy_timeout = {rounds(300, 5000)}")
     context = multiprocessing.get_context("spawn")
     ready, release = context.Event(), context.Event()
     other = context.Process(target=_lock, args=(str(till.gateway.desk.settings.database), ready, release))
