@@ -45,7 +45,7 @@ async def is_ready(till: Till) -> bool:
 
 
 async def until_ready(till: Till, wanted: bool = True) -> None:  # noqa: FBT001, FBT002
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(rounds(5, 15)):
         while await is_ready(till) is not wanted:
             await asyncio.sleep(0.05)
 
