@@ -36,6 +36,5 @@ async def test_a_backup_under_load_is_a_ledger_that_can_be_proved(tmp_path: Path
             await loading
             await asyncio.to_thread(program.stop)
         assert counts == sorted(set(counts)) and counts[0] > 10
-        served = sum(one.status == 200 for one in rig.sent)
-        assert served >= 0.99 * len(rig.sent), "a backup keeps no call waiting"
+        assert {one.status for one in rig.sent} == {200}
         rig.prove()
