@@ -2,7 +2,8 @@
 
     GatewayError
     ├── BadInput                 400  the request cannot be understood
-    │   └── InvalidFields        400  named fields are wrong (a form answers 422 with them)
+    │   ├── InvalidFields        400  named fields are wrong (a form answers 422 with them)
+    │   └── NotTranslatable      400  it means something that the backend's API format cannot say; with the field
     ├── NotAuthenticated         401  no credential, or not one of ours
     ├── OutOfMoney               402  a limit of money of ours; with its limit, what was used, when it begins anew
     ├── Forbidden                403  a known caller may not do this
@@ -79,6 +80,15 @@ class InvalidFields(BadInput):
         self.fields = dict(fields)
         listing = "; ".join(f"{name}: {fault}" for name, fault in self.fields.items())
         super().__init__(listing, param=next(iter(self.fields), None))
+
+
+class NotTranslatable(BadInput):
+    """`param` is the field, in the words of the client's API format."""
+
+    code = "not_translatable"
+
+    def __init__(self, message: str, param: str) -> None:
+        super().__init__(message, param=param, retryable=False)
 
 
 class NotAuthenticated(GatewayError):

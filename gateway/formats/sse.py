@@ -52,3 +52,13 @@ def event_payload(event: bytes) -> bytes:
             value = line[5:]
             lines.append(value[1:] if value.startswith(b" ") else value)
     return b"\n".join(lines)
+
+
+def named_event(name: str, payload: bytes) -> bytes:
+    """One event with its name, as Anthropic's and Responses' streams have them."""
+    return b"event: " + name.encode() + b"\ndata: " + payload + b"\n\n"
+
+
+def plain_event(payload: bytes) -> bytes:
+    """One event without a name, as chat's and Gemini's streams have them."""
+    return b"data: " + payload + b"\n\n"

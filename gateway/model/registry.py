@@ -15,6 +15,24 @@ class ApiFormat(StrEnum):
     """A wire format that an endpoint speaks."""
 
     OPENAI_CHAT = "openai_chat"
+    OPENAI_RESPONSES = "openai_responses"
+    ANTHROPIC_MESSAGES = "anthropic_messages"
+    GEMINI_GENERATE = "gemini_generate"
+    OPENAI_COMPLETIONS = "openai_completions"
+    OPENAI_EMBEDDINGS = "openai_embeddings"
+    OPENAI_MODERATIONS = "openai_moderations"
+    OPENAI_IMAGES = "openai_images"
+    OPENAI_AUDIO = "openai_audio"
+    RERANK = "rerank"
+
+
+TRANSLATABLE = (
+    ApiFormat.OPENAI_CHAT,
+    ApiFormat.OPENAI_RESPONSES,
+    ApiFormat.ANTHROPIC_MESSAGES,
+    ApiFormat.GEMINI_GENERATE,
+)
+"""Formats of conversations. A call in one of them can be served by an endpoint of another; the rest stay in theirs."""
 
 
 class BillingType(StrEnum):

@@ -1,0 +1,52 @@
+"""What a client asked, in whichever format: taken apart as far as routing needs, the rest untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.formats.body import Fields
+from gateway.model.registry import ApiFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came in, for a format to read.
+
+    `action` is which of the format's paths was called (`edits`, `count_tokens`; empty for the only or main one).
+    `model` and `is_stream` are what the path itself says, as Gemini's does.
+    """
+
+    body: bytes = field(repr=False)
+    action: str = ""
+    model: str = ""
+    is_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`fields` are the body's, raw; `wants_usage` is whether the client asked for the usage chunk of a stream.
+
+    `model` is in `fields` only where the format has it there. `action` as in `Asked`.
+    """
+
+    api_format: ApiFormat
+    model: str
+    is_stream: bool
+    fields: Fields = field(repr=False)
+    wants_usage: bool = False
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What routing goes by. `tokens` is the estimate of the question that is taken from limits of tokens per minute,
+    `most_input` and `most_output` the most tokens that the call can come to.
+
+    `capabilities` are those the body shows that it needs; `session` holds a conversation together.
+    """
+
+    capabilities: frozenset[str] = frozenset()
+    tokens: int = 0
+    most_input: int = 0
+    most_output: int = 0
+    session: str = ""
