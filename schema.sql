@@ -16,7 +16,8 @@ CREATE TABLE pools (
   strategy TEXT NOT NULL DEFAULT 'priority' CHECK (
     strategy IN
     ('priority', 'global_priority', 'weighted', 'round_robin', 'least_busy', 'lowest_latency', 'lowest_cost')),
-  version INTEGER NOT NULL DEFAULT 1
+  version INTEGER NOT NULL DEFAULT 1,
+  translated TEXT NOT NULL DEFAULT 'last' CHECK (translated IN ('last', 'equal', 'never'))
 ) STRICT;
 
 CREATE TABLE providers (
@@ -62,6 +63,7 @@ CREATE TABLE endpoints (
   proxy_sealed BLOB,
   proxy_shown TEXT NOT NULL DEFAULT '',
   version INTEGER NOT NULL DEFAULT 1,
+  auth TEXT NOT NULL DEFAULT '' CHECK (auth IN ('', 'bearer', 'x-api-key', 'api-key', 'x-goog-api-key')),
   UNIQUE (provider_id, api_format)
 ) STRICT;
 
@@ -343,7 +345,12 @@ CREATE TABLE calls (
   reserved_nano INTEGER,
   cache_creation_1h_tokens INTEGER NOT NULL DEFAULT 0,
   cache_creation_1h_price INTEGER,
-  price_origin TEXT NOT NULL DEFAULT ''
+  price_origin TEXT NOT NULL DEFAULT '',
+  dropped TEXT NOT NULL DEFAULT '[]',
+  agent_session TEXT NOT NULL DEFAULT '',
+  agent_id TEXT NOT NULL DEFAULT '',
+  parent_agent_id TEXT NOT NULL DEFAULT '',
+  request_class TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX calls_by_time ON calls (started_at);
 CREATE INDEX calls_by_key ON calls (api_key_id, id);
@@ -353,6 +360,7 @@ CREATE INDEX calls_by_user ON calls (user_id, id);
 CREATE INDEX calls_by_provider ON calls (provider_id, id);
 CREATE INDEX calls_of_tests ON calls (started_at) WHERE source = 'TEST';
 CREATE INDEX calls_by_other_name ON calls (asked_model, id) WHERE asked_model <> served_model;
+CREATE INDEX calls_by_agent_session ON calls (agent_session, id) WHERE agent_session <> '';
 CREATE INDEX calls_in_trouble ON calls (
   id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model,
   provider_id, provider, backend_id, backend) WHERE status <> 'completed';
@@ -372,6 +380,7 @@ CREATE TABLE attempts (
   status INTEGER,
   error TEXT NOT NULL,
   rest_ms INTEGER,
+  api_format TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (call_id, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -654,4 +663,15 @@ CREATE TABLE catalogue_prices (
   listings TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+-- Which backend keeps an answer that a client of the Responses API may come back to, and whose it is.
+CREATE TABLE stored_responses (
+  id TEXT PRIMARY KEY,
+  api_key_id TEXT NOT NULL,
+  user_id TEXT,
+  backend_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stored_responses_by_time ON stored_responses (created_at);
+
+PRAGMA user_version = 4;

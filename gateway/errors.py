@@ -17,6 +17,7 @@
     ├── TooLarge                 413
     ├── UnsupportedMedia         415
     ├── Misdirected              421  the Host header names another site
+    ├── UpstreamRefused          4xx  a provider that speaks another API format refused the request; with its words
     ├── RateLimited              429  a limit of ours, or every backend rests
     ├── UpstreamFailed           502  a provider failed
     │   └── CredentialsExhausted 502  a provider refused our keys
@@ -184,6 +185,18 @@ class Misdirected(GatewayError):
     status = 421
     type = "invalid_request_error"
     code = "misdirected_request"
+
+
+class UpstreamRefused(GatewayError):
+    """`status` is the provider's, 400 to 499."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "upstream_refused"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, retryable=False)
+        self.status = status
 
 
 class RateLimited(GatewayError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 from gateway.errors import UpstreamFailed
+from gateway.formats.body import decode_any
 
 # An end of line is \r\n, \n or \r, and an event ends with two of them.
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 LARGEST_EVENT = 8 * 1024 * 1024
+DONE = b"[DONE]"
+"""The payload of the last event in streams of chat and completions."""
 
 
 class EventSplitter:
@@ -40,6 +43,12 @@ class EventSplitter:
     def rest(self) -> bytes:
         """What came after the last whole event."""
         return self._rest
+
+
+def is_whole_event(rest: bytes) -> bool:
+    """Whether what came after the last event is one more, only without its empty line, and not a torn one."""
+    payload = event_payload(rest)
+    return payload == DONE or isinstance(decode_any(payload), dict)
 
 
 def event_payload(event: bytes) -> bytes:

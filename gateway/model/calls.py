@@ -60,7 +60,7 @@ class Skip:
 class Attempt:
     """One try at one backend. Milliseconds count from the start of the call, `total_ms` from the attempt's.
 
-    `outcome` is `ok` or the reason it was left; `rest_ms` is the cooldown it caused.
+    `outcome` is `ok` or the reason it was left; `rest_ms` is the cooldown it caused. `api_format` is the endpoint's.
     """
 
     number: int
@@ -76,6 +76,19 @@ class Attempt:
     status: int | None
     error: str
     rest_ms: int | None
+    api_format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What a coding agent says of a call: its session, which of its agents asks, for which other, and in which class
+    of its requests (`main`, `subagent`, `compaction` …). Empty where it does not say.
+    """
+
+    session: str = ""
+    agent: str = ""
+    parent_agent: str = ""
+    request_class: str = ""
 
 
 class CallSource(StrEnum):
@@ -105,6 +118,7 @@ class CallRecord:
     `considered` the plan as it was decided. `charged_at` (Unix ms) says which periods the cost counts in, and
     `reserved_nano` what was held back of limited money meanwhile, None where no limit of money held. `price` is that of
     the tier the call was in, `price_origin` where it comes from (`model v7`, `catalogue 2026-11-20`).
+    `dropped` names what translation could not carry.
     """
 
     id: str
@@ -147,6 +161,8 @@ class CallRecord:
     charged_at: int = 0
     reserved_nano: int | None = None
     price_origin: str = ""
+    dropped: tuple[str, ...] = ()
+    attribution: Attribution = Attribution()
 
 
 @dataclass(frozen=True, slots=True)

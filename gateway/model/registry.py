@@ -35,6 +35,15 @@ TRANSLATABLE = (
 """Formats of conversations. A call in one of them can be served by an endpoint of another; the rest stay in theirs."""
 
 
+class Auth(StrEnum):
+    """The header that carries a provider key; BEARER is `authorization: Bearer …`."""
+
+    BEARER = "bearer"
+    X_API_KEY = "x-api-key"
+    API_KEY = "api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
+
+
 class BillingType(StrEnum):
     """How a provider is paid. What a free tier serves has no actual cost."""
 
@@ -53,6 +62,16 @@ class Strategy(StrEnum):
     LEAST_BUSY = "least_busy"
     LOWEST_LATENCY = "lowest_latency"
     LOWEST_COST = "lowest_cost"
+
+
+class Translated(StrEnum):
+    """Where a pool's backends of another API format than the call's come: after every one of the call's own format,
+    in their place, or not at all.
+    """
+
+    LAST = "last"
+    EQUAL = "equal"
+    NEVER = "never"
 
 
 class RouteType(StrEnum):
@@ -123,10 +142,12 @@ class Endpoint:
     """One provider's base URL for one API format.
 
     `timeout_seconds` bounds a whole attempt, `first_byte_seconds` the wait for the first real output and
-    `idle_seconds` the silence between two reads. `local_upstream` is the one private `host:port` that may
-    be dialled. `injects_usage`: ask for the usage chunk of a stream when the client did not. `custom_path` takes
-    the place of the format's own path after the base URL. `proxy_sealed` is the URL of an outbound proxy, encrypted;
-    `proxy_shown` the same without its credentials. Limits: None unlimited, 0 refuses; `max_retries` as a provider's.
+    `idle_seconds` the silence between two reads. `local_upstream` is the one private `host:port` that may be
+    dialled. `injects_usage`: ask for the usage chunk of a stream when the client did not. `custom_path` takes the
+    place of the format's own path after the base URL, with `{model}` for the provider's name of the model and
+    `{action}` for the end of the format's own path. `proxy_sealed` is the URL of an outbound proxy, encrypted;
+    `proxy_shown` the same without its credentials. `auth` None is the format's own header. Limits: None unlimited,
+    0 refuses; `max_retries` as a provider's.
     """
 
     id: str
@@ -149,6 +170,7 @@ class Endpoint:
     proxy_sealed: bytes | None = field(default=None, repr=False)
     proxy_shown: str = ""
     version: int = 1
+    auth: Auth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +256,7 @@ class Pool:
     updated_at: int
     strategy: Strategy = Strategy.PRIORITY
     version: int = 1
+    translated: Translated = Translated.LAST
 
 
 @dataclass(frozen=True, slots=True)

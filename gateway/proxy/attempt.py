@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from gateway.clock import Clock
-from gateway.errors import UpstreamFailed
-from gateway.formats import openai_chat
+from gateway.errors import UpstreamFailed, UpstreamRefused
 from gateway.formats.body import decode_any
-from gateway.formats.openai_chat import StreamTap
+from gateway.formats.intermediate import Destination, Told
+from gateway.formats.metering import Tap, estimated, message_of
+from gateway.formats.passage import Passage, StreamSide, same, translated
 from gateway.formats.sse import EventSplitter
+from gateway.formats.table import FORMATS
 from gateway.model.calls import Usage
 from gateway.model.registry import DEMO_PRESET, Endpoint
 from gateway.proxy import headers as passing
@@ -21,20 +23,20 @@ from gateway.routing.health import Ending, Verdict
 from gateway.routing.snapshot import Lane
 from gateway.routing.verdicts import judge, names_context
 
-PATH = "/chat/completions"
 _MOST_HELD_EVENTS = 64
 _MOST_HELD_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An answer that is complete: its bytes as they came."""
+    """An answer that is complete: its bytes as the client gets them."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes = field(repr=False)
     usage: Usage | None
     characters: int
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,12 +51,16 @@ class OpenStream:
     answer: UpstreamAnswer
     idle_seconds: float
     ends_at: float
-    hides_usage: bool
+    side: StreamSide
     source: AsyncIterator[bytes]
-    tap: StreamTap = field(default_factory=StreamTap)
+    dropped: tuple[str, ...] = ()
     held: list[bytes] = field(default_factory=list)
     held_bytes: int = 0
     splitter: EventSplitter = field(default_factory=EventSplitter)
+
+    @property
+    def tap(self) -> Tap:
+        return self.side.tap
 
     @property
     def may_hold_more(self) -> bool:
@@ -70,20 +76,16 @@ class OpenStream:
         return True
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Whole events, joined as they arrive together. Raises Broken, TimeoutError or UpstreamFailed.
-
-        The usage chunk that only we asked for is left out, and not one byte else.
-        """
+        """What the client gets, joined as it arrives together. Raises Broken, TimeoutError or UpstreamFailed."""
         if self.held:
             yield b"".join(self.held)
             self.held = []
         while (events := await self._next_events()) is not None:
             if events:
                 yield b"".join(events)
-        rest = self.splitter.rest()
-        if openai_chat.is_whole_event(rest):  # the last one, only without its empty line; a torn one is not passed on
-            for event in self._passed([rest]):
-                yield event
+        last = self.side.rest(self.answer.without_key(self.splitter.rest()))
+        if last:
+            yield last
 
     async def _next_events(self) -> list[bytes] | None:
         """What one read brought, maybe nothing whole; None at the end."""
@@ -94,9 +96,9 @@ class OpenStream:
         return self._passed(self.splitter.feed(chunk))
 
     def _passed(self, events: list[bytes]) -> list[bytes]:
-        """What the client gets of them, all of which the tap has read: our key and our usage chunk are left out."""
+        """What the client gets of them, all of which the tap has read; our key is cut out."""
         shown = [self.answer.without_key(event) if b'"error"' in event else event for event in events]
-        return [event for event in shown if not (self.tap.read(event) and self.hides_usage)]
+        return [passed for event in shown if (passed := self.side.pass_on(event))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,18 @@ class Left:
     is_timeout: bool = False
     is_sent: bool = True
     is_too_long: bool = False
+
+    def names(self, word: bytes) -> bool:
+        """Whether the provider's refusal names it."""
+        return self.answer is not None and word in self.answer.body
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """A lane, and how this call goes there."""
+
+    lane: Lane
+    passage: Passage
 
 
 @dataclass(slots=True)
@@ -132,18 +146,34 @@ class Attempter:
         self._clock = clock
         self._usage_refusers = usage_refusers
 
+    def road(self, call: Call, lane: Lane) -> Road:
+        """How the call goes there. Raises NotTranslatable or BadInput where the lane's format cannot say it."""
+        request, endpoint = call.request, lane.backend.endpoint
+        if endpoint.api_format is request.api_format:
+            asks_usage = endpoint.injects_usage and endpoint.id not in self._usage_refusers
+            return Road(lane, same(request, asks_usage=asks_usage, model=lane.upstream_name))
+        told = Told(
+            call_id=call.id,
+            model=request.model,
+            estimate=estimated(FORMATS[request.api_format].asked_characters(request), 0),
+            wants_usage=request.wants_usage,
+            now=call.arrival.started_at // 1000,
+        )
+        there = Destination(lane.upstream_name, lane.output_limit)
+        return Road(lane, translated(request, endpoint.api_format, there, told))
+
     async def attempt(
-        self, call: Call, lane: Lane, timing: Timing, seconds: float, call_seconds: float
+        self, call: Call, road: Road, timing: Timing, seconds: float, call_seconds: float
     ) -> WholeAnswer | OpenStream | Left:
         """Wait `seconds` for the answer; a stream may go on until the call's own `call_seconds` are over.
 
         Never raises but for cancellation: an attempt that came to nothing is a Left.
         """
-        bound = min(lane.backend.endpoint.timeout_seconds, call_seconds)
+        bound = min(road.lane.backend.endpoint.timeout_seconds, call_seconds)
         timing.ends_at = asyncio.get_running_loop().time() + bound
         try:
             async with asyncio.timeout(seconds):
-                return await self._try(call, lane, timing)
+                return await self._try(call, road, timing)
         except TimeoutError:
             return Left(Ending(Verdict.FAILED, f"no answer within {seconds:.3g} s"), is_timeout=True)
         except ConnectFailed as error:
@@ -155,38 +185,31 @@ class Attempter:
         except UpstreamFailed as error:
             return Left(Ending(Verdict.FAILED, error.message))
 
-    async def _try(self, call: Call, lane: Lane, timing: Timing) -> WholeAnswer | OpenStream | Left:
-        endpoint = lane.backend.endpoint
-        injects = (
-            endpoint.injects_usage
-            and endpoint.id not in self._usage_refusers
-            and openai_chat.may_inject_usage(call.request)
-        )
-        outcome = await self._send(call, lane, timing, injects_usage=injects)
-        if injects and isinstance(outcome, Left) and outcome.answer and b"stream_options" in outcome.answer.body:
-            self._usage_refusers.add(endpoint.id)
-            outcome = await self._send(call, lane, timing, injects_usage=False)
+    async def _try(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
+        outcome = await self._send(call, road, timing)
+        if road.passage.asks_usage and isinstance(outcome, Left) and outcome.names(b"stream_options"):
+            self._usage_refusers.add(road.lane.backend.endpoint.id)
+            plain = same(call.request, asks_usage=False, model=road.lane.upstream_name)
+            outcome = await self._send(call, Road(road.lane, plain), timing)
         return outcome
 
-    async def _send(
-        self, call: Call, lane: Lane, timing: Timing, *, injects_usage: bool
-    ) -> WholeAnswer | OpenStream | Left:
-        backend = lane.backend
+    async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
+        backend, passage = road.lane.backend, road.passage
         answer = await self._upstream.post(
             backend,
-            PATH,
-            openai_chat.upstream_body(call.request, lane.upstream_name, injects_usage=injects_usage),
-            passing.to_upstream(call.arrival.headers, is_demo=backend.provider.preset == DEMO_PRESET),
+            passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name),
+            passage.body,
+            passing.to_upstream(call.arrival.headers, passage, is_demo=backend.provider.preset == DEMO_PRESET),
         )
         timing.headers_ms = self._since(timing)
         opened: WholeAnswer | OpenStream | Left | None = None
         try:
             if not 200 <= answer.status < 300:
-                opened = await self._refusal(answer)
+                opened = await self._refusal(call, answer, passage)
             elif answer.is_event_stream:
-                opened = await _first_output(answer, backend.endpoint, timing.ends_at, injects_usage)
+                opened = await _first_output(answer, backend.endpoint, timing.ends_at, passage)
             else:
-                opened = await _whole(answer)
+                opened = await _whole(answer, passage)
             if not isinstance(opened, Left):
                 timing.first_output_ms = self._since(timing)
             return opened
@@ -194,41 +217,51 @@ class Attempter:
             if not isinstance(opened, OpenStream):
                 await answer.close()
 
-    async def _refusal(self, answer: UpstreamAnswer) -> Left:
+    async def _refusal(self, call: Call, answer: UpstreamAnswer, passage: Passage) -> Left:
         body = await answer.read_error()
         said = decode_any(body)
         ending = judge(answer.status, answer.headers, said, self._clock.wall_ms() / 1000)
         refusal = None
         if ending.verdict in (Verdict.CLIENT_FAULT, Verdict.NOT_SERVED):
-            refusal = WholeAnswer(answer.status, tuple(passing.from_upstream(answer.headers)), body, None, 0)
+            headers = tuple(passing.from_upstream(answer.headers))
+            if passage.is_translated:
+                refused = UpstreamRefused(answer.status, message_of(body) or f"The provider said HTTP {answer.status}.")
+                body = call.arrival.family.body(refused, call.id)
+                headers = passing.as_json(headers)
+            refusal = WholeAnswer(answer.status, headers, body, None, 0)
         return Left(ending, answer.status, refusal, is_too_long=refusal is not None and names_context(said))
 
     def _since(self, timing: Timing) -> int:
         return round((self._clock.mono() - timing.started) * 1000)
 
 
-async def _whole(answer: UpstreamAnswer) -> WholeAnswer | Left:
-    body = await answer.read()
-    facts = openai_chat.read_answer(body)
+async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left:
+    came = await answer.read()
+    body, facts = passage.whole(came)
     if facts.fault:
-        fault = openai_chat.read_answer(answer.without_key(body)).fault
+        fault = passage.whole(answer.without_key(came))[1].fault
         return Left(Ending(Verdict.FAILED, fault), answer.status)
-    passed = tuple(passing.from_upstream(answer.headers))
-    return WholeAnswer(answer.status, passed, body, facts.usage, facts.characters)
+    headers = tuple(passing.from_upstream(answer.headers))
+    if passage.is_translated:
+        headers = passing.as_stream(headers) if passage.request.is_stream else passing.as_json(headers)
+    return WholeAnswer(answer.status, headers, body, facts.usage, facts.characters, passage.dropped)
 
 
 async def _first_output(
-    answer: UpstreamAnswer, endpoint: Endpoint, ends_at: float, hides_usage: bool
+    answer: UpstreamAnswer, endpoint: Endpoint, ends_at: float, passage: Passage
 ) -> OpenStream | Left:
     """Hold back the start frames (role, ping) until something real comes: until then another may answer."""
+    if passage.is_translated and not passage.request.is_stream:
+        return Left(Ending(Verdict.FAILED, "the provider sent a stream where none was asked for"), answer.status)
     stream = OpenStream(
         status=answer.status,
         headers=tuple(passing.from_upstream(answer.headers)),
         answer=answer,
         idle_seconds=endpoint.idle_seconds,
         ends_at=ends_at,
-        hides_usage=hides_usage,
+        side=passage.stream(),
         source=answer.chunks(),
+        dropped=passage.dropped,
     )
     while not stream.tap.has_output and stream.may_hold_more:
         try:
@@ -236,8 +269,8 @@ async def _first_output(
         except TimeoutError:
             reason = f"silent for {endpoint.idle_seconds:g} s before any output"
             return Left(Ending(Verdict.FAILED, reason), answer.status, is_timeout=True)
-        if not is_more:
-            return Left(Ending(Verdict.FAILED, "the stream ended before any output"), answer.status)
         if stream.tap.error and not stream.tap.has_output:
             return Left(Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), answer.status)
+        if not is_more:
+            return Left(Ending(Verdict.FAILED, "the stream ended before any output"), answer.status)
     return stream

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.formats.openai_chat import ChatRequest
-from gateway.model.calls import Attempt, CallSource, Skip
+from gateway.formats.errors import OPENAI, Family
+from gateway.formats.metering import estimated
+from gateway.formats.request import Request
+from gateway.formats.table import FORMATS
+from gateway.model.calls import Attempt, CallSource, Skip, Usage
 from gateway.model.people import ApiKey
 from gateway.proxy.kept import Kept
 from gateway.routing.candidates import Plan
@@ -19,7 +22,10 @@ Header = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What is known of a request before its body is read. `received` is monotonic, `started_at` Unix ms."""
+    """What is known of a request before its body is read. `received` is monotonic, `started_at` Unix ms.
+
+    `family` is how errors are told to whoever sent it.
+    """
 
     id: str
     received: float
@@ -27,6 +33,8 @@ class Arrival:
     path: str
     headers: tuple[Header, ...] = field(repr=False)
     client_ip: str
+    family: Family = OPENAI
+    query: bytes = field(default=b"", repr=False)
 
     def header(self, name: bytes) -> str | None:
         """The value of the first header of this lower-case name."""
@@ -42,7 +50,7 @@ class Call:
 
     arrival: Arrival
     api_key: ApiKey
-    request: ChatRequest
+    request: Request
     source: CallSource = CallSource.API
 
     @property
@@ -77,3 +85,12 @@ class Trail:
         """Keep the first reason of each backend: later ones are often its echo."""
         for found in skips:
             self.skips.setdefault(found.backend_id, found)
+
+
+def estimate(call: Call, answered: int) -> Usage:
+    """What the call used, as far as can be known without the provider: `answered` are characters of the answer.
+
+    What no provider charges for used nothing.
+    """
+    row = FORMATS[call.request.api_format]
+    return Usage() if call.request.action in row.free else estimated(row.asked_characters(call.request), answered)

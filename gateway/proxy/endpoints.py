@@ -11,7 +11,8 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError, MethodNotAllowed, ModelNotFound, NotFound, Unavailable, Unexpected
-from gateway.formats import openai_chat
+from gateway.formats.chat.surface import read_request
+from gateway.formats.request import Asked
 from gateway.ids import new_request_id
 from gateway.model.people import ApiKey
 from gateway.proxy import headers as passing
@@ -81,7 +82,7 @@ class OpenAiSurface:
         if self._ledger.is_full:
             raise Unavailable("The gateway cannot write its ledger.", code="storage_unavailable", retry_after=5)
         body = await self._entrance.bodies.read_json(arrival, receive)
-        call = Call(arrival, api_key, openai_chat.read_request(body))
+        call = Call(arrival, api_key, read_request(Asked(body)))
         if arrival.header(b"x-gateway-dry-run") == "1":
             plan = self._pipeline.explain(call)
             await _send_json(send, 200, msgspec.json.encode(plan), _id_headers(arrival))
@@ -221,7 +222,7 @@ def _id_headers(arrival: Arrival) -> list[Header]:
 
 
 async def _send_error(send: Send, arrival: Arrival, error: GatewayError, more: Sequence[Header] = ()) -> None:
-    body = openai_chat.error_body(error, arrival.id)
+    body = arrival.family.body(error, arrival.id)
     headers = [*_id_headers(arrival), *passing.of_error(error), *more]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", b"POST" if arrival.path == "/v1/chat/completions" else b"GET"))

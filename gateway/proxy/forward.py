@@ -19,7 +19,7 @@ from gateway.errors import (
     UpstreamFailed,
 )
 from gateway.model.calls import Attempt, Skip
-from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
+from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
 from gateway.routing.candidates import PRICE_UNKNOWN, Plan, plan_candidates, soonest_recovery
@@ -90,19 +90,33 @@ class Forwarder:
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
+            road = self._road(journey, lane)
+            if road is None:
+                continue
             claimed = health.claim(lane, journey.ask, journey.next_claim_id(), self._world())
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
                 continue
             if not self._pays_for(journey, claimed):
                 return self._give_up(journey)
-            reply = await self._try_one(journey, lane, claimed)
+            reply = await self._try_one(journey, road, claimed)
             if reply is not None:
                 return reply
         return None
 
-    async def _try_one(self, journey: _Journey, lane: Lane, claimed: Claim) -> Reply | None:
+    def _road(self, journey: _Journey, lane: Lane) -> Road | None:
+        """How the call goes there; None, with the reason in the trail, where that endpoint's format cannot say it."""
+        try:
+            return self._attempter.road(journey.call, lane)
+        except BadInput as error:
+            journey.tried.add(lane.backend.id)
+            journey.untranslatable = journey.untranslatable or error
+            journey.trail.skip(skip(lane.backend, "not_translatable", error.message))
+            return None
+
+    async def _try_one(self, journey: _Journey, road: Road, claimed: Claim) -> Reply | None:
         """One attempt, and its end written down unless it is a reply that is still to be relayed."""
+        lane = road.lane
         timing = Timing(self._clock.mono())
         if journey.trail.sent_at is None:
             journey.trail.sent_at = timing.started
@@ -111,7 +125,7 @@ class Forwarder:
         journey.trail.asking = lane
         try:
             seconds = self._seconds_for(journey, lane)
-            left = await self._attempter.attempt(journey.call, lane, timing, seconds, self._seconds_left(journey))
+            left = await self._attempter.attempt(journey.call, road, timing, seconds, self._seconds_left(journey))
         finally:
             if left is None:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
@@ -179,6 +193,7 @@ class Forwarder:
                     status=status,
                     error=ending.reason,
                     rest_ms=None if rest is None else round(rest * 1000),
+                    api_format=lane.backend.endpoint.api_format.value,
                 )
             )
 
@@ -215,6 +230,7 @@ class _Journey:
     trail: Trail
     deadline: float
     last_refusal: Reply | None = None
+    untranslatable: BadInput | None = None
     tried: set[str] = field(default_factory=set)
     unserved: set[tuple[str, str]] = field(default_factory=set)
     per_pool: Counter[str] = field(default_factory=Counter)
@@ -277,6 +293,8 @@ class _Journey:
     def error(self, skips: Sequence[Skip]) -> GatewayError:
         """What to tell the client when nothing answered and nothing will soon. `skips` are of all its backends."""
         skips = [found for found in skips if found.reason != NOT_PERMITTED]
+        if self.untranslatable is not None and not self.lefts and not any(found.seconds is not None for found in skips):
+            return self.untranslatable
         unable = [found for found in skips if found.reason == "capability_missing"]
         if unable and not self.lefts and all(found.seconds is None for found in skips):
             return self._nothing_able(unable)

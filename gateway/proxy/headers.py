@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from gateway.errors import GatewayError
+from gateway.formats.passage import Passage
+from gateway.model.calls import Attribution
 from gateway.money import exact_dollars
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.budgets import Standing
@@ -18,26 +20,43 @@ _TO_UPSTREAM = frozenset({b"accept", b"openai-beta", b"idempotency-key"})
 _TO_UPSTREAM_PREFIXES = (b"anthropic-", b"x-goog-")
 _NEVER_UPSTREAM = frozenset({b"x-goog-api-key"})
 _FROM_UPSTREAM = ("openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
+_AGENT_HEADERS = (
+    b"x-claude-code-session-id",
+    b"x-claude-code-agent-id",
+    b"x-claude-code-parent-agent-id",
+    b"x-claude-code-request-class",
+)
+"""As Claude Code names them; in the order of Attribution."""
+_REQUEST_CLASS = b"x-claude-code-request-class"
+_NOBODY = Attribution()
+_OF_OUR_KEY = ("anthropic-ratelimit-", "anthropic-organization-")
+"""What a provider says of our account is not the client's."""
 _SESSIONS = (b"x-claude-code-session-id", b"x-session-id")
 _SAFE_VALUE = re.compile(rb"[\t\x20-\x7e]*")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MEDIA = re.compile(r"(?:application/(?:[\w.+-]+\+)?json|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?")
 
 
-def to_upstream(headers: Iterable[Header], *, is_demo: bool) -> list[Header]:
-    """The client's headers that a provider may see. Named in `Connection` means: for us alone."""
+def to_upstream(headers: Iterable[Header], passage: Passage, *, is_demo: bool) -> list[Header]:
+    """The client's headers that a provider may see, and what its format needs besides. Named in `Connection` means:
+    for us alone. Of a translated call's, only those that the provider's format understands.
+    """
     headers = list(headers)
     hop_by_hop = {
         token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
     }
-    return [
+    names = frozenset({b"idempotency-key"}) if passage.is_translated else _TO_UPSTREAM
+    prefixes = passage.upstream.passes if passage.is_translated else _TO_UPSTREAM_PREFIXES
+    passed = [
         (name, value)
         for name, value in headers
         if name not in hop_by_hop
         and name not in _NEVER_UPSTREAM
-        and (name in _TO_UPSTREAM or name.startswith(_TO_UPSTREAM_PREFIXES) or (is_demo and name == b"x-demo-fault"))
+        and (name in names or name.startswith(prefixes) or (is_demo and name == b"x-demo-fault"))
         and _SAFE_VALUE.fullmatch(value)
     ]
+    there = {name for name, _ in passed}
+    return [*passed, *(header for header in passage.upstream.headers if header[0] not in there)]
 
 
 def joined(headers: Iterable[Header], name: bytes) -> str:
@@ -46,11 +65,18 @@ def joined(headers: Iterable[Header], name: bytes) -> str:
 
 
 def purpose_of(headers: Iterable[Header]) -> Purpose:
-    """What the call says that it is for."""
-    named = {name: value.decode("latin-1").strip() for name, value in headers if name.startswith(b"x-gateway-")}
+    """What the call says that it is for. A coding agent's class of requests is a business of its own, such as
+    `claude-code:subagent`, where no other is named.
+    """
+    named = {
+        name: value.decode("latin-1").strip()
+        for name, value in headers
+        if name.startswith(b"x-gateway-") or name == _REQUEST_CLASS
+    }
+    request_class = named.get(_REQUEST_CLASS, "")
     return Purpose(
         agent=named.get(b"x-gateway-agent", ""),
-        business=named.get(b"x-gateway-business", ""),
+        business=named.get(b"x-gateway-business", "") or (request_class and f"claude-code:{request_class}"),
         capability=named.get(b"x-gateway-capability", ""),
     )
 
@@ -61,9 +87,22 @@ def session_of(headers: Iterable[Header]) -> str:
     return next((found[name] for name in _SESSIONS if found.get(name)), "")
 
 
+def attribution_of(headers: Iterable[Header]) -> Attribution:
+    """What a coding agent says of itself in its headers; each at most 100 characters, empty where it says nothing."""
+    named = {name: value for name, value in headers if name in _AGENT_HEADERS}
+    if not named:
+        return _NOBODY
+    words = (named.get(name, b"") for name in _AGENT_HEADERS)
+    return Attribution(*(word.decode("latin-1").strip()[:100] if word.isascii() else "" for word in words))
+
+
 def from_upstream(headers: Mapping[str, str]) -> list[Header]:
     """The provider's headers that a client may see; values with control characters are dropped."""
-    passed = [(name.encode(), headers[name].encode("latin-1", "replace")) for name in _FROM_UPSTREAM if name in headers]
+    passed = [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in headers.items()
+        if name in _FROM_UPSTREAM or (name.startswith("anthropic-") and not name.startswith(_OF_OUR_KEY))
+    ]
     if "request-id" in headers or "x-request-id" in headers:
         found = headers.get("request-id") or headers.get("x-request-id") or ""
         passed.append((b"x-upstream-request-id", found.encode("latin-1", "replace")))
@@ -72,6 +111,20 @@ def from_upstream(headers: Mapping[str, str]) -> list[Header]:
         media = "text/plain; charset=utf-8"
     passed.append((b"content-type", media.encode("latin-1", "replace")))
     return [(name, value) for name, value in passed if len(value) <= 1024 and _SAFE_VALUE.fullmatch(value)]
+
+
+def as_json(headers: Iterable[Header]) -> tuple[Header, ...]:
+    """The same headers of an answer that is JSON now."""
+    return _of_type(headers, b"application/json")
+
+
+def as_stream(headers: Iterable[Header]) -> tuple[Header, ...]:
+    """The same headers of an answer that is a stream of events now."""
+    return _of_type(headers, b"text/event-stream; charset=utf-8")
+
+
+def _of_type(headers: Iterable[Header], media: bytes) -> tuple[Header, ...]:
+    return (*(header for header in headers if header[0] != b"content-type"), (b"content-type", media))
 
 
 def safe_request_id(text: str | None) -> str | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from gateway.formats import chat_facts
+from gateway.errors import BadInput
+from gateway.formats.request import Request
+from gateway.formats.table import FORMATS
 from gateway.model.calls import Reservation
 from gateway.model.people import User
-from gateway.model.registry import ApiFormat
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call, Trail
 from gateway.proxy.captures import most_kept
@@ -76,7 +77,7 @@ class Pipeline:
         return explain(target, plan).for_caller()
 
     def _target(self, call: Call) -> Target:
-        require_format(call.api_key, ApiFormat.OPENAI_CHAT)
+        require_format(call.api_key, call.request.api_format)
         return resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
 
     @property
@@ -94,23 +95,36 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
     """
     headers, api_key = call.arrival.headers, call.api_key
     required = passing.joined(headers, REQUIRE.encode())
-    most_input, most_output = chat_facts.most_tokens(call.request, default_output)
+    request = call.request
+    facts = FORMATS[request.api_format].facts(request, default_output, passing.session_of(headers))
     ask = Ask(
         api_key=api_key,
-        api_format=ApiFormat.OPENAI_CHAT,
+        api_format=request.api_format,
         model=target.model,
-        tokens=tokens_of(call),
-        wanted=wanted(
-            of_caller(api_key, owner, target.model), required, chat_facts.capabilities_of(call.request), target.lanes
-        ),
-        session=chat_facts.session_of(call.request, passing.session_of(headers)),
+        tokens=facts.tokens,
+        wanted=wanted(of_caller(api_key, owner, target.model), required, facts.capabilities, target.lanes),
+        session=facts.session,
         seed=world.rng.getrandbits(32),
         turn=world.state.turns.get(target.model, 0),
-        most_input=most_input,
-        most_output=most_output,
+        most_input=facts.most_input,
+        most_output=facts.most_output,
         is_metered=bool(budgets.limits_of(api_key, owner)),
+        stays=bool(request.action),
     )
-    return plan_candidates(target.lanes, ask, world)
+    plan = plan_candidates(target.lanes, ask, world)
+    if not plan.lanes and not plan.skips:
+        raise _no_endpoint(request, target)
+    return plan
+
+
+def _no_endpoint(request: Request, target: Target) -> BadInput:
+    return BadInput(
+        f"No backend of '{target.model}' speaks {request.api_format}. The operator of this gateway can add an "
+        "endpoint of that API format to one of the model's providers.",
+        param="model",
+        code="format_not_served",
+        retryable=False,
+    )
 
 
 def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, admission: Admission) -> Reservation:
@@ -140,8 +154,3 @@ def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, adm
         reserved_nano=admission.hold.reserved,
         price_origin="" if table is None else table.origin,
     )
-
-
-def tokens_of(call: Call) -> int:
-    """What is reserved of tokens per minute: four bytes of messages a token. What was used is settled later."""
-    return -(-len(bytes(call.request.fields["messages"])) // 4)

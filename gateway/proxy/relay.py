@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.errors import DeadlineExceeded, GatewayError, Unavailable, UpstreamFailed
-from gateway.formats import openai_chat
-from gateway.formats.openai_chat import StreamTap, estimate_usage
-from gateway.model.calls import CallStatus, Usage
+from gateway.formats.metering import Tap, message_of
+from gateway.model.calls import CallStatus
 from gateway.proxy.attempt import OpenStream, WholeAnswer
-from gateway.proxy.call import Call
+from gateway.proxy.call import Call, estimate
 from gateway.proxy.forward import Reply
 from gateway.proxy.kept import Kept
 from gateway.proxy.settle import CLIENT_LEFT, Outcome
@@ -81,9 +80,9 @@ class Relay:
 
     def _whole_outcome(self, answer: WholeAnswer, first_byte_at: float, is_delivered: bool) -> Outcome:
         if self.reply.is_refusal:
-            message = openai_chat.message_of(answer.body) or f"HTTP {answer.status} from the provider"
+            message = message_of(answer.body) or f"HTTP {answer.status} from the provider"
             return Outcome(CallStatus.FAILED, answer.status, "client_fault", message, first_byte_at=first_byte_at)
-        usage = answer.usage or estimate_usage(self.call.request, answer.characters)
+        usage = answer.usage or estimate(self.call, answer.characters)
         if not is_delivered:
             return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", _LEFT.reason, usage, first_byte_at)
         return Outcome(CallStatus.COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at)
@@ -97,19 +96,22 @@ class Relay:
             ending, error = await self._pass_events(send, stream)
             if error is not None:
                 # No fake normal end: an error event, and never [DONE].
-                await _body(send, openai_chat.error_event(error, self.call.id), more=True)
+                await _body(send, self._error_event(error), more=True)
             await _body(send, b"", more=False)
         except asyncio.CancelledError:
             if way.is_stopping():
                 ending = _STOPPED
                 stopping = Unavailable("The gateway is stopping; ask again.", retryable=True)
-                await _body(send, openai_chat.error_event(stopping, self.call.id), more=True)
+                await _body(send, self._error_event(stopping), more=True)
                 await _body(send, b"", more=False)
             raise
         finally:
             self.reply.finish(ending, stream.status)
             self.settle(self._stream_outcome(stream.tap, stream.status, ending, first_byte_at))
             await stream.answer.close()
+
+    def _error_event(self, error: GatewayError) -> bytes:
+        return self.call.arrival.family.event(error, self.call.id)
 
     async def _pass_events(self, send: Send, stream: OpenStream) -> tuple[Ending, GatewayError | None]:
         """Relay until the end; how the stream ended, and the error that the client has not been told yet."""
@@ -133,8 +135,8 @@ class Relay:
             )
         return Ending(Verdict.OK), None
 
-    def _stream_outcome(self, tap: StreamTap, status: int, ending: Ending, first_byte_at: float) -> Outcome:
-        usage: Usage = tap.usage or estimate_usage(self.call.request, tap.characters)
+    def _stream_outcome(self, tap: Tap, status: int, ending: Ending, first_byte_at: float) -> Outcome:
+        usage = tap.usage or estimate(self.call, tap.characters)
         if ending.verdict is Verdict.OK:
             return Outcome(CallStatus.COMPLETED, status, usage=usage, first_byte_at=first_byte_at)
         if ending is _LEFT:

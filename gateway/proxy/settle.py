@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.formats.openai_chat import estimate_usage
 from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.captures import Captured
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
-from gateway.proxy.call import Arrival, Call, Header, Trail
+from gateway.proxy.call import Arrival, Call, Header, Trail, estimate
 from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.forward import Reply
+from gateway.proxy.headers import attribution_of
 from gateway.proxy.ledger import Entry
 from gateway.routing import limits, quota
 from gateway.routing.cost import actual_cost, cost_of, price_for, rate_of
@@ -63,11 +63,14 @@ class Settler:
         lane = reply.lane if reply is not None else None
         if lane is None and trail.asking is not None:
             lane = trail.asking
-            outcome = replace(outcome, usage=estimate_usage(call.request, characters=0))
+            outcome = replace(outcome, usage=estimate(call, answered=0))
         self._release(trail, outcome.usage)
         answered = () if reply is None else reply.answer.headers
         request = call.request
-        known = _Known(call.arrival, call.api_key, request.model, request.is_stream, call.source, call, answered)
+        dropped = () if reply is None else reply.answer.dropped
+        known = _Known(
+            call.arrival, call.api_key, request.model, request.is_stream, call.source, call, answered, dropped
+        )
         self._write(known, outcome, trail, lane)
 
     def refuse(self, arrival: Arrival, api_key: ApiKey | None, error: GatewayError) -> None:
@@ -89,7 +92,7 @@ class Settler:
             started_at=arrival.started_at,
             api_key_id=known.api_key.id if known.api_key else None,
             api_key_name=known.api_key.name if known.api_key else "",
-            api_format="openai_chat",
+            api_format=known.api_format,
             path=arrival.path,
             asked_model=known.model,
             served_model=target.model if target and backend else "",
@@ -125,6 +128,8 @@ class Settler:
             charged_at=charged_at,
             reserved_nano=hold.reserved if hold and trail.was_reserved else None,
             price_origin=table.origin if table else "",
+            dropped=known.dropped,
+            attribution=attribution_of(arrival.headers),
         )
         sums = () if hold is None else self._state.spends.settle(hold, cost or 0)
         self._record(
@@ -172,6 +177,12 @@ class _Known:
     source: CallSource = CallSource.API
     call: Call | None = None
     answered: tuple[Header, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def api_format(self) -> str:
+        """Empty where the request did not come so far."""
+        return self.call.request.api_format.value if self.call else ""
 
 
 def outcome_of(error: GatewayError) -> Outcome:

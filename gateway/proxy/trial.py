@@ -13,8 +13,9 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError, Unexpected
-from gateway.formats import openai_chat
 from gateway.formats.body import decode_any
+from gateway.formats.chat.surface import read_request
+from gateway.formats.request import Asked
 from gateway.ids import new_request_id
 from gateway.model.calls import CallSource, CallStatus
 from gateway.model.checks import Trial, TrialOutcome
@@ -122,7 +123,7 @@ class Trier:
             body[limit_field] = trial.max_tokens
         now = self._clock
         arrival = Arrival(new_request_id(), now.mono(), now.wall_ms(), _PATH, headers=(), client_ip="")
-        request = openai_chat.read_request(msgspec.json.encode(body))
+        request = read_request(Asked(msgspec.json.encode(body)))
         return Call(arrival, TRIAL_KEY, request, source=CallSource.TEST)
 
     def _since(self, call: Call) -> int:

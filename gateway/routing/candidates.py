@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.model.calls import Considered, Skip
-from gateway.model.registry import BillingType
+from gateway.model.registry import BillingType, Translated
 from gateway.routing import limits
 from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.order import in_order
@@ -39,7 +39,10 @@ class Plan:
 
 
 def plan_candidates(lanes: Sequence[Lane], ask: Ask, world: World) -> Plan:
-    """Each of `lanes` exactly once: at its place in the order, or skipped with the reason."""
+    """Each of `lanes` whose API format can serve the call exactly once: at its place in the order, or skipped with
+    the reason.
+    """
+    lanes = [lane for lane in lanes if ask.can_say(lane.backend.endpoint.api_format)]
     skips = {lane.backend.id: found for lane in lanes if (found := why_not(lane, ask, world)) is not None}
     placed = in_order([lane for lane in lanes if lane.backend.id not in skips], ask, world)
     return Plan(ask, tuple(one.lane for one in placed), tuple(skips.values()), whys=tuple(one.why for one in placed))
@@ -50,11 +53,21 @@ def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
     backend = lane.backend
     return (
         unfit(lane, ask, world)
+        or _untranslated(backend, ask)
         or _configured_away(backend, world.env_names)
         or _unaccountable(lane, ask)
         or _resting(backend, world)
         or limits.full(lane, ask, world)
     )
+
+
+def _untranslated(backend: Backend, ask: Ask) -> Skip | None:
+    if backend.endpoint.api_format is ask.api_format or backend.pool.translated is not Translated.NEVER:
+        return None
+    sentence = (
+        f"Its pool serves only calls of an endpoint's own API format, and it speaks {backend.endpoint.api_format}."
+    )
+    return skip(backend, "translation_off", sentence)
 
 
 def _unaccountable(lane: Lane, ask: Ask) -> Skip | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.model.calls import Usage, UsageSource
-from gateway.model.registry import BillingType, Strategy
+from gateway.model.registry import BillingType, Strategy, Translated
 from gateway.money import format_dollars
 from gateway.routing.cost import actual_cost, cost_of, price_for
 from gateway.routing.rendezvous import distance
@@ -36,17 +36,22 @@ Place = tuple[tuple[float, ...], str]
 
 
 def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
-    """All of `lanes`, none of which has the weight 0."""
-    pools: dict[tuple[int, str], list[Lane]] = {}
+    """All of `lanes`, none of which has the weight 0. What must be translated is last, but where its pool says
+    otherwise.
+    """
+    pools: dict[tuple[bool, int, str], list[Lane]] = {}
     for lane in lanes:
-        pools.setdefault((lane.backend.pool.tier, lane.backend.pool.id), []).append(lane)
+        pool = lane.backend.pool
+        is_late = lane.backend.endpoint.api_format is not ask.api_format and pool.translated is Translated.LAST
+        pools.setdefault((is_late, pool.tier, pool.id), []).append(lane)
     warm = world.state.affinities.of(ask.conversation, world.now)
     found: list[Placed] = []
-    first_of_tier, tier = 0, None
-    for pool in sorted(pools):
-        if pool[0] != tier:
-            first_of_tier, tier = len(found), pool[0]
-        for placed in _in_pool(pools[pool], ask, world):
+    first_of_tier: int = 0
+    tier: tuple[bool, int] | None = None
+    for place in sorted(pools):
+        if place[:2] != tier:
+            first_of_tier, tier = len(found), place[:2]
+        for placed in _in_pool(pools[place], ask, world):
             if placed.lane.backend.id == warm and placed.lane.backend.key.cache_ttl_minutes:
                 found.insert(first_of_tier, Placed(placed.lane, WARM))
             else:

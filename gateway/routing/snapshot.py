@@ -51,7 +51,8 @@ class Lane:
     """A backend that serves a model, and how: the name the provider knows it by, price, what it can do there.
 
     `price` None is unpriced, `capabilities` None unknown. `names` are several upstream names of equal right, of which
-    each caller keeps to one. `is_available` is the provider's word, `model_context` tokens.
+    each caller keeps to one. `is_available` is the provider's word, `model_context` and `output_limit`
+    are tokens.
     """
 
     backend: Backend
@@ -61,6 +62,7 @@ class Lane:
     names: tuple[str, ...] = ()
     is_available: bool = True
     model_context: int | None = None
+    output_limit: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -200,6 +202,7 @@ def _lanes(
                 names=names if len(names) > 1 else (),
                 is_available=mapping.is_available,
                 model_context=model.context_limit,
+                output_limit=model.output_limit,
             )
             lanes.setdefault(mapping.model_id, []).append(lane)
     return {model_id: tuple(sorted(found, key=_lane_order)) for model_id, found in lanes.items()}

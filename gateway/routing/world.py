@@ -8,7 +8,7 @@ from random import Random
 
 from gateway.model.calls import Skip
 from gateway.model.people import ApiKey
-from gateway.model.registry import ApiFormat
+from gateway.model.registry import TRANSLATABLE, ApiFormat
 from gateway.routing.affinity import Conversation
 from gateway.routing.snapshot import Backend
 from gateway.routing.state import RuntimeState
@@ -22,7 +22,7 @@ class Ask:
     `wanted` the capabilities asked for, `session` what holds a conversation together (empty for none). `seed` and
     `turn` (of the pools that take turns) make the plan: the same snapshot, state, ask and moment give the same order.
     `most_input` and `most_output` are the most tokens that it can come to; where `is_metered`, a limit of money holds
-    and nothing without a price can serve it.
+    and nothing without a price can serve it. Where it `stays`, only endpoints of its own format can serve it.
     """
 
     api_key: ApiKey
@@ -36,6 +36,13 @@ class Ask:
     most_input: int = 0
     most_output: int = 0
     is_metered: bool = False
+    stays: bool = False
+
+    def can_say(self, api_format: ApiFormat) -> bool:
+        """Whether endpoints of a format can serve it, as they are or through translation."""
+        if api_format is self.api_format:
+            return True
+        return not self.stays and api_format in TRANSLATABLE and self.api_format in TRANSLATABLE
 
     @property
     def caller(self) -> str:

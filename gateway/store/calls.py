@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.model.calls import Attempt, CallRecord, CallSource, CallStatus, Considered, Skip, Usage, UsageSource
+from gateway.model.calls import (
+    Attempt,
+    Attribution,
+    CallRecord,
+    CallSource,
+    CallStatus,
+    Considered,
+    Skip,
+    Usage,
+    UsageSource,
+)
 from gateway.store import rollups
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
@@ -65,7 +75,7 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                            first_byte_ms, overhead_us, config_version, client_ip, attempt_count, skips, source,
                            route, seed, considered, rate_multiplier, actual_nano, user_id, user_name, upstream_format,
                            charged_at, reserved_nano, cache_creation_1h_tokens, cache_creation_1h_price,
-                           price_origin)
+                           price_origin, dropped, agent_session, agent_id, parent_agent_id, request_class)
         VALUES (:id, :started_at, :api_key_id, :api_key_name, :api_format, :path, :asked_model, :served_model,
                 :provider_id, :provider, :backend_id, :backend, :pool, :is_stream, :status, :code,
                 :error_code, :error, :input_tokens, :output_tokens, :cache_read_tokens,
@@ -74,7 +84,7 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
                 :first_byte_ms, :overhead_us, :config_version, :client_ip, :attempt_count, :skips, :source,
                 :route, :seed, :considered, :rate_multiplier, :actual_nano, :user_id, :user_name, :upstream_format,
                 :charged_at, :reserved_nano, :cache_creation_1h_tokens, :cache_creation_1h_price,
-                :price_origin)
+                :price_origin, :dropped, :agent_session, :agent_id, :parent_agent_id, :request_class)
         ON CONFLICT DO NOTHING
         """,
         [_columns(record) for record in records],
@@ -82,9 +92,10 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     await tx.executemany(
         """
         INSERT INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms,
-                              headers_ms, first_output_ms, total_ms, outcome, status, error, rest_ms)
+                              headers_ms, first_output_ms, total_ms, outcome, status, error, rest_ms,
+                              api_format)
         VALUES (:call_id, :number, :backend_id, :backend, :pool, :upstream_model, :started_ms, :headers_ms,
-                :first_output_ms, :total_ms, :outcome, :status, :error, :rest_ms)
+                :first_output_ms, :total_ms, :outcome, :status, :error, :rest_ms, :api_format)
         ON CONFLICT DO NOTHING
         """,
         [{"call_id": record.id, **asdict(attempt)} for record in records for attempt in record.attempts],
@@ -129,7 +140,7 @@ async def get(tx: Tx, call_id: str) -> CallRecord | None:
                request_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version, client_ip,
                skips, source, route, seed, considered, rate_multiplier, actual_nano, user_id, user_name,
                upstream_format, charged_at, reserved_nano, cache_creation_1h_tokens, cache_creation_1h_price,
-               price_origin
+               price_origin, dropped, agent_session, agent_id, parent_agent_id, request_class
         FROM calls WHERE id = :id
         """,
         {"id": call_id},
@@ -154,7 +165,7 @@ async def _attempts(tx: Tx, call_id: str) -> tuple[Attempt, ...]:
     async with tx.execute(
         """
         SELECT number, backend_id, backend, pool, upstream_model, started_ms, headers_ms, first_output_ms,
-               total_ms, outcome, status, error, rest_ms
+               total_ms, outcome, status, error, rest_ms, api_format
         FROM attempts WHERE call_id = :id ORDER BY number
         """,
         {"id": call_id},
@@ -201,6 +212,8 @@ def _record(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> CallRecord:
         charged_at=row[45],
         reserved_nano=row[46],
         price_origin=row[49],
+        dropped=tuple(json.loads(row[50])),
+        attribution=Attribution(*row[51:55]),
     )
 
 
@@ -287,4 +300,9 @@ def _columns(record: CallRecord) -> dict[str, object]:
         "cache_creation_1h_tokens": usage.cache_creation_1h,
         "cache_creation_1h_price": price and price.cache_creation_1h,
         "price_origin": record.price_origin,
+        "dropped": json.dumps(record.dropped),
+        "agent_session": record.attribution.session,
+        "agent_id": record.attribution.agent,
+        "parent_agent_id": record.attribution.parent_agent,
+        "request_class": record.attribution.request_class,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from gateway.model.registry import ApiFormat, Endpoint
+from gateway.model.registry import ApiFormat, Auth, Endpoint
 from gateway.store.database import Tx
 
 
@@ -28,11 +28,11 @@ async def insert(tx: Tx, endpoint: Endpoint) -> None:
         INSERT INTO endpoints (
           id, provider_id, api_format, base_url, headers, timeout_ms, first_byte_ms, idle_ms,
           local_upstream, injects_usage, is_active, created_at, updated_at, custom_path, max_retries,
-          max_concurrent, rpm_limit, proxy_sealed, proxy_shown, version)
+          max_concurrent, rpm_limit, proxy_sealed, proxy_shown, version, auth)
         VALUES (
           :id, :provider_id, :api_format, :base_url, :headers, :timeout_ms, :first_byte_ms, :idle_ms,
           :local_upstream, :injects_usage, :is_active, :created_at, :updated_at, :custom_path,
-          :max_retries, :max_concurrent, :rpm_limit, :proxy_sealed, :proxy_shown, :version)
+          :max_retries, :max_concurrent, :rpm_limit, :proxy_sealed, :proxy_shown, :version, :auth)
         """,
         _columns(endpoint),
     )
@@ -47,7 +47,7 @@ async def update(tx: Tx, endpoint: Endpoint) -> None:
           injects_usage = :injects_usage, is_active = :is_active, updated_at = :updated_at,
           custom_path = :custom_path, max_retries = :max_retries, max_concurrent = :max_concurrent,
           rpm_limit = :rpm_limit, proxy_sealed = :proxy_sealed, proxy_shown = :proxy_shown,
-          version = :version
+          version = :version, auth = :auth
         WHERE id = :id
         """,
         _columns(endpoint),
@@ -64,7 +64,7 @@ async def _select(tx: Tx, endpoint_id: str | None, provider_id: str | None) -> t
         SELECT
           id, provider_id, api_format, base_url, headers, timeout_ms, first_byte_ms, idle_ms,
           local_upstream, injects_usage, is_active, created_at, updated_at, custom_path, max_retries,
-          max_concurrent, rpm_limit, proxy_sealed, proxy_shown, version
+          max_concurrent, rpm_limit, proxy_sealed, proxy_shown, version, auth
         FROM endpoints
         WHERE (:id IS NULL OR id = :id) AND (:provider_id IS NULL OR provider_id = :provider_id)
         ORDER BY created_at, id
@@ -96,6 +96,7 @@ def _endpoint(row: sqlite3.Row) -> Endpoint:
         proxy_sealed=row[17],
         proxy_shown=row[18],
         version=row[19],
+        auth=Auth(row[20]) if row[20] else None,
     )
 
 
@@ -121,4 +122,5 @@ def _columns(endpoint: Endpoint) -> dict[str, object]:
         "proxy_sealed": endpoint.proxy_sealed,
         "proxy_shown": endpoint.proxy_shown,
         "version": endpoint.version,
+        "auth": endpoint.auth or "",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gateway.model.registry import Pool, Strategy
+from gateway.model.registry import Pool, Strategy, Translated
 from gateway.store.database import Tx
 
 
@@ -23,10 +23,10 @@ async def insert(tx: Tx, pool: Pool) -> None:
         """
         INSERT INTO pools (
           id, name, tier, cooldown_base_ms, cooldown_factor, cooldown_cap_ms, cooldown_jitter, max_attempts,
-          wait_ms, created_at, updated_at, strategy, version)
+          wait_ms, created_at, updated_at, strategy, version, translated)
         VALUES (
           :id, :name, :tier, :cooldown_base_ms, :cooldown_factor, :cooldown_cap_ms, :cooldown_jitter,
-          :max_attempts, :wait_ms, :created_at, :updated_at, :strategy, :version)
+          :max_attempts, :wait_ms, :created_at, :updated_at, :strategy, :version, :translated)
         """,
         _columns(pool),
     )
@@ -39,7 +39,8 @@ async def update(tx: Tx, pool: Pool) -> None:
           name = :name, tier = :tier, cooldown_base_ms = :cooldown_base_ms,
           cooldown_factor = :cooldown_factor, cooldown_cap_ms = :cooldown_cap_ms,
           cooldown_jitter = :cooldown_jitter, max_attempts = :max_attempts, wait_ms = :wait_ms,
-          updated_at = :updated_at, strategy = :strategy, version = :version
+          updated_at = :updated_at, strategy = :strategy, version = :version,
+          translated = :translated
         WHERE id = :id
         """,
         _columns(pool),
@@ -55,7 +56,7 @@ async def _select(tx: Tx, pool_id: str | None) -> tuple[Pool, ...]:
         """
         SELECT
           id, name, tier, cooldown_base_ms, cooldown_factor, cooldown_cap_ms, cooldown_jitter,
-          max_attempts, wait_ms, created_at, updated_at, strategy, version
+          max_attempts, wait_ms, created_at, updated_at, strategy, version, translated
         FROM pools
         WHERE (:id IS NULL OR id = :id)
         ORDER BY tier, name
@@ -80,6 +81,7 @@ def _pool(row: sqlite3.Row) -> Pool:
         updated_at=row[10],
         strategy=Strategy(row[11]),
         version=row[12],
+        translated=Translated(row[13]),
     )
 
 
@@ -98,4 +100,5 @@ def _columns(pool: Pool) -> dict[str, object]:
         "updated_at": pool.updated_at,
         "strategy": pool.strategy.value,
         "version": pool.version,
+        "translated": pool.translated.value,
     }

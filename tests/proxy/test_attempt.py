@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.clock import SystemClock
-from gateway.formats.openai_chat import may_inject_usage
+from gateway.formats.chat.surface import asking_usage
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
 from gateway.proxy.upstream import Broken
 from gateway.routing.health import Verdict
@@ -70,8 +70,9 @@ async def attempt(
     async with lane() as upstream:
         attempter = Attempter(upstream, clock, set() if refusers is None else refusers)
         where = Lane(backend_of(to, **(of_endpoint or {})), "upstream-name")
+        call = a_call(**body)
         began = time.monotonic()
-        got = await attempter.attempt(a_call(**body), where, Timing(clock.mono()), seconds, 5.0)
+        got = await attempter.attempt(call, attempter.road(call, where), Timing(clock.mono()), seconds, 5.0)
         tried = Tried(got, time.monotonic() - began)
         if isinstance(got, OpenStream):
             tried.held = list(got.held)
@@ -235,7 +236,7 @@ async def test_the_usage_chunk_that_we_asked_for_is_noted_and_left_out_even_cut_
     ],
 )
 def test_usage_is_asked_for_where_a_stream_leaves_it_to_us(body: dict[str, Any], asks: bool) -> None:
-    assert may_inject_usage(a_call(**body).request) is asks
+    assert (asking_usage(a_call(**body).request) is not None) is asks
 
 
 async def test_other_stream_options_of_the_client_are_kept(provider: MakeProvider) -> None:

@@ -5,35 +5,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RateLimited, Unavailable
+from gateway.formats.passage import same
 from gateway.proxy import headers as passing
 from gateway.proxy.headers import joined, purpose_of, session_of
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.purposes import Purpose
+from tests.proxy.wire import a_call
 
+SAME = same(a_call().request, asks_usage=False, model="u")
 tokens = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map(str.encode)
 
 
 @given(st.lists(st.tuples(tokens, st.binary(max_size=40)), max_size=30))
 def test_only_names_on_the_list_with_plain_values_go_to_a_provider(found: list[tuple[bytes, bytes]]) -> None:
-    for name, value in passing.to_upstream(found, is_demo=False):
+    for name, value in passing.to_upstream(found, SAME, is_demo=False):
         assert name in (b"accept", b"openai-beta", b"idempotency-key") or name.startswith((b"anthropic-", b"x-goog-"))
         assert all(byte == 9 or 32 <= byte <= 126 for byte in value)
 
 
 def test_the_clients_own_key_never_goes_to_a_provider() -> None:
     carriers = [(name, b"sk") for name in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie")]
-    assert passing.to_upstream(carriers, is_demo=True) == []
+    assert passing.to_upstream(carriers, SAME, is_demo=True) == []
 
 
 def test_what_connection_names_is_for_us_alone() -> None:
     found = [(b"connection", b"close, Anthropic-Beta"), (b"anthropic-beta", b"x"), (b"anthropic-version", b"1")]
-    assert passing.to_upstream(found, is_demo=False) == [(b"anthropic-version", b"1")]
+    assert passing.to_upstream(found, SAME, is_demo=False) == [(b"anthropic-version", b"1")]
 
 
 def test_a_fault_is_asked_of_the_demo_and_of_nobody_else() -> None:
     found = [(b"x-demo-fault", b"429")]
-    assert passing.to_upstream(found, is_demo=True) == found
-    assert passing.to_upstream(found, is_demo=False) == []
+    assert passing.to_upstream(found, SAME, is_demo=True) == found
+    assert passing.to_upstream(found, SAME, is_demo=False) == []
 
 
 @pytest.mark.parametrize(

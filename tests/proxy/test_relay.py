@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.formats.chat.surface import StreamTap
+from gateway.formats.passage import SameStream
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.proxy.attempt import OpenStream, WholeAnswer
 from gateway.proxy.forward import Reply
@@ -113,7 +115,7 @@ class Journal:
 def opened(body: Parts, *, idle: float = 5.0, ends_in: float = 5.0, hides_usage: bool = True) -> OpenStream:
     answer = UpstreamAnswer(200, {"content-type": "text/event-stream"}, httpx.Response(200, stream=body), None)
     ends_at = asyncio.get_running_loop().time() + ends_in
-    return OpenStream(200, EVENTS, answer, idle, ends_at, hides_usage, answer.chunks())
+    return OpenStream(200, EVENTS, answer, idle, ends_at, SameStream(StreamTap(), hides_usage), answer.chunks())
 
 
 def whole(body: bytes = b"{}", status: int = 200, usage: Usage | None = REPORTED) -> WholeAnswer:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import Unavailable
-from gateway.formats import openai_chat
+from gateway.formats.chat.surface import read_request
+from gateway.formats.request import Asked
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.people import ApiKey
 from gateway.proxy.call import Arrival, Call, Trail
@@ -22,7 +23,7 @@ from tests.desks import START_MS, FakeClock
 from tests.routing.build import ANYONE, provider, snapshot, world
 
 LIMITED: ApiKey = replace(ANYONE, rpm_limit=5, tpm_limit=100, max_concurrent=2)
-REQUEST = openai_chat.read_request(b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}')
+REQUEST = read_request(Asked(b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}'))
 
 
 def arrived(api_key: ApiKey) -> Call:

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpcore
 
-from gateway.formats.openai_chat import read_request
+from gateway.formats.chat.surface import read_request
+from gateway.formats.request import Asked
 from gateway.model.origin import origin_of
 from gateway.proxy.call import Arrival, Call
 from gateway.proxy.upstream import Upstream, open_upstream
@@ -57,4 +58,4 @@ def pool_of(upstream: Upstream) -> httpcore.AsyncConnectionPool:
 
 def a_call(**body: Any) -> Call:
     sent = json.dumps({"model": "m", "messages": HELLO, **body}).encode()
-    return Call(Arrival("req_1", 0.0, 0, "/v1/chat/completions", (), "192.0.2.1"), ANYONE, read_request(sent))
+    return Call(Arrival("req_1", 0.0, 0, "/v1/chat/completions", (), "192.0.2.1"), ANYONE, read_request(Asked(sent)))

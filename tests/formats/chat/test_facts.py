@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.formats.chat_facts import capabilities_of, session_of
-from gateway.formats.openai_chat import ChatRequest, read_request
+from gateway.formats.chat.facts import capabilities_of, session_of
+from gateway.formats.chat.surface import read_request
+from gateway.formats.request import Asked, Request
 
 USER = {"role": "user", "content": "Hello"}
 PICTURE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 
 
-def request(*messages: Any, **body: Any) -> ChatRequest:
-    return read_request(json.dumps({"model": "m", "messages": list(messages) or [USER], **body}).encode())
+def request(*messages: Any, **body: Any) -> Request:
+    return read_request(Asked(json.dumps({"model": "m", "messages": list(messages) or [USER], **body}).encode()))
 
 
 @pytest.mark.parametrize(
@@ -83,14 +84,14 @@ def test_without_a_name_a_conversation_is_known_by_its_beginning() -> None:
         request({**system, "content": "Be long."}, USER),
         request(system, {**USER, "content": "Bye"}),
         request(system, USER, tools=[WEATHER]),
-        read_request(json.dumps({"model": "n", "messages": [system, USER]}).encode()),
+        read_request(Asked(json.dumps({"model": "n", "messages": [system, USER]}).encode())),
     ]
     assert len({begun, *(session_of(other, "") for other in others)}) == 6
 
 
 @pytest.mark.parametrize("messages", [b"[]", b"[1, 2]", b'["user"]', b'[{"role": 7}]', b'[{"role":"user"},1]'])
 def test_messages_of_any_shape_have_a_session(messages: bytes) -> None:
-    odd = read_request(b'{"model": "m", "messages": ' + messages + b"}")
+    odd = read_request(Asked(b'{"model": "m", "messages": ' + messages + b"}"))
 
     assert session_of(odd, "").startswith("begins:")
     assert session_of(odd, "") == session_of(odd, "")

@@ -13,7 +13,8 @@ import msgspec
 
 from gateway.formats import body as bodies
 from gateway.formats.body import Fields
-from gateway.formats.openai_chat import MOST_ANSWERS, MOST_TOKENS, ChatRequest
+from gateway.formats.chat.surface import MOST_ANSWERS, MOST_TOKENS
+from gateway.formats.request import Facts, Request
 from gateway.model.capabilities import CACHE_1H, JSON_SCHEMA, TOOLS, VISION
 
 # A quote inside a JSON string has a backslash before it, so that a word between two bare quotes is never mere text.
@@ -33,7 +34,19 @@ _MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE = msgspec.json.Decoder(_Message)
 
 
-def capabilities_of(request: ChatRequest) -> frozenset[str]:
+def facts(request: Request, default_output: int, session_header: str) -> Facts:
+    """Raises BadInput for limits that are none. `default_output` tokens are reserved where the call sets no limit."""
+    most_input, most_output = most_tokens(request, default_output)
+    return Facts(
+        capabilities=capabilities_of(request),
+        tokens=-(-len(bytes(request.fields["messages"])) // 4),
+        most_input=most_input,
+        most_output=most_output,
+        session=session_of(request, session_header),
+    )
+
+
+def capabilities_of(request: Request) -> frozenset[str]:
     """Tools, a schema for the answer, pictures, a cache of one hour: what the body shows that it needs."""
     fields, found = request.fields, set()
     messages = bytes(fields["messages"])
@@ -50,7 +63,7 @@ def capabilities_of(request: ChatRequest) -> frozenset[str]:
     return frozenset(found)
 
 
-def most_tokens(request: ChatRequest, default_output: int) -> tuple[int, int]:
+def most_tokens(request: Request, default_output: int) -> tuple[int, int]:
     """The most input and output tokens that the call can come to: three bytes of its body a token, and the larger of
     its limits on the answer, `default_output` where it sets none, for each answer that it asks for.
     """
@@ -64,7 +77,7 @@ def most_tokens(request: ChatRequest, default_output: int) -> tuple[int, int]:
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
-def session_of(request: ChatRequest, header: str) -> str:
+def session_of(request: Request, header: str) -> str:
     """`prompt_cache_key`, else `metadata.user_id`, else `header`, else what the conversation began with.
 
     The same conversation has the same session; a long one is shortened to its hash.
@@ -91,7 +104,7 @@ def _user_of(fields: Fields) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
-def _beginning(request: ChatRequest) -> str:
+def _beginning(request: Request) -> str:
     """Model, tools and everything up to the first turn of a user."""
     parts = [request.model.encode("utf-8", "surrogatepass")]
     parts += [bytes(request.fields[name]) for name in _TOOLS if name in request.fields]

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadInput
-from gateway.formats import openai_chat
-from gateway.formats.openai_chat import StreamTap
+from gateway.formats.chat import surface as chat
+from gateway.formats.chat.surface import StreamTap
+from gateway.formats.request import Asked
 from gateway.model.calls import UsageSource
 
 json_values = st.recursive(
@@ -23,8 +24,8 @@ def test_every_field_but_the_model_reaches_the_provider_unharmed(extra: dict[str
     own = {"model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens"}
     sent = {**{name: value for name, value in extra.items() if name not in own}, "model": "m", "messages": [extra]}
 
-    request = openai_chat.read_request(json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace"))
-    forwarded = json.loads(openai_chat.upstream_body(request, upstream, injects_usage=False))
+    request = chat.read_request(Asked(json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")))
+    forwarded = json.loads(chat.upstream_body(request, upstream))
 
     assert forwarded["model"] == upstream
     again = json.loads(json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace"))
@@ -34,7 +35,7 @@ def test_every_field_but_the_model_reaches_the_provider_unharmed(extra: dict[str
 @given(st.binary(max_size=300))
 def test_no_input_raises_anything_but_a_bad_input(body: bytes) -> None:
     try:
-        openai_chat.read_request(body)
+        chat.read_request(Asked(body))
     except BadInput as error:
         assert error.message
 
@@ -49,19 +50,17 @@ def test_no_stream_makes_the_tap_fail(events: list[bytes]) -> None:
 
 @given(json_values)
 def test_no_answer_and_no_usage_makes_metering_fail(found: Any) -> None:
-    openai_chat.read_answer(json.dumps(found).encode("utf-8", "replace"))
+    chat.read_answer(json.dumps(found).encode("utf-8", "replace"))
     tap = StreamTap()
     tap.read(b"data: " + json.dumps({"choices": found, "usage": found}).encode("utf-8", "replace") + b"\n\n")
-    usage = openai_chat.read_usage(found)
+    usage = chat.read_usage(found)
     assert usage is None or min(usage.input, usage.output, usage.cache_read, usage.cache_creation) >= 0
 
 
 @given(*[st.integers(0, 10**9)] * 4)
 def test_cached_tokens_are_counted_once(prompt: int, cached: int, written: int, output: int) -> None:
     details = {"cached_tokens": cached, "cache_write_tokens": written}
-    usage = openai_chat.read_usage(
-        {"prompt_tokens": prompt, "completion_tokens": output, "prompt_tokens_details": details}
-    )
+    usage = chat.read_usage({"prompt_tokens": prompt, "completion_tokens": output, "prompt_tokens_details": details})
 
     assert usage is not None
     assert usage.input + usage.cache_read + usage.cache_creation == prompt
@@ -81,10 +80,12 @@ def test_a_role_a_ping_and_an_empty_delta_are_no_output() -> None:
 
 
 def test_usage_is_injected_beside_the_clients_own_stream_options() -> None:
-    request = openai_chat.read_request(
-        b'{"model":"m","messages":[],"stream":true,"stream_options":{"include_obfuscation":false}}'
+    request = chat.read_request(
+        Asked(b'{"model":"m","messages":[],"stream":true,"stream_options":{"include_obfuscation":false}}')
     )
+    asking = chat.asking_usage(request)
 
-    body = json.loads(openai_chat.upstream_body(request, "u", injects_usage=openai_chat.may_inject_usage(request)))
+    assert asking is not None
+    body = json.loads(chat.upstream_body(asking, "u"))
 
     assert body["stream_options"] == {"include_obfuscation": False, "include_usage": True}

@@ -1,0 +1,156 @@
+"""OpenAI chat completions: what routing reads of a request, and what metering reads of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from gateway.errors import BadInput
+from gateway.formats import body as bodies
+from gateway.formats.metering import AnswerFacts, characters, count, error_message
+from gateway.formats.request import Asked, Request
+from gateway.formats.sse import DONE, event_payload
+from gateway.model.calls import Usage, UsageSource
+from gateway.model.registry import ApiFormat
+
+MOST_TOKENS = 10_000_000
+MOST_ANSWERS = 128
+
+
+def read_request(asked: Asked) -> Request:
+    """Raises BadInput naming the field that is missing or of the wrong type."""
+    fields = bodies.parse_object(asked.body)
+    model = bodies.text_field(fields, "model")
+    messages = fields.get("messages")
+    if messages is None:
+        raise BadInput("The field 'messages' is missing.", param="messages", code="missing_required_parameter")
+    if not bytes(messages).startswith(b"["):
+        raise BadInput("The field 'messages' must be a list.", param="messages", code="invalid_type")
+    bodies.integer_field(fields, "n", 1, MOST_ANSWERS)
+    bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
+    bodies.integer_field(fields, "max_completion_tokens", 0, MOST_TOKENS)
+    options = bodies.decode_any(fields["stream_options"]) if "stream_options" in fields else None
+    return Request(
+        api_format=ApiFormat.OPENAI_CHAT,
+        model=model,
+        is_stream=bodies.bool_field(fields, "stream"),
+        wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        fields=fields,
+    )
+
+
+def upstream_body(request: Request, model: str) -> bytes:
+    """The client's fields with the provider's name of the model, in the order they came."""
+    return bodies.encode_object({**request.fields, "model": bodies.raw(model)})
+
+
+def asking_usage(request: Request) -> Request | None:
+    """The same stream with the usage chunk asked for, whose options we can read; None where that is not to be."""
+    if not request.is_stream or request.wants_usage:
+        return None
+    options = bodies.decode_any(request.fields.get("stream_options", b"null"))
+    if options is not None and not isinstance(options, dict):
+        return None
+    asking = bodies.raw({**(options or {}), "include_usage": True})
+    return replace(request, fields={**request.fields, "stream_options": asking})
+
+
+def asked_characters(request: Request) -> int:
+    """Characters of text in the question."""
+    return characters(bodies.decode_any(request.fields["messages"]))
+
+
+@dataclass(slots=True)
+class StreamTap:
+    """A metering.Tap: every delta but the role is output, a finish reason or [DONE] the end."""
+
+    has_output: bool = False
+    is_finished: bool = False
+    saw_done: bool = False
+    error: str = ""
+    usage: Usage | None = None
+    characters: int = 0
+
+    def read(self, event: bytes) -> bool:
+        """Take note of one event; True where it is the usage chunk and nothing else."""
+        payload = event_payload(event)
+        if not payload:
+            return False
+        if payload == DONE:
+            self.saw_done = self.is_finished = True
+            return False
+        chunk = bodies.decode_any(payload)
+        if not isinstance(chunk, dict):
+            self.has_output = True
+            return False
+        if chunk.get("error"):
+            self.error = error_message(chunk["error"]) or "the provider reported an error"
+            return False
+        usage = read_usage(chunk.get("usage"))
+        if usage is not None:
+            self.usage = usage
+        choices = chunk.get("choices")
+        if not isinstance(choices, list):
+            self.has_output = True
+            return False
+        for choice in choices:
+            self._read_choice(choice)
+        return usage is not None and not choices
+
+    def _read_choice(self, choice: Any) -> None:
+        if not isinstance(choice, dict):
+            return
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            for name, value in delta.items():
+                if name != "role" and value:
+                    self.has_output = True
+                    self.characters += characters(value)
+        if choice.get("finish_reason"):
+            self.has_output = self.is_finished = True
+
+
+class _Answer(msgspec.Struct):
+    choices: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+def read_answer(body: bytes) -> AnswerFacts:
+    """Look at a whole answer with status 200."""
+    try:
+        answer = _ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return AnswerFacts("the provider's answer is not a JSON object", None, 0)
+    if answer.error:
+        return AnswerFacts(error_message(answer.error) or "the provider reported an error", None, 0)
+    if not isinstance(answer.choices, list):
+        return AnswerFacts("the provider's answer has no choices", None, 0)
+    texts = [choice.get("message") for choice in answer.choices if isinstance(choice, dict)]
+    return AnswerFacts("", read_usage(answer.usage), sum(characters(text) for text in texts))
+
+
+def read_usage(found: Any) -> Usage | None:
+    """OpenAI's usage object. Its prompt tokens include the cached ones; here each is counted once."""
+    if not isinstance(found, dict) or "prompt_tokens" not in found and "completion_tokens" not in found:
+        return None
+    prompt, output = count(found.get("prompt_tokens")), count(found.get("completion_tokens"))
+    inputs = found.get("prompt_tokens_details")
+    outputs = found.get("completion_tokens_details")
+    inputs = inputs if isinstance(inputs, dict) else {}
+    outputs = outputs if isinstance(outputs, dict) else {}
+    read = min(count(inputs.get("cached_tokens")), prompt)
+    written = min(count(inputs.get("cache_creation_tokens") or inputs.get("cache_write_tokens")), prompt - read)
+    return Usage(
+        input=prompt - read - written,
+        output=output,
+        cache_read=read,
+        cache_creation=written,
+        reasoning=count(outputs.get("reasoning_tokens")),
+        source=UsageSource.REPORTED,
+    )

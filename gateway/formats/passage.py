@@ -1,0 +1,213 @@
+"""How one call goes to a backend and its answer comes back: as it is, or through the intermediate form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote
+
+from gateway.formats import intermediate as form
+from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, Kind, StreamReader, StreamWriter, Told
+from gateway.formats.metering import AnswerFacts, Tap
+from gateway.formats.request import Request
+from gateway.formats.sse import is_whole_event
+from gateway.formats.table import FORMATS, Format, Translation
+from gateway.model.calls import Usage
+from gateway.model.registry import ApiFormat
+
+
+class StreamSide(Protocol):
+    """A stream's way back to the client. `tap` has read all that was passed on; `ping` fills a long silence."""
+
+    tap: Tap
+    ping: bytes
+
+    def pass_on(self, event: bytes) -> bytes:
+        """What the client gets of one whole event of the provider's."""
+        ...
+
+    def rest(self, rest: bytes) -> bytes:
+        """What the client gets at the end, where `rest` came after the last whole event; nothing of a torn one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """`body` goes to the provider, as `upstream`'s path and headers say; `dropped` names what it could not carry.
+
+    `asks_usage`: the body asks for the usage of a stream that the client did not ask for, and it is hidden from it.
+    `told` is set where the answer has to be translated back.
+    """
+
+    request: Request
+    upstream: Format
+    body: bytes = field(repr=False)
+    dropped: tuple[str, ...] = ()
+    asks_usage: bool = False
+    told: Told | None = None
+
+    @property
+    def is_translated(self) -> bool:
+        return self.told is not None
+
+    def path_at(self, custom: str, model: str) -> str:
+        """What follows an endpoint's base URL; `custom` takes the place of the format's own path."""
+        action = "" if self.is_translated else self.request.action
+        own = self.upstream.path(action, is_stream=self.request.is_stream)
+        main = self.upstream.paths.get("")
+        if custom and "{action}" not in custom and action and main and own.startswith(main):
+            custom += own.removeprefix(main)
+        # A client may make up a model's name, and no name may lead to another path.
+        name = quote(model, safe="")
+        return (custom or own).replace("{model}", name).replace("{action}", own.rpartition("/")[2])
+
+    def stream(self) -> StreamSide:
+        """The way back of a stream."""
+        if self.told is None:
+            return SameStream(self.upstream.new_tap(), self.asks_usage)
+        return TranslatedStream(translation_of(self.upstream).reader(), self._client.writer(self.told))
+
+    def whole(self, body: bytes) -> tuple[bytes, AnswerFacts]:
+        """What the client gets of a whole answer with status 200, and what it says; translating may find a fault."""
+        facts = self.upstream.read_answer(body)
+        if self.told is None or facts.fault:
+            return body, facts
+        try:
+            answer = translation_of(self.upstream).read_whole(body)
+        except BadAnswer as error:
+            return body, AnswerFacts(str(error), facts.usage, facts.characters)
+        if self.request.is_stream:
+            # It was asked for a stream and told all at once: the client gets the stream that it asked for.
+            return _all_at_once(answer, self._client.writer(self.told)), facts
+        return self._client.write_whole(answer, self.told), facts
+
+    @property
+    def _client(self) -> Translation:
+        return translation_of(FORMATS[self.request.api_format])
+
+
+def translation_of(row: Format) -> Translation:
+    assert row.translation is not None, "only conversations are sent to other formats"
+    return row.translation
+
+
+def same(request: Request, *, asks_usage: bool, model: str) -> Passage:
+    """To an endpoint of the request's own format: only the model's name changes, and maybe what is told of usage."""
+    row = FORMATS[request.api_format]
+    asking = row.asking_usage(request) if asks_usage else None
+    return Passage(request, row, row.upstream_body(asking or request, model), asks_usage=asking is not None)
+
+
+def translated(request: Request, to: ApiFormat, destination: Destination, told: Told) -> Passage:
+    """To an endpoint of another format. Raises NotTranslatable or BadInput, naming the field."""
+    prompt = translation_of(FORMATS[request.api_format]).read_prompt(request)
+    written = translation_of(FORMATS[to]).write_prompt(prompt, destination)
+    dropped = tuple(dict.fromkeys((*prompt.lost, *written.dropped)))
+    return Passage(request, FORMATS[to], written.body, dropped, told=told)
+
+
+@dataclass(slots=True)
+class SameStream:
+    """Every event as it came, but a usage chunk that only we asked for."""
+
+    tap: Tap
+    hides_usage: bool
+    ping: bytes = b""
+
+    def pass_on(self, event: bytes) -> bytes:
+        return b"" if self.tap.read(event) and self.hides_usage else event
+
+    def rest(self, rest: bytes) -> bytes:
+        return self.pass_on(rest) if is_whole_event(rest) else b""
+
+
+class TranslatedStream:
+    """Every event read in the provider's format and written in the client's."""
+
+    __slots__ = ("_reader", "_writer", "ping", "tap")
+
+    def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.ping = writer.ping
+        self.tap: Tap = EventTap()
+
+    def pass_on(self, event: bytes) -> bytes:
+        return self._written(self._reader.read(event))
+
+    def rest(self, rest: bytes) -> bytes:
+        last = self._reader.read(rest) if is_whole_event(rest) else []
+        return self._written([*last, *self._reader.end()])
+
+    def _written(self, events: list[Event]) -> bytes:
+        assert isinstance(self.tap, EventTap)
+        for event in events:
+            self.tap.note(event)
+        return b"".join(map(self._writer.write, events))
+
+
+@dataclass(slots=True)
+class EventTap:
+    """A metering.Tap of events in the intermediate form."""
+
+    has_output: bool = False
+    is_finished: bool = False
+    error: str = ""
+    usage: Usage | None = None
+    characters: int = 0
+
+    def read(self, event: bytes) -> bool:
+        """Wire events are read by the stream's reader."""
+        return False
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, form.Delta):
+            self.has_output = self.has_output or bool(event.text)
+            self.characters += len(event.text)
+        elif isinstance(event, form.PartBegan):
+            self.has_output = self.has_output or event.kind is Kind.TOOL_CALL
+        elif isinstance(event, form.Measured):
+            self.usage = event.usage
+        elif isinstance(event, form.Stopped):
+            self.has_output = True
+        elif isinstance(event, form.Ended):
+            self.is_finished = True
+        elif isinstance(event, form.Failed):
+            self.error = event.message or "the provider reported an error"
+
+
+def _all_at_once(answer: Answer, writer: StreamWriter) -> bytes:
+    return b"".join(map(writer.write, events_of(answer)))
+
+
+def events_of(answer: Answer) -> Iterator[Event]:
+    """The stream that a whole answer would have been. Pictures and sound have no place in one."""
+    yield form.Began(answer.id, answer.model, answer.created)
+    index = 0
+    for part in answer.parts:
+        told = list(_part_events(index, part))
+        yield from told
+        index += bool(told)
+    if answer.usage is not None:
+        yield form.Measured(answer.usage)
+    yield form.Stopped(answer.stop, answer.stop_sequence)
+    yield form.Ended()
+
+
+def _part_events(index: int, part: form.Part) -> Iterator[Event]:
+    if isinstance(part, form.Text | form.Refusal):
+        yield form.PartBegan(index, Kind.TEXT if isinstance(part, form.Text) else Kind.REFUSAL)
+        yield form.Delta(index, part.text)
+    elif isinstance(part, form.Thinking):
+        yield form.PartBegan(index, Kind.THINKING, part.id)
+        if part.text:
+            yield form.Delta(index, part.text)
+        if part.signature and part.origin is not None:
+            yield form.Signed(index, part.signature, part.origin)
+    elif isinstance(part, form.ToolCall):
+        yield form.PartBegan(index, Kind.TOOL_CALL, part.id, part.name, part.is_custom)
+        yield form.Delta(index, part.arguments)
+    else:
+        return
+    yield form.PartEnded(index)

@@ -1,0 +1,116 @@
+"""All API formats side by side: what is the same for each is elsewhere, what differs is a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+from gateway.formats import simple
+from gateway.formats.chat import facts as chat_facts
+from gateway.formats.chat import surface as chat
+from gateway.formats.errors import OPENAI, Family
+from gateway.formats.intermediate import Answer, Destination, Prompt, StreamReader, StreamWriter, Told, Written
+from gateway.formats.metering import AnswerFacts, Tap
+from gateway.formats.request import Asked, Facts, Request
+from gateway.formats.simple import Simple
+from gateway.model.registry import ApiFormat, Auth
+
+Header = tuple[bytes, bytes]
+
+STREAM = "stream"
+"""The action that stands for a stream where a format has a path of its own for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A format's two ways into the intermediate form and out of it."""
+
+    read_prompt: Callable[[Request], Prompt]
+    write_prompt: Callable[[Prompt, Destination], Written]
+    read_whole: Callable[[bytes], Answer]
+    write_whole: Callable[[Answer, Told], bytes]
+    reader: Callable[[], StreamReader]
+    writer: Callable[[Told], StreamWriter]
+
+
+def _as_it_is(_request: Request) -> Request | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`paths` come after an endpoint's base URL, by action, with `{model}` for the provider's name of it.
+
+    `headers` are sent where the client sent none of that name; `passes` begin the names of the client's that only
+    providers of this format understand. `asking_usage` gives the request that has a stream's
+    usage told, None where it is told anyway. `free` are actions that no provider charges.
+    """
+
+    family: Family
+    paths: Mapping[str, str]
+    read_request: Callable[[Asked], Request]
+    upstream_body: Callable[[Request, str], bytes]
+    facts: Callable[[Request, int, str], Facts]
+    asked_characters: Callable[[Request], int]
+    new_tap: Callable[[], Tap]
+    read_answer: Callable[[bytes], AnswerFacts]
+    asking_usage: Callable[[Request], Request | None] = _as_it_is
+    headers: tuple[Header, ...] = ()
+    passes: tuple[bytes, ...] = (b"openai-",)
+    auth: Auth = Auth.BEARER
+    free: frozenset[str] = frozenset()
+    translation: Translation | None = None
+
+    def path(self, action: str, *, is_stream: bool) -> str:
+        """Where a request of this action goes."""
+        if is_stream and not action and STREAM in self.paths:
+            return self.paths[STREAM]
+        return self.paths[action]
+
+
+def _simple(row: Simple, paths: Mapping[str, str]) -> Format:
+    return Format(
+        family=OPENAI,
+        paths=paths,
+        read_request=partial(simple.read_request, row),
+        upstream_body=chat.upstream_body,
+        facts=partial(simple.facts, row),
+        asked_characters=partial(simple.asked_characters, row),
+        new_tap=simple.StreamTap,
+        read_answer=partial(simple.read_answer, row),
+        asking_usage=chat.asking_usage if row is simple.COMPLETIONS else _as_it_is,
+    )
+
+
+FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
+    {
+        ApiFormat.OPENAI_CHAT: Format(
+            family=OPENAI,
+            paths={"": "/chat/completions"},
+            read_request=chat.read_request,
+            upstream_body=chat.upstream_body,
+            facts=chat_facts.facts,
+            asked_characters=chat.asked_characters,
+            new_tap=chat.StreamTap,
+            read_answer=chat.read_answer,
+            asking_usage=chat.asking_usage,
+        ),
+        ApiFormat.OPENAI_COMPLETIONS: _simple(simple.COMPLETIONS, {"": "/completions"}),
+        ApiFormat.OPENAI_EMBEDDINGS: _simple(simple.EMBEDDINGS, {"": "/embeddings"}),
+        ApiFormat.OPENAI_MODERATIONS: _simple(simple.MODERATIONS, {"": "/moderations"}),
+        ApiFormat.OPENAI_IMAGES: _simple(
+            simple.IMAGES, {"generations": "/images/generations", "edits": "/images/edits"}
+        ),
+        ApiFormat.OPENAI_AUDIO: _simple(
+            simple.AUDIO,
+            {
+                "speech": "/audio/speech",
+                "transcriptions": "/audio/transcriptions",
+                "translations": "/audio/translations",
+            },
+        ),
+        ApiFormat.RERANK: _simple(simple.RERANK, {"": "/rerank"}),
+    }
+)
