@@ -238,16 +238,6 @@ JSON = st.recursive(
     max_leaves=12,
 )
 NAMES = ["messages", "system", "tools", "tool_choice", "thinking", "output_config", "metadata", "stop_sequences"]
-    "messages",
-    "system",
-    "tools",
-    "tool_choice",
-    "thinking",
-    "output_config",
-    "metadata",
-    "stop_sequences",
-    "top_p",
-]
 
 
 @settings(max_examples=100)
