@@ -219,7 +219,7 @@ def write_whole(answer: Answer, told: Told) -> bytes:
 def _message(parts: tuple[Part, ...]) -> dict[str, object]:
     calls, thoughts = [], []
     signature = ""
-    for part, after in zip(parts, (*parts[1:], None), strict=True):
+    for part, after in zip(parts, (*parts, None)[1:], strict=True):
         if isinstance(part, ToolCall):
             calls.append(_call(part, signature))
         elif isinstance(part, Thinking) and not (is_of_next_call(part) and isinstance(after, ToolCall)):

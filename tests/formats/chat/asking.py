@@ -55,7 +55,7 @@ names = st.text("abcdef_-", min_size=1, max_size=12)
 raws = st.sampled_from(
     [b"{}", b'{"type":"object","properties":{"n":{"maximum":1180591620717411303424}}}', b'{"b": 1.50, "a": -0.0}']
 ).map(msgspec.Raw)
-base64s = st.sampled_from(["", "aGk=", "AAAA"])
+base64s = st.sampled_from(["aGk=", "AAAA"])
 texts = st.builds(Text, words)
 images = st.builds(Image, url=st.just("https://x.test/a.png"), detail=st.sampled_from(["", "low"])) | st.builds(
     Image, data=base64s, media_type=st.just("image/png")
