@@ -23,14 +23,17 @@ from gateway.ops.demo import demo_server
 from gateway.ops.retention import tidying
 from gateway.ops.rollups import keeping_sums
 from gateway.ops.soundness import Soundness, checking
+from gateway.proxy.answer_headers import AnswerHeaders
 from gateway.proxy.attempt import Attempter
-from gateway.proxy.endpoints import Entrance, OpenAiSurface
+from gateway.proxy.endpoints import ClientSurface
+from gateway.proxy.entrance import Entrance
 from gateway.proxy.forward import Forwarder
 from gateway.proxy.ledger import Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.recovery import recover
 from gateway.proxy.settle import Settler
+from gateway.proxy.stored import StoredAnswers
 from gateway.proxy.trial import Trier
 from gateway.proxy.upstream import Upstream, open_upstream
 from gateway.routing.state import RuntimeState
@@ -49,7 +52,7 @@ class App:
     asgi: Front
     desk: Desk
     ledger: Ledger
-    surface: OpenAiSurface
+    surface: ClientSurface
 
     def begin_stop(self) -> None:
         """Take no new calls: /readyz turns red, calls are told to come again, streams of events end."""
@@ -114,9 +117,11 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random, sound
 
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
-    settler = Settler(ledger.record, state, clock, cell)
+    stored = StoredAnswers(desk.db, cell, upstream)
+    settler = Settler(ledger.record, state, clock, cell, stored.remember)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
-    surface = OpenAiSurface(Pipeline(cell, world, forwarder, settler, ledger.reserve), settler, ledger, entrance, state)
+    pipeline = Pipeline(cell, world, forwarder, settler, ledger.reserve)
+    surface = ClientSurface(pipeline, settler, ledger, entrance, stored, AnswerHeaders(entrance, state))
     trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler, ledger.reserve), cell, settler, clock)
     desk = replace(desk, try_call=trier.try_call)
 
@@ -133,7 +138,7 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random, sound
         return reasons
 
     rooms = Rooms(
-        openai=surface,
+        clients=surface,
         api=Starlette(routes=api.routes(desk)),
         pages=Starlette(routes=pages.routes(desk)),
         readiness=readiness,

@@ -135,9 +135,15 @@ class ModelNotFound(NotFound):
 
 
 class MethodNotAllowed(GatewayError):
+    """`allowed` is what the path takes instead."""
+
     status = 405
     type = "invalid_request_error"
     code = "method_not_allowed"
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"This path takes {allowed}, not {method}.")
+        self.allowed = allowed
 
 
 class SlowRequest(GatewayError):

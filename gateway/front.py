@@ -29,7 +29,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 class Rooms:
     """The programs behind the door, by the beginning of the path. `readiness` gives the reasons not to be ready."""
 
-    openai: App
+    clients: App
     api: App
     pages: App
     readiness: Callable[[], list[str]]
@@ -98,8 +98,8 @@ class Front:
         await self._room(path)(scope, receive, send)
 
     def _room(self, path: str) -> App:
-        if path.startswith("/v1/"):
-            return self._rooms.openai
+        if path.startswith(("/v1/", "/v1beta/", "/v1alpha/")):
+            return self._rooms.clients
         if path.startswith("/api/admin/"):
             return self._rooms.api
         if path in ("/admin", "/home") or path.startswith(("/admin/", "/home/", "/static/")):

@@ -65,7 +65,7 @@ class Resource:
             raise NotFound(f"There is nothing at {request.scope['path'][:100]}; see /api/admin/openapi.json.")
         operation = self._by_method.get(request.method)
         if operation is None:
-            raise MethodNotAllowed(f"This path takes {self._allowed()}, not {request.method[:20]}.")
+            raise MethodNotAllowed(request.method[:20], self._allowed())
         _require_scope(actor, operation)
         body = await read_object(request) if operation.request is not None else {}
         visit = Visit(self._desk, actor, request.path_params, request.query_params, body)

@@ -85,5 +85,10 @@ def decode_any(value: bytes | msgspec.Raw) -> Any:
         return None
 
 
+def is_object(value: bytes) -> bool:
+    """Whether it is one JSON object that can be held."""
+    return isinstance(decode_any(value), dict)
+
+
 def _reason(error: Exception) -> str:
     return str(error).removeprefix("JSON is malformed: ").removeprefix("Input data was ")

@@ -17,7 +17,8 @@ class Tap(Protocol):
 
     `has_output`: something real came (not only a start frame, a ping or a comment). `is_finished`: the answer said
     that it is complete. `error` is the message of an error event. `characters` of text came so far. `usage` is the
-    newest that was told, each token counted once.
+    newest that was told, each token counted once. `answer_id` is what the provider calls the answer, where it can be
+    asked for it again.
     """
 
     has_output: bool
@@ -25,6 +26,7 @@ class Tap(Protocol):
     error: str
     usage: Usage | None
     characters: int
+    answer_id: str
 
     def read(self, event: bytes) -> bool:
         """Take note of one whole event; True where it only tells the usage that a client need not see."""

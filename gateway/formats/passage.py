@@ -8,6 +8,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from gateway.formats import intermediate as form
+from gateway.formats.body import is_object
 from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, Kind, StreamReader, StreamWriter, Told
 from gateway.formats.metering import AnswerFacts, Tap
 from gateway.formats.request import Request
@@ -70,6 +71,9 @@ class Passage:
 
     def whole(self, body: bytes) -> tuple[bytes, AnswerFacts]:
         """What the client gets of a whole answer with status 200, and what it says; translating may find a fault."""
+        if self.request.action in self.upstream.free:
+            # A number of tokens is no answer of a model's.
+            return body, AnswerFacts("" if is_object(body) else "the provider's answer is not a JSON object", None, 0)
         facts = self.upstream.read_answer(body)
         if self.told is None or facts.fault:
             return body, facts
@@ -156,6 +160,7 @@ class EventTap:
     error: str = ""
     usage: Usage | None = None
     characters: int = 0
+    answer_id: str = ""
 
     def read(self, event: bytes) -> bool:
         """Wire events are read by the stream's reader."""

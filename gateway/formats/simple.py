@@ -127,6 +127,7 @@ class StreamTap:
     error: str = ""
     usage: Usage | None = None
     characters: int = 0
+    answer_id: str = ""
 
     def read(self, event: bytes) -> bool:
         payload = event_payload(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from gateway.errors import UpstreamFailed
 from gateway.formats.body import decode_any
@@ -12,6 +13,14 @@ _END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 LARGEST_EVENT = 8 * 1024 * 1024
 DONE = b"[DONE]"
 """The payload of the last event in streams of chat and completions."""
+
+
+class Splitter(Protocol):
+    """Cuts what arrives into what is looked at."""
+
+    def feed(self, chunk: bytes) -> list[bytes]: ...
+
+    def rest(self) -> bytes: ...
 
 
 class EventSplitter:

@@ -39,13 +39,27 @@ def _as_it_is(_request: Request) -> Request | None:
     return None
 
 
+def _from_nothing(_request: Request) -> str:
+    return ""
+
+
+def _not_at_all(_request: Request) -> bool:
+    return False
+
+
+def _nameless(_body: bytes) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """`paths` come after an endpoint's base URL, by action, with `{model}` for the provider's name of it.
 
     `headers` are sent where the client sent none of that name; `passes` begin the names of the client's that only
-    providers of this format understand. `asking_usage` gives the request that has a stream's
-    usage told, None where it is told anyway. `free` are actions that no provider charges.
+    providers of this format understand. `asking_usage` gives the request that has a stream's usage told, None where
+    it is told anyway. `free` are actions that no provider charges, and `count_answer` says a number of tokens as such
+    an action would. `continues` is the id of the kept answer that a request goes on from, `keeps` whether the provider
+    will keep its answer, `answer_id` the id of a whole answer.
     """
 
     family: Family
@@ -61,6 +75,10 @@ class Format:
     passes: tuple[bytes, ...] = (b"openai-",)
     auth: Auth = Auth.BEARER
     free: frozenset[str] = frozenset()
+    count_answer: Callable[[int], bytes] | None = None
+    continues: Callable[[Request], str] = _from_nothing
+    keeps: Callable[[Request], bool] = _not_at_all
+    answer_id: Callable[[bytes], str] = _nameless
     translation: Translation | None = None
 
     def path(self, action: str, *, is_stream: bool) -> str:

@@ -12,13 +12,14 @@ from gateway.formats.body import decode_any
 from gateway.formats.intermediate import Destination, Told
 from gateway.formats.metering import Tap, estimated, message_of
 from gateway.formats.passage import Passage, StreamSide, same, translated
-from gateway.formats.sse import EventSplitter
+from gateway.formats.raw import NoSplitter, RawSide
+from gateway.formats.sse import EventSplitter, Splitter
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Usage
 from gateway.model.registry import DEMO_PRESET, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call
-from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
+from gateway.proxy.upstream import Broken, ConnectFailed, Content, Header, KeyUnusable, Upstream, UpstreamAnswer
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.snapshot import Lane
 from gateway.routing.verdicts import judge, names_context
@@ -37,6 +38,7 @@ class WholeAnswer:
     usage: Usage | None
     characters: int
     dropped: tuple[str, ...] = ()
+    answer_id: str = ""
 
 
 @dataclass(slots=True)
@@ -56,11 +58,15 @@ class OpenStream:
     dropped: tuple[str, ...] = ()
     held: list[bytes] = field(default_factory=list)
     held_bytes: int = 0
-    splitter: EventSplitter = field(default_factory=EventSplitter)
+    splitter: Splitter = field(default_factory=EventSplitter)
 
     @property
     def tap(self) -> Tap:
         return self.side.tap
+
+    @property
+    def answer_id(self) -> str:
+        return self.side.tap.answer_id
 
     @property
     def may_hold_more(self) -> bool:
@@ -195,18 +201,16 @@ class Attempter:
 
     async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
         backend, passage = road.lane.backend, road.passage
-        answer = await self._upstream.post(
-            backend,
-            passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name),
-            passage.body,
-            passing.to_upstream(call.arrival.headers, passage, is_demo=backend.provider.preset == DEMO_PRESET),
-        )
+        path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name)
+        headers = passing.to_upstream(call.arrival.headers, passage, is_demo=backend.provider.preset == DEMO_PRESET)
+        body, of_body = _body_of(call, road)
+        answer = await self._upstream.send("POST", backend, path, body, [*headers, *of_body])
         timing.headers_ms = self._since(timing)
         opened: WholeAnswer | OpenStream | Left | None = None
         try:
             if not 200 <= answer.status < 300:
                 opened = await self._refusal(call, answer, passage)
-            elif answer.is_event_stream:
+            elif answer.is_event_stream or (answer.is_sound and not passage.is_translated):
                 opened = await _first_output(answer, backend.endpoint, timing.ends_at, passage)
             else:
                 opened = await _whole(answer, passage)
@@ -235,6 +239,18 @@ class Attempter:
         return round((self._clock.mono() - timing.started) * 1000)
 
 
+def _body_of(call: Call, road: Road) -> tuple[Content, list[Header]]:
+    """What is sent, and the headers that say what it is."""
+    if call.upload is None:
+        return road.passage.body, [(b"content-type", b"application/json")]
+    name = road.lane.upstream_name
+    length = call.upload.length(name)
+    headers = [(b"content-type", call.upload.content_type.encode("latin-1", "replace"))]
+    if length is not None:
+        headers.append((b"content-length", str(length).encode()))
+    return call.upload.content(name), headers
+
+
 async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left:
     came = await answer.read()
     body, facts = passage.whole(came)
@@ -244,7 +260,8 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
     headers = tuple(passing.from_upstream(answer.headers))
     if passage.is_translated:
         headers = passing.as_stream(headers) if passage.request.is_stream else passing.as_json(headers)
-    return WholeAnswer(answer.status, headers, body, facts.usage, facts.characters, passage.dropped)
+    answer_id = "" if passage.is_translated else passage.upstream.answer_id(came)
+    return WholeAnswer(answer.status, headers, body, facts.usage, facts.characters, passage.dropped, answer_id)
 
 
 async def _first_output(
@@ -259,9 +276,10 @@ async def _first_output(
         answer=answer,
         idle_seconds=endpoint.idle_seconds,
         ends_at=ends_at,
-        side=passage.stream(),
+        side=passage.stream() if answer.is_event_stream else RawSide(),
         source=answer.chunks(),
         dropped=passage.dropped,
+        splitter=EventSplitter() if answer.is_event_stream else NoSplitter(),
     )
     while not stream.tap.has_output and stream.may_hold_more:
         try:

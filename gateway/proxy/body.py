@@ -23,14 +23,14 @@ class BodyReader:
     """Holds at most `largest` bytes for one request, and twice that for all that are being read."""
 
     def __init__(self, largest: int) -> None:
-        self._largest = largest
+        self.largest = largest
         self._held = 0
 
     async def read_json(self, arrival: Arrival, receive: Receive) -> bytes:
         """The body of a JSON request. Raises TooLarge, UnsupportedMedia, SlowRequest, Unavailable or ClientLeft."""
         _require_plain_json(arrival)
         declared = arrival.header(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > self._largest:
+        if declared is not None and declared.isdigit() and int(declared) > self.largest:
             raise self._too_large()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -50,9 +50,9 @@ class BodyReader:
                 size += len(part)
                 self._held += len(part)
                 parts.append(part)
-                if size > self._largest:
+                if size > self.largest:
                     raise self._too_large()
-                if self._held > self._largest * _SHARES:
+                if self._held > self.largest * _SHARES:
                     raise Unavailable("Too many large requests are being read; try again.", retry_after=1)
                 if not message.get("more_body", False):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -60,7 +60,7 @@ class BodyReader:
             self._held -= size
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"The request body is larger than {self._largest} bytes.", retryable=False)
+        return TooLarge(f"The request body is larger than {self.largest} bytes.", retryable=False)
 
 
 def _require_plain_json(arrival: Arrival) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gateway.formats.errors import OPENAI, Family
 from gateway.formats.metering import estimated
@@ -44,14 +46,34 @@ class Arrival:
         return None
 
 
+class Upload(Protocol):
+    """A body that is sent on while it arrives."""
+
+    content_type: str
+
+    def length(self, model: str) -> int | None:
+        """Bytes of it with this model's name in it; None where that is not known yet."""
+        ...
+
+    def content(self, model: str) -> AsyncIterator[bytes]:
+        """It from its beginning, with this model's name in it. Raises a GatewayError where it is not to be had."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request from a client, authenticated and understood as far as routing needs."""
+    """One request from a client, authenticated and understood as far as routing needs.
+
+    `pinned` is the one backend that can serve it, as it keeps what the call goes on from; empty for any.
+    `upload` is its body where that is no JSON; `request` then has the small fields of it.
+    """
 
     arrival: Arrival
     api_key: ApiKey
     request: Request
     source: CallSource = CallSource.API
+    pinned: str = ""
+    upload: Upload | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:

@@ -13,9 +13,12 @@ _LONGEST = 512
 _CARRIERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
 
-def read_credential(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The one credential in `headers`. Raises NotAuthenticated without one, BadInput with two different ones."""
-    found: set[str] = set()
+def read_credential(headers: Iterable[tuple[bytes, bytes]], in_query: str = "") -> str:
+    """The one credential in `headers`, or in a query where that may hold one.
+
+    Raises NotAuthenticated without one, BadInput with two different ones.
+    """
+    found = {in_query.strip()}
     for name, value in headers:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").strip().partition(" ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from gateway.errors import GatewayError
 from gateway.formats.passage import Passage
@@ -144,23 +145,40 @@ def of_error(error: GatewayError) -> list[Header]:
     return found
 
 
-def of_limits(kind: bytes, buckets: Iterable[TokenBucket], now: float) -> list[Header]:
-    """The narrower of an API key's and its owner's limits, in OpenAI's words; nothing where there is none.
-
-    `kind` is what is limited: requests or tokens.
-    """
+def narrowest(buckets: Iterable[TokenBucket], now: float) -> TokenBucket | None:
+    """The limit that is nearest, as of now (monotonic seconds); None where there is none."""
     there = list(buckets)
     for bucket in there:
         bucket.refill(now)
-    narrowest = min(there, key=lambda bucket: bucket.level, default=None)
-    if narrowest is None:
+    return min(there, key=lambda bucket: bucket.level, default=None)
+
+
+def of_limit(kind: bytes, bucket: TokenBucket | None) -> list[Header]:
+    """A limit in OpenAI's words; nothing where there is none. `kind` is what is limited: requests or tokens."""
+    if bucket is None:
         return []
-    seconds = (narrowest.limit - narrowest.level) * 60 / narrowest.limit if narrowest.limit else 0
     return [
-        (b"x-ratelimit-limit-" + kind, str(narrowest.limit).encode()),
-        (b"x-ratelimit-remaining-" + kind, str(max(0, int(narrowest.level))).encode()),
-        (b"x-ratelimit-reset-" + kind, f"{seconds:.3f}s".encode()),
+        (b"x-ratelimit-limit-" + kind, str(bucket.limit).encode()),
+        (b"x-ratelimit-remaining-" + kind, str(max(0, int(bucket.level))).encode()),
+        (b"x-ratelimit-reset-" + kind, f"{_seconds_to_full(bucket):.3f}s".encode()),
     ]
+
+
+def of_anthropic_limit(kind: bytes, bucket: TokenBucket | None, now: datetime) -> list[Header]:
+    """The same in Anthropic's words, whose resets are moments."""
+    if bucket is None:
+        return []
+    reset = now + timedelta(seconds=_seconds_to_full(bucket))
+    name = b"anthropic-ratelimit-" + kind
+    return [
+        (name + b"-limit", str(bucket.limit).encode()),
+        (name + b"-remaining", str(max(0, int(bucket.level))).encode()),
+        (name + b"-reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()),
+    ]
+
+
+def _seconds_to_full(bucket: TokenBucket) -> float:
+    return (bucket.limit - bucket.level) * 60 / bucket.limit if bucket.limit else 0
 
 
 def of_money(standings: Iterable[Standing]) -> list[Header]:

@@ -20,11 +20,12 @@ from gateway.model.calls import CallRecord, Reservation
 from gateway.model.captures import Captured
 from gateway.proxy.memory import write_state
 from gateway.routing.state import RuntimeState
-from gateway.store import calls, captures, provider_spend, reservations, spends
+from gateway.store import calls, captures, provider_spend, reservations, spends, stored_responses
 from gateway.store.captures import StoredCapture
 from gateway.store.database import Database, Tx
 from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import StoredSum
+from gateway.store.stored_responses import StoredResponse
 
 log = logging.getLogger("gateway.ledger")
 
@@ -40,7 +41,8 @@ class Entry:
     """A call's row, and the sums of its provider, API key and user with it, written together with it.
 
     `was_reserved`: money was reserved for it, or was about to be, in a row that goes with this one's coming.
-    `captures` are its headers and bodies, where they are kept.
+    `captures` are its headers and bodies, where they are kept; `stored` says whose its answer is, where the provider
+    keeps that.
     """
 
     row: CallRecord
@@ -48,6 +50,7 @@ class Entry:
     sums: tuple[StoredSum, ...] = ()
     was_reserved: bool = False
     captures: tuple[Captured, ...] = ()
+    stored: StoredResponse | None = None
 
 
 Seal = Callable[[str, int, Captured], StoredCapture]
@@ -184,6 +187,7 @@ async def _write_entries(tx: Tx, batch: Sequence[Entry]) -> None:
     await provider_spend.save_many(tx, spent.values())
     sums = {(one.owner, one.period, one.since): one for entry in batch for one in entry.sums}
     await spends.save_many(tx, sums.values())
+    await stored_responses.insert_many(tx, [entry.stored for entry in batch if entry.stored is not None])
     await reservations.delete_many(tx, [entry.row.id for entry in batch if entry.was_reserved])
 
 

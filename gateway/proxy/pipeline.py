@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from gateway.errors import BadInput
-from gateway.formats.request import Request
+from gateway.formats.request import Facts, Request
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Reservation
 from gateway.model.people import User
@@ -78,7 +79,8 @@ class Pipeline:
 
     def _target(self, call: Call) -> Target:
         require_format(call.api_key, call.request.api_format)
-        return resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
+        found = resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
+        return _pinned(found, call.pinned) if call.pinned else found
 
     @property
     def _default_output(self) -> int:
@@ -86,6 +88,19 @@ class Pipeline:
 
     def _owner(self, call: Call) -> User | None:
         return self._snapshot().users.get(call.api_key.user_id or "")
+
+
+def _pinned(target: Target, backend_id: str) -> Target:
+    """The target with the one backend that keeps what the call goes on from. Raises BadInput where it cannot serve."""
+    lanes = tuple(lane for lane in target.lanes if lane.backend.id == backend_id)
+    if not lanes:
+        raise BadInput(
+            f"The response that this call goes on from is kept by a backend that does not serve '{target.model}'.",
+            param="previous_response_id",
+            code="previous_response_elsewhere",
+            retryable=False,
+        )
+    return replace(target, lanes=lanes)
 
 
 def plan_of(call: Call, owner: User | None, target: Target, world: World, default_output: int) -> Plan:
@@ -96,7 +111,10 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
     headers, api_key = call.arrival.headers, call.api_key
     required = passing.joined(headers, REQUIRE.encode())
     request = call.request
-    facts = FORMATS[request.api_format].facts(request, default_output, passing.session_of(headers))
+    row = FORMATS[request.api_format]
+    facts = row.facts(request, default_output, passing.session_of(headers))
+    if request.action in row.free:
+        facts = Facts(capabilities=facts.capabilities, session=facts.session)
     ask = Ask(
         api_key=api_key,
         api_format=request.api_format,
@@ -109,7 +127,7 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
         most_input=facts.most_input,
         most_output=facts.most_output,
         is_metered=bool(budgets.limits_of(api_key, owner)),
-        stays=bool(request.action),
+        stays=bool(request.action or call.pinned),
     )
     plan = plan_candidates(target.lanes, ask, world)
     if not plan.lanes and not plan.skips:

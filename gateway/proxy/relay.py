@@ -85,7 +85,9 @@ class Relay:
         usage = answer.usage or estimate(self.call, answer.characters)
         if not is_delivered:
             return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", _LEFT.reason, usage, first_byte_at)
-        return Outcome(CallStatus.COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at)
+        return Outcome(
+            CallStatus.COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at, answer_id=answer.answer_id
+        )
 
     async def _send_stream(
         self, way: _Way, stream: OpenStream, headers: Sequence[Header], first_byte_at: float
@@ -137,11 +139,12 @@ class Relay:
 
     def _stream_outcome(self, tap: Tap, status: int, ending: Ending, first_byte_at: float) -> Outcome:
         usage = tap.usage or estimate(self.call, tap.characters)
+        ended, code, error_code, error = CallStatus.FAILED, status, "stream_broken", ending.reason
         if ending.verdict is Verdict.OK:
-            return Outcome(CallStatus.COMPLETED, status, usage=usage, first_byte_at=first_byte_at)
-        if ending is _LEFT:
-            return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", ending.reason, usage, first_byte_at)
-        return Outcome(CallStatus.FAILED, status, "stream_broken", ending.reason, usage, first_byte_at)
+            ended, error_code, error = CallStatus.COMPLETED, "", ""
+        elif ending is _LEFT:
+            ended, code, error_code = CallStatus.CANCELLED, CLIENT_LEFT, "client_left"
+        return Outcome(ended, code, error_code, error, usage, first_byte_at, tap.answer_id)
 
 
 async def _start(send: Send, status: int, headers: Sequence[Header]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.formats.table import FORMATS
 from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.captures import Captured
 from gateway.model.people import ApiKey
@@ -23,6 +24,7 @@ from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.state import RuntimeState
 from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import StoredSum
+from gateway.store.stored_responses import StoredResponse
 
 access_log = logging.getLogger("gateway.access")
 CLIENT_LEFT = 499
@@ -30,7 +32,10 @@ CLIENT_LEFT = 499
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ended. `code` is the HTTP status the client got, or 499 where it left."""
+    """How a call ended. `code` is the HTTP status the client got, or 499 where it left.
+
+    `answer_id` is what the provider calls the answer, where it keeps it.
+    """
 
     status: CallStatus
     code: int
@@ -38,6 +43,7 @@ class Outcome:
     error: str = ""
     usage: Usage = Usage()
     first_byte_at: float | None = None
+    answer_id: str = ""
 
 
 class Settler:
@@ -49,8 +55,10 @@ class Settler:
         state: RuntimeState,
         clock: Clock,
         snapshot: Callable[[], Snapshot],
+        remember: Callable[[StoredResponse], None],
     ) -> None:
         self._record = record
+        self._remember = remember
         self._state = state
         self._clock = clock
         self._snapshot = snapshot
@@ -139,9 +147,28 @@ class Settler:
                 tuple(StoredSum(one.owner, one.period.value, one.since, one.spent) for one in sums),
                 trail.was_reserved,
                 self._captures(known, trail, record),
+                self._stored(known, record, outcome.answer_id),
             )
         )
         _log(record)
+
+    def _stored(self, known: _Known, record: CallRecord, answer_id: str) -> StoredResponse | None:
+        """Who may come back to the answer, and where; None where the provider does not keep it."""
+        call = known.call
+        if not answer_id or call is None or record.backend_id is None:
+            return None
+        if not FORMATS[call.request.api_format].keeps(call.request):
+            return None
+        found = StoredResponse(
+            id=answer_id,
+            api_key_id=call.api_key.id,
+            user_id=call.api_key.user_id,
+            backend_id=record.backend_id,
+            model=record.served_model,
+            created_at=record.started_at,
+        )
+        self._remember(found)
+        return found
 
     def _captures(self, known: _Known, trail: Trail, record: CallRecord) -> tuple[Captured, ...]:
         settings = self._snapshot().settings

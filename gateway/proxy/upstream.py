@@ -14,8 +14,9 @@ import msgspec
 from gateway import __version__
 from gateway.errors import UpstreamFailed
 from gateway.formats.body import decode_any
+from gateway.formats.table import FORMATS
 from gateway.model.origin import origin_of
-from gateway.model.registry import Endpoint
+from gateway.model.registry import ApiFormat, Auth, Endpoint
 from gateway.proxy.guard import PermitsLocal
 from gateway.proxy.transports import Transports, open_transports
 from gateway.routing.snapshot import Backend
@@ -27,6 +28,8 @@ LARGEST_ANSWER = 32 * 1024 * 1024
 _MOST_MODELS = 5000
 
 Header = tuple[bytes, bytes]
+Content = bytes | AsyncIterator[bytes]
+"""What is sent: whole, or as it comes."""
 
 _NEVER_SENT = (httpx.UnsupportedProtocol, httpx.ProxyError)
 """Faults in which no request left: an address that is none, an outbound proxy that refused to connect."""
@@ -58,6 +61,10 @@ class UpstreamAnswer:
     @property
     def is_event_stream(self) -> bool:
         return self.headers.get("content-type", "").lower().startswith("text/event-stream")
+
+    @property
+    def is_sound(self) -> bool:
+        return self.headers.get("content-type", "").lower().startswith(("audio/", "application/octet-stream"))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, undecoded. Raises Broken where it ends too early."""
@@ -98,13 +105,15 @@ class Upstream:
         self._vault = vault
         self._secrets = secrets
 
-    async def post(self, backend: Backend, path: str, body: bytes, headers: Sequence[Header]) -> UpstreamAnswer:
-        """Send `body` to the endpoint's own path, else to `path`. Raises ConnectFailed, Broken or KeyUnusable."""
+    async def send(
+        self, method: str, backend: Backend, path: str, body: Content, headers: Sequence[Header]
+    ) -> UpstreamAnswer:
+        """Send to the endpoint's base URL and `path`. Raises ConnectFailed, Broken or KeyUnusable."""
         secret = self._secret_of(backend)
         request = httpx.Request(
-            "POST",
-            backend.endpoint.base_url.rstrip("/") + (backend.endpoint.custom_path or path),
-            headers=[*headers, *_own_headers(backend, secret), (b"content-type", b"application/json")],
+            method,
+            backend.endpoint.base_url.rstrip("/") + path,
+            headers=[*headers, *_own_headers(backend, secret)],
             content=body,
         )
         return await self._send(backend.endpoint, request, secret)
@@ -113,8 +122,9 @@ class Upstream:
         """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""
         try:
             secret = self._secret_of(backend)
-            url = backend.endpoint.base_url.rstrip("/") + "/models"
-            request = httpx.Request("GET", url, headers=_own_headers(backend, secret))
+            url = backend.endpoint.base_url.rstrip("/") + _LISTS.get(backend.endpoint.api_format, "/models")
+            own = FORMATS[backend.endpoint.api_format].headers
+            request = httpx.Request("GET", url, headers=[*own, *_own_headers(backend, secret)])
             answer = await self._send(backend.endpoint, request, secret)
         except (ConnectFailed, Broken, KeyUnusable) as error:
             raise UpstreamFailed(f"{backend.name} cannot be reached: {error}.") from error
@@ -158,7 +168,8 @@ class Upstream:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, *_NEVER_SENT) as error:
             raise ConnectFailed(_words(error)) from error
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
-            if connection.is_new or _is_answer(error):
+            is_once = not isinstance(request.stream, httpx.ByteStream)
+            if connection.is_new or _is_answer(error) or is_once:
                 raise Broken(_words(error)) from error
             # A kept connection that the provider had just closed: nothing was answered, so once more.
             response = await _send_again(transport, request)
@@ -222,8 +233,14 @@ def _own_headers(backend: Backend, secret: Secret | None) -> list[Header]:
     ]
     headers += [(name.lower().encode(), value.encode()) for name, value in backend.endpoint.headers.items()]
     if secret is not None:
-        headers.append((b"authorization", b"Bearer " + secret.reveal().encode()))
+        headers.append(_credential(backend.endpoint, secret.reveal().encode()))
     return headers
+
+
+def _credential(endpoint: Endpoint, secret: bytes) -> Header:
+    """The header that carries the key: the endpoint's own way, else its format's."""
+    style = endpoint.auth or FORMATS[endpoint.api_format].auth
+    return (b"authorization", b"Bearer " + secret) if style is Auth.BEARER else (style.encode(), secret)
 
 
 def _readable(headers: httpx.Headers) -> dict[str, str]:
@@ -234,12 +251,22 @@ def _words(error: Exception) -> str:
     return (str(error) or type(error).__name__)[:200]
 
 
+_LISTS = {ApiFormat.ANTHROPIC_MESSAGES: "/models?limit=1000", ApiFormat.GEMINI_GENERATE: "/models?pageSize=1000"}
+
+
 class _Listed(msgspec.Struct):
     id: str
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
 class _ModelList(msgspec.Struct):
-    data: list[_Listed]
+    """OpenAI's and Anthropic's shape, or Gemini's, whose names begin with `models/`."""
+
+    data: list[_Listed] | None = None
+    models: list[_Named] | None = None
 
 
 def _model_names(backend: Backend, status: int, body: bytes) -> list[str]:
@@ -249,7 +276,10 @@ def _model_names(backend: Backend, status: int, body: bytes) -> list[str]:
         said = error.get("message") if isinstance(error, dict) else None
         raise UpstreamFailed(f"{backend.name} answered HTTP {status}" + (f": {str(said)[:200]}" if said else "."))
     try:
-        listed = msgspec.json.decode(body, type=_ModelList).data
+        found = msgspec.json.decode(body, type=_ModelList)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamFailed(f"{backend.name} answered something else than a list of models.") from None
-    return sorted({model.id for model in listed[:_MOST_MODELS]})
+    if found.data is None and found.models is None:
+        raise UpstreamFailed(f"{backend.name} answered something else than a list of models.")
+    names = [one.id for one in found.data or ()] + [one.name.removeprefix("models/") for one in found.models or ()]
+    return sorted(set(names[:_MOST_MODELS]))

@@ -19,6 +19,7 @@ from gateway.routing.quota import Spend
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
 from gateway.store.provider_spend import StoredSpend
+from gateway.store.stored_responses import StoredResponse
 from tests.desks import START_MS, FakeClock
 from tests.routing.build import ANYONE, provider, snapshot, world
 
@@ -36,7 +37,8 @@ class Book:
     def __init__(self) -> None:
         self.state, self.clock = RuntimeState(), FakeClock()
         self.entries: list[Entry] = []
-        self.settler = Settler(self.entries.append, self.state, self.clock, snapshot)
+        self.kept: list[StoredResponse] = []
+        self.settler = Settler(self.entries.append, self.state, self.clock, snapshot, self.kept.append)
 
     @property
     def world(self) -> World:

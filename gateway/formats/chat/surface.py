@@ -72,6 +72,7 @@ class StreamTap:
     error: str = ""
     usage: Usage | None = None
     characters: int = 0
+    answer_id: str = ""
 
     def read(self, event: bytes) -> bool:
         """Take note of one event; True where it is the usage chunk and nothing else."""

@@ -1,0 +1,53 @@
+"""Answers that come as bytes without events, such as sound: passed on as they arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.formats.metering import Tap
+from gateway.model.calls import Usage
+
+
+class NoSplitter:
+    """Every piece as it came."""
+
+    __slots__ = ()
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        return [chunk]
+
+    def rest(self) -> bytes:
+        return b""
+
+
+@dataclass(slots=True)
+class RawTap:
+    """A metering.Tap: any byte is output, and the end of the bytes their end."""
+
+    has_output: bool = False
+    is_finished: bool = False
+    error: str = ""
+    usage: Usage | None = None
+    characters: int = 0
+    answer_id: str = ""
+
+    def read(self, event: bytes) -> bool:
+        self.has_output = self.has_output or bool(event)
+        return False
+
+
+@dataclass(slots=True)
+class RawSide:
+    """A passage.StreamSide that changes nothing."""
+
+    tap: Tap = field(default_factory=RawTap)
+    ping: bytes = b""
+
+    def pass_on(self, event: bytes) -> bytes:
+        self.tap.read(event)
+        return event
+
+    def rest(self, rest: bytes) -> bytes:
+        # A connection that breaks off raises before this.
+        self.tap.is_finished = True
+        return rest

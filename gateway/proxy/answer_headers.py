@@ -1,0 +1,71 @@
+"""The headers an answer has besides the provider's: which call, which backend, how far from the limits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gateway.formats.errors import ANTHROPIC
+from gateway.proxy import headers as passing
+from gateway.proxy.call import Call, Header, Trail
+from gateway.proxy.entrance import Entrance
+from gateway.proxy.relay import Relay
+from gateway.proxy.sending import id_headers
+from gateway.routing import budgets, limits
+from gateway.routing.resolve import Target
+from gateway.routing.state import RuntimeState
+
+_LONGEST_LISTING = 1000
+
+
+class AnswerHeaders:
+    """`state` has the buckets that the caller's limits are counted in."""
+
+    def __init__(self, entrance: Entrance, state: RuntimeState) -> None:
+        self._entrance = entrance
+        self._state = state
+
+    def of_answer(self, relay: Relay, trail: Trail, now: float) -> list[Header]:
+        """`now` is when the first byte goes out, in monotonic seconds."""
+        arrival, reply = relay.call.arrival, relay.reply
+        overhead = ((trail.sent_at or now) - arrival.received) * 1000
+        total = (now - arrival.received) * 1000
+        return [
+            *id_headers(arrival),
+            (b"x-gateway-model", reply.target.model.encode("latin-1", "replace")),
+            (b"x-gateway-provider", reply.lane.backend.provider.name.encode()),
+            (b"x-gateway-backend", reply.lane.backend.name.encode("latin-1", "replace")),
+            (b"x-gateway-attempts", str(len(trail.attempts) + (not reply.is_refusal)).encode()),
+            (b"x-gateway-overhead-ms", f"{overhead:.2f}".encode()),
+            (b"x-gateway-config-version", str(reply.target.config_version).encode()),
+            (b"server-timing", f"gateway;dur={overhead:.2f}, total;dur={total:.2f}".encode()),
+            *_route(reply.target),
+            *_dropped(reply.answer.dropped),
+            *self.of_limits(relay.call),
+        ]
+
+    def of_limits(self, call: Call) -> list[Header]:
+        """How far the caller is from the limits of its API key and of the key's owner."""
+        api_key, state, clock = call.api_key, self._state, self._entrance.clock
+        now = clock.mono()
+        owner = self._entrance.snapshot().users.get(api_key.user_id or "")
+        held = budgets.limits_of(api_key, owner)
+        requests = passing.narrowest(limits.of_caller(api_key, owner, "rpm", state), now)
+        tokens = passing.narrowest(limits.of_caller(api_key, owner, "tpm", state), now)
+        found = [*passing.of_limit(b"requests", requests), *passing.of_limit(b"tokens", tokens)]
+        wall_ms = clock.wall_ms() if held or call.arrival.family is ANTHROPIC else 0
+        if call.arrival.family is ANTHROPIC:
+            moment = datetime.fromtimestamp(wall_ms / 1000, UTC)
+            found += passing.of_anthropic_limit(b"requests", requests, moment)
+            found += passing.of_anthropic_limit(b"tokens", tokens, moment)
+        return [*found, *passing.of_money(budgets.standing(limit, state.spends, wall_ms) for limit in held)]
+
+
+def _route(target: Target) -> list[Header]:
+    """Which rule chose the model, where one did."""
+    return [(b"x-gateway-route", target.route.encode("latin-1", "replace"))] if target.route else []
+
+
+def _dropped(names: tuple[str, ...]) -> list[Header]:
+    """What translation could not carry, where there was anything."""
+    listing = ", ".join(name for name in names if name.isascii() and name.isprintable())
+    return [(b"x-gateway-dropped", listing[:_LONGEST_LISTING].encode())] if listing else []
