@@ -17,7 +17,7 @@
     ├── TooLarge                 413
     ├── UnsupportedMedia         415
     ├── Misdirected              421  the Host header names another site
-    ├── UpstreamRefused          4xx  a provider that speaks another API format refused the request; with its words
+    ├── UpstreamRefused          400  a provider that speaks another API format refused it; with its words and status
     ├── RateLimited              429  a limit of ours, or every backend rests
     ├── UpstreamFailed           502  a provider failed
     │   └── CredentialsExhausted 502  a provider refused our keys
@@ -194,7 +194,7 @@ class Misdirected(GatewayError):
 
 
 class UpstreamRefused(GatewayError):
-    """`status` is the provider's, 400 to 499."""
+    """`status` is the provider's, from 400 to 499."""
 
     status = 400
     type = "invalid_request_error"

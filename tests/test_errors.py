@@ -17,6 +17,8 @@ PACKAGE = Path(errors.__file__).parent
 ON_THE_WIRE: dict[str, tuple[int, str, str | None]] = {
     "BadInput": (400, "invalid_request_error", None),
     "InvalidFields": (400, "invalid_request_error", "invalid_fields"),
+    "NotTranslatable": (400, "invalid_request_error", "not_translatable"),
+    "UpstreamRefused": (400, "invalid_request_error", "upstream_refused"),
     "NotAuthenticated": (401, "invalid_request_error", "invalid_api_key"),
     "OutOfMoney": (402, "insufficient_quota", "budget_exceeded"),
     "Forbidden": (403, "permission_error", "forbidden"),

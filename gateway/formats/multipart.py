@@ -82,9 +82,9 @@ class FieldScanner:
 
     def _to_end(self) -> bool:
         at = self._buffer.find(self._delimiter)
+        if (at if at >= 0 else len(self._buffer)) > _LONGEST_VALUE + len(self._delimiter):
+            raise BadInput(f"The field '{self._name}' is too long.", param=self._name)
         if at < 0:
-            if len(self._buffer) > _LONGEST_VALUE + len(self._delimiter):
-                raise BadInput(f"The field '{self._name}' is too long.", param=self._name)
             return False
         if len(self._buffer) < at + len(self._delimiter) + 2:
             return False

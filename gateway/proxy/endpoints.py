@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -30,6 +30,8 @@ from gateway.proxy.surfaces import SERVED, Surface, listed_model, stored_respons
 from gateway.proxy.uploads import Upload, is_upload, request_of
 
 log = logging.getLogger("gateway.proxy")
+Leaving = Callable[[], Awaitable[None]]
+"""Waits until the client has hung up."""
 
 
 class ClientSurface:
@@ -96,7 +98,7 @@ class ClientSurface:
         pinned = ""
         if answer_id := row.continues(request):
             pinned = (await self._stored.owner(answer_id, api_key)).backend_id
-        await self._go(Call(arrival, api_key, request, pinned=pinned), _disconnect(receive), send)
+        await self._go(Call(arrival, api_key, request, pinned=pinned), lambda: _disconnect(receive), send)
 
     async def _call_with_upload(
         self, surface: Surface, arrival: Arrival, api_key: ApiKey, receive: Receive, send: Send
@@ -106,12 +108,12 @@ class ClientSurface:
             filling = asyncio.create_task(_filled(upload, receive))
             try:
                 request = request_of(surface.api_format, surface.action, await upload.fields())
-                await self._go(Call(arrival, api_key, request, upload=upload), filling, send)
+                await self._go(Call(arrival, api_key, request, upload=upload), lambda: filling, send)
             finally:
                 filling.cancel()
                 await asyncio.wait({filling})
 
-    async def _go(self, call: Call, leaving: Awaitable[None], send: Send) -> None:
+    async def _go(self, call: Call, leaving: Leaving, send: Send) -> None:
         """Answer the call, or say where it would go. `leaving` ends when the client hangs up."""
         if call.arrival.header(b"x-gateway-dry-run") == "1":
             plan = self._pipeline.explain(call)
@@ -147,10 +149,10 @@ class ClientSurface:
         await relay.send_to(send, self._headers.of_answer(relay, trail, now), now, lambda: self.is_draining)
 
 
-async def _until_client_leaves(answer: Coroutine[Any, Any, None], leaving: Awaitable[None]) -> None:
+async def _until_client_leaves(answer: Coroutine[Any, Any, None], leaving: Leaving) -> None:
     """Run `answer` and cancel it as soon as the client hangs up; either way it is over when this returns."""
     work = asyncio.create_task(answer)
-    watch = asyncio.ensure_future(leaving)
+    watch = asyncio.ensure_future(leaving())
     try:
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -100,7 +100,6 @@ def query_value(query: bytes, name: str) -> str:
 
 
 SERVED = (
-    "This gateway serves the OpenAI API (chat/completions, completions, responses, embeddings, moderations, images, "
-    "audio, rerank, models), POST /v1/messages and /v1/messages/count_tokens, and /v1beta/models/…:generateContent, "
-    ":streamGenerateContent and :countTokens."
+    f"This gateway serves POST {', '.join(SURFACES)}, /v1beta/models/…:generateContent, :streamGenerateContent and "
+    ":countTokens, and GET /v1/models."
 )

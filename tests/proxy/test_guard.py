@@ -145,7 +145,7 @@ async def listening() -> AsyncIterator[tuple[int, list[str]]]:
 async def test_a_private_provider_is_reached_only_with_the_operators_word() -> None:
     async with listening() as (port, seen), open_upstream(VAULT, {}, nothing_local) as upstream:
         with pytest.raises(ConnectFailed, match="may be dialled"):
-            await upstream.post(at(f"http://127.0.0.1:{port}/v1"), "/chat/completions", b"{}", [])
+            await upstream.send("POST", at(f"http://127.0.0.1:{port}/v1"), "/chat/completions", b"{}", [])
     assert seen == []
 
 
@@ -158,7 +158,7 @@ async def test_a_key_is_sent_only_to_the_origin_it_was_entered_for() -> None:
     async with open_upstream(VAULT, {"SET_API_KEY": "sk-env"}, everything_local) as upstream:
         for backend in (stolen, swapped, elsewhere):
             with pytest.raises(KeyUnusable):
-                await upstream.post(backend, "/chat/completions", b"{}", [])
+                await upstream.send("POST", backend, "/chat/completions", b"{}", [])
 
 
 @pytest.mark.anyio

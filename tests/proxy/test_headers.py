@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,15 +102,26 @@ def test_the_limit_of_a_key_is_told_in_its_headers() -> None:
     bucket = TokenBucket.full(60, 0.0)
     for _ in range(15):
         bucket.take(0.0)
-    assert dict(passing.of_limits(b"requests", [bucket], 0.0)) == {
+    assert passing.narrowest([TokenBucket.full(60, 0.0), bucket], 0.0) is bucket
+    assert dict(passing.of_limit(b"requests", bucket)) == {
         b"x-ratelimit-limit-requests": b"60",
         b"x-ratelimit-remaining-requests": b"45",
         b"x-ratelimit-reset-requests": b"15.000s",
     }
-    assert passing.of_limits(b"tokens", [], 0.0) == []
-    assert (
-        dict(passing.of_limits(b"requests", [TokenBucket.full(0, 0.0)], 0.0))[b"x-ratelimit-remaining-requests"] == b"0"
-    )
+    assert passing.of_limit(b"tokens", passing.narrowest([], 0.0)) == []
+    assert dict(passing.of_limit(b"requests", TokenBucket.full(0, 0.0)))[b"x-ratelimit-remaining-requests"] == b"0"
+
+
+def test_anthropics_callers_hear_of_limits_in_their_own_words() -> None:
+    bucket = TokenBucket.full(60, 0.0)
+    for _ in range(15):
+        bucket.take(0.0)
+    assert dict(passing.of_anthropic_limit(b"requests", bucket, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))) == {
+        b"anthropic-ratelimit-requests-limit": b"60",
+        b"anthropic-ratelimit-requests-remaining": b"45",
+        b"anthropic-ratelimit-requests-reset": b"2026-01-02T03:04:20Z",
+    }
+    assert passing.of_anthropic_limit(b"tokens", None, datetime.now(UTC)) == []
 
 
 def test_what_a_call_is_for_and_what_it_belongs_to_is_read_from_its_headers() -> None:

@@ -25,7 +25,7 @@ PATH = "/chat/completions"
 
 
 async def ask(upstream: Upstream, backend: Backend, body: bytes = b"{}") -> UpstreamAnswer:
-    return await upstream.post(backend, PATH, body, [])
+    return await upstream.send("POST", backend, PATH, body, [])
 
 
 async def read(upstream: Upstream, backend: Backend, body: bytes = b"{}") -> bytes:
@@ -39,7 +39,7 @@ async def read(upstream: Upstream, backend: Backend, body: bytes = b"{}") -> byt
 async def test_a_request_says_what_it_must_and_shows_the_secret_in_one_header(provider: MakeProvider) -> None:
     made = await provider()
     async with lane() as upstream:
-        got = await upstream.post(backend_of(made), PATH, b'{"a": 1}', [(b"openai-beta", b"x=1")])
+        got = await upstream.send("POST", backend_of(made), PATH, b'{"a": 1}', [(b"openai-beta", b"x=1")])
         await got.close()
 
     (heard,) = made.heard
@@ -50,7 +50,6 @@ async def test_a_request_says_what_it_must_and_shows_the_secret_in_one_header(pr
         "accept-encoding": "identity",
         "user-agent": f"weir-gateway/{__version__}",
         "authorization": f"Bearer {SECRET}",
-        "content-type": "application/json",
         "content-length": "8",
     }
 
