@@ -321,7 +321,10 @@ class PartEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class Measured(msgspec.Struct, frozen=True, gc=False):
-    """The usage as it is known now; a later one replaces it. It may come at any time, the last one before Ended."""
+    """The usage as it is known now; a later one replaces it. It may come at any time, the last one before Ended.
+
+    Its source is ESTIMATED while the provider has not told the output yet: then the text that came counts as well.
+    """
 
     usage: Usage
 

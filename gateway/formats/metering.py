@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gateway.formats import body as bodies
@@ -24,9 +24,11 @@ class Tap(Protocol):
     has_output: bool
     is_finished: bool
     error: str
-    usage: Usage | None
     characters: int
     answer_id: str
+
+    @property
+    def usage(self) -> Usage | None: ...
 
     def read(self, event: bytes) -> bool:
         """Take note of one whole event; True where it only tells the usage that a client need not see."""
@@ -49,6 +51,13 @@ def estimated(asked: int, answered: int) -> Usage:
         output=-(-answered // _CHARACTERS_PER_TOKEN),
         source=UsageSource.ESTIMATED,
     )
+
+
+def covering(usage: Usage, characters: int) -> Usage:
+    """`usage` of a stream of which `characters` of text came: an estimate has at least the output that they make."""
+    if usage.source is not UsageSource.ESTIMATED:
+        return usage
+    return replace(usage, output=max(usage.output, estimated(0, characters).output))
 
 
 def count(value: Any) -> int:

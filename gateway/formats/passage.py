@@ -10,7 +10,7 @@ from urllib.parse import quote
 from gateway.formats import intermediate as form
 from gateway.formats.body import is_object
 from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, Kind, StreamReader, StreamWriter, Told
-from gateway.formats.metering import AnswerFacts, Tap
+from gateway.formats.metering import AnswerFacts, Tap, covering
 from gateway.formats.request import Request
 from gateway.formats.sse import is_whole_event
 from gateway.formats.table import FORMATS, Format, Translation
@@ -153,14 +153,18 @@ class TranslatedStream:
 
 @dataclass(slots=True)
 class EventTap:
-    """A metering.Tap of events in the intermediate form."""
+    """A metering.Tap of events in the intermediate form. `told` is the usage as the stream told it last."""
 
     has_output: bool = False
     is_finished: bool = False
     error: str = ""
-    usage: Usage | None = None
+    told: Usage | None = None
     characters: int = 0
     answer_id: str = ""
+
+    @property
+    def usage(self) -> Usage | None:
+        return None if self.told is None else covering(self.told, self.characters)
 
     def read(self, event: bytes) -> bool:
         """Wire events are read by the stream's reader."""
@@ -173,7 +177,7 @@ class EventTap:
         elif isinstance(event, form.PartBegan):
             self.has_output = self.has_output or event.kind is Kind.TOOL_CALL
         elif isinstance(event, form.Measured):
-            self.usage = event.usage
+            self.told = event.usage
         elif isinstance(event, form.Stopped):
             self.has_output = True
         elif isinstance(event, form.Ended):

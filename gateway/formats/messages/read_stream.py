@@ -25,7 +25,7 @@ from gateway.formats.messages.custom_tools import is_marked, unmarked_name, unwr
 from gateway.formats.messages.endings import explanation_of, read_stop
 from gateway.formats.messages.read_blocks import redacted, signature_of
 from gateway.formats.messages.surface import merged_usage, read_usage
-from gateway.formats.metering import error_message, estimated, members
+from gateway.formats.metering import covering, error_message, members
 from gateway.formats.sse import event_payload
 from gateway.model.calls import UsageSource
 
@@ -150,8 +150,7 @@ class Reader:
         if usage is None:
             return []
         if not self._is_told:
-            output = max(usage.output, estimated(0, self._characters).output)
-            usage = replace(usage, output=output, source=UsageSource.ESTIMATED)
+            usage = covering(replace(usage, source=UsageSource.ESTIMATED), self._characters)
         return [Measured(usage)]
 
     def _block_began(self, said: _Said) -> list[Event]:

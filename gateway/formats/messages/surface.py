@@ -11,7 +11,7 @@ import msgspec
 from gateway.errors import BadInput
 from gateway.formats import body as bodies
 from gateway.formats import conversation_facts as facts_of
-from gateway.formats.metering import AnswerFacts, characters, count, error_message, estimated, members
+from gateway.formats.metering import AnswerFacts, characters, count, covering, error_message, members
 from gateway.formats.request import Asked, Facts, Request
 from gateway.formats.sse import event_payload
 from gateway.model.calls import Usage, UsageSource
@@ -169,12 +169,7 @@ class StreamTap:
         usage = read_usage(self._known)
         if usage is None or self._is_told:
             return usage
-        output = max(usage.output, estimated(0, self.characters).output)
-        return replace(usage, output=output, source=UsageSource.ESTIMATED)
-
-    @usage.setter
-    def usage(self, _: Usage | None) -> None:
-        raise AttributeError("usage is read from the stream")
+        return covering(replace(usage, source=UsageSource.ESTIMATED), self.characters)
 
     def read(self, event: bytes) -> bool:
         """Take note of one whole event; False, for no event of Messages is only for metering."""

@@ -20,7 +20,9 @@ THOUGHTS = st.one_of(
 )
 NAMES = st.sampled_from(["weather", "now", "f"])
 OBJECTS = st.dictionaries(
-    st.text(max_size=5), st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.none(), max_size=3
+    st.text(max_size=5),
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5) | st.none(),
+    max_size=3,
 )
 CALLS = st.one_of(
     st.builds(lambda name, found: ToolCall("toolu_1", name, json.dumps(found)), NAMES, OBJECTS),

@@ -24,6 +24,7 @@ from gateway.formats.intermediate import (
     Stopped,
 )
 from gateway.formats.messages.stream import Reader
+from gateway.formats.passage import EventTap
 from gateway.model.calls import Usage, UsageSource
 from gateway.model.registry import ApiFormat
 from tests.formats.messages import wires
@@ -207,3 +208,11 @@ def test_whatever_the_members_are_the_events_keep_their_order(said: list[tuple[s
     assert sum(isinstance(event, Stopped) for event in found) <= 1
     last = [event for event in found if isinstance(event, Ended | Failed)]
     assert last in ([], found[-1:])
+
+
+def test_a_translated_stream_that_is_cut_is_charged_for_the_text_that_came() -> None:
+    tap = EventTap()
+    for said in read(wires.start(), wires.block(0, type="text", text=""), wires.text(0, "x" * 401)):
+        tap.note(said)
+
+    assert tap.usage == Usage(10, 101, source=ESTIMATED)

@@ -264,7 +264,9 @@ THOUGHTS = st.lists(
     | st.just({"type": "redacted_thinking", "data": "EmI="}),
     max_size=2,
 )
-INPUTS = st.dictionaries(WORDS, st.integers() | st.floats(allow_nan=False) | WORDS | st.none(), max_size=3)
+INPUTS = st.dictionaries(
+    WORDS, st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS | st.none(), max_size=3
+)
 RESULTS = st.one_of(
     st.builds(lambda words: {"content": words}, WORDS),
     st.builds(lambda seen: {"content": seen}, SEEN),
