@@ -25,7 +25,12 @@ class Tap(Protocol):
     is_finished: bool
     error: str
     characters: int
-    answer_id: str
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def answer_id(self) -> str: ...
 
     @property
     def usage(self) -> Usage | None: ...

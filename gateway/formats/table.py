@@ -8,10 +8,19 @@ from functools import partial
 from types import MappingProxyType
 
 from gateway.formats import simple
+from gateway.formats.chat import answer as chat_answers
 from gateway.formats.chat import facts as chat_facts
+from gateway.formats.chat import read_prompt as chat_prompts
+from gateway.formats.chat import stream as chat_streams
 from gateway.formats.chat import surface as chat
-from gateway.formats.errors import OPENAI, Family
+from gateway.formats.chat import write_prompt as chat_requests
+from gateway.formats.errors import ANTHROPIC, OPENAI, Family
 from gateway.formats.intermediate import Answer, Destination, Prompt, StreamReader, StreamWriter, Told, Written
+from gateway.formats.messages import answer as messages_answers
+from gateway.formats.messages import read_prompt as messages_prompts
+from gateway.formats.messages import stream as messages_streams
+from gateway.formats.messages import surface as messages
+from gateway.formats.messages import write_prompt as messages_requests
 from gateway.formats.metering import AnswerFacts, Tap
 from gateway.formats.request import Asked, Facts, Request
 from gateway.formats.simple import Simple
@@ -114,6 +123,37 @@ FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
             new_tap=chat.StreamTap,
             read_answer=chat.read_answer,
             asking_usage=chat.asking_usage,
+            translation=Translation(
+                chat_prompts.read_prompt,
+                chat_requests.write_prompt,
+                chat_answers.read_whole,
+                chat_answers.write_whole,
+                chat_streams.Reader,
+                chat_streams.Writer,
+            ),
+        ),
+        ApiFormat.ANTHROPIC_MESSAGES: Format(
+            family=ANTHROPIC,
+            paths={"": "/messages", "count_tokens": "/messages/count_tokens"},
+            read_request=messages.read_request,
+            upstream_body=messages.upstream_body,
+            facts=messages.facts,
+            asked_characters=messages.asked_characters,
+            new_tap=messages.StreamTap,
+            read_answer=messages.read_answer,
+            headers=((b"anthropic-version", b"2023-06-01"),),
+            passes=(b"anthropic-",),
+            auth=Auth.X_API_KEY,
+            free=frozenset({"count_tokens"}),
+            count_answer=messages_answers.count_answer,
+            translation=Translation(
+                messages_prompts.read_prompt,
+                messages_requests.write_prompt,
+                messages_answers.read_whole,
+                messages_answers.write_whole,
+                messages_streams.Reader,
+                messages_streams.Writer,
+            ),
         ),
         ApiFormat.OPENAI_COMPLETIONS: _simple(simple.COMPLETIONS, {"": "/completions"}),
         ApiFormat.OPENAI_EMBEDDINGS: _simple(simple.EMBEDDINGS, {"": "/embeddings"}),

@@ -155,6 +155,7 @@ class StreamTap:
     """
 
     __slots__ = ("_is_told", "_known", "characters", "error", "has_output", "is_finished")
+    answer_id = ""
 
     def __init__(self) -> None:
         self.has_output = False
