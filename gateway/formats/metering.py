@@ -32,9 +32,6 @@ class Tap(Protocol):
     @property
     def answer_id(self) -> str: ...
 
-    @property
-    def usage(self) -> Usage | None: ...
-
     def read(self, event: bytes) -> bool:
         """Take note of one whole event; True where it only tells the usage that a client need not see."""
         ...

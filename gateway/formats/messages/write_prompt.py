@@ -22,6 +22,7 @@ from gateway.formats.intermediate import (
 from gateway.formats.messages.conversation import arranged
 from gateway.formats.messages.models import Traits, traits_of
 from gateway.formats.messages.read_prompt import TIERS
+from gateway.formats.messages.schemas import held_to
 from gateway.formats.messages.thinking import DROPPED, Bounds, Plan, planned
 from gateway.formats.messages.write_blocks import Block, blocks, text
 from gateway.formats.messages.write_tools import tool_fields
@@ -58,19 +59,19 @@ def write_prompt(prompt: Prompt, destination: Destination) -> Written:
 
 _WITHOUT_COUNTERPART = {
     "seed": "seed",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
     "top_logprobs": "top_logprobs",
     "verbosity": "verbosity",
     "cache_key": "prompt_cache_key",
     "metadata": "metadata",
 }
 
+_PENALTIES = ("presence_penalty", "frequency_penalty")  # 0 is none
+
 
 def _unknown(prompt: Prompt) -> set[str]:
     """Names of what was said and has no place in a request to Anthropic."""
     found = {name for member, name in _WITHOUT_COUNTERPART.items() if getattr(prompt, member) not in (None, "")}
-    return found | set(prompt.extras)
+    return found | {name for name in _PENALTIES if getattr(prompt, name)} | set(prompt.extras)
 
 
 def _limit(prompt: Prompt, destination: Destination) -> int | None:
@@ -134,7 +135,7 @@ def _format(prompt: Prompt, dropped: set[str]) -> dict[str, Any] | None:
         return None
     if shape.description:
         dropped.add("response_format.description")
-    return {"type": "json_schema", "schema": shape.schema}
+    return {"type": "json_schema", "schema": held_to(shape.schema, "response_format.schema", dropped)}
 
 
 def _thinking_fields(plan: Plan, wanted: dict[str, Any] | None) -> dict[str, Any]:

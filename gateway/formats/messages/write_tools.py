@@ -12,6 +12,7 @@ from gateway.errors import NotTranslatable
 from gateway.formats.body import Fields
 from gateway.formats.intermediate import ChoiceMode, Prompt, Tool, ToolCall, ToolChoice, Turn
 from gateway.formats.messages.custom_tools import marked_name, schema_for
+from gateway.formats.messages.schemas import held_to
 from gateway.formats.messages.write_blocks import with_cache
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -73,16 +74,17 @@ def _tool(tool: Tool, dropped: set[str]) -> dict[str, Any]:
     written: dict[str, Any] = {"name": name}
     if tool.description:
         written["description"] = tool.description
-    written["input_schema"] = schema_for(tool) if tool.is_custom else _schema(tool.schema)
+    written["input_schema"] = schema_for(tool) if tool.is_custom else _schema(tool, dropped)
     if tool.is_strict is not None and not tool.is_custom:
         written["strict"] = tool.is_strict
     return with_cache(written, tool.cache)
 
 
-def _schema(schema: msgspec.Raw | None) -> msgspec.Raw | Fields:
+def _schema(tool: Tool, dropped: set[str]) -> msgspec.Raw | Fields:
     """The schema as it is, with the type that Anthropic wants to see where it has none."""
-    if schema is None or bytes(schema) == b"null":
+    if tool.schema is None or bytes(tool.schema) == b"null":
         return _ANY_OBJECT
+    schema = held_to(tool.schema, "tools.schema", dropped) if tool.is_strict else tool.schema
     try:
         found = _OBJECT.decode(schema)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

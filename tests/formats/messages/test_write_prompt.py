@@ -172,13 +172,17 @@ def test_sampling_is_written_as_far_as_the_model_takes_it(
     ("prompt", "dropped"),
     [
         ({"seed": 7}, ("seed",)),
-        ({"presence_penalty": 0.5, "frequency_penalty": 0.0}, ("frequency_penalty", "presence_penalty")),
+        ({"presence_penalty": 0.5, "frequency_penalty": 0.0}, ("presence_penalty",)),
         ({"top_logprobs": 3, "verbosity": "low", "cache_key": "k"}, ("prompt_cache_key", "top_logprobs", "verbosity")),
         ({"metadata": msgspec.Raw(b"{}"), "extras": {"store": msgspec.Raw(b"true")}}, ("metadata", "store")),
         ({"shape": Shape(ShapeKind.JSON_OBJECT)}, ("response_format",)),
         ({"shape": Shape(ShapeKind.JSON_SCHEMA)}, ("response_format",)),
         ({"shape": Shape(ShapeKind.JSON_SCHEMA, schema=SCHEMA, description="d")}, ("response_format.description",)),
         ({"shape": Shape(ShapeKind.TEXT)}, ()),
+        (
+            {"shape": Shape(ShapeKind.JSON_SCHEMA, schema=msgspec.Raw(b'{"minimum": 1}'))},
+            ("response_format.schema.minimum",),
+        ),
         ({"stop": ("a", "\n")}, ("stop",)),
         ({"user": "u" * 257}, ("user",)),
         ({"service_tier": "flex"}, ("service_tier",)),
@@ -295,6 +299,7 @@ def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
     return st.fixed_dictionaries({}, optional=fields)
 
 
+CLOSED = {"type": "object", "n": 2**70, "additionalProperties": False}
 SAYABLE = optional(
     system=WORDS | st.lists(TEXT, min_size=1, max_size=2),
     stop_sequences=st.lists(WORDS, min_size=1, max_size=3),
@@ -304,7 +309,9 @@ SAYABLE = optional(
     tools=st.lists(
         cached(st.just(WEATHER) | st.just({"name": "now", "input_schema": {"type": "object"}, "strict": False}))
     ).map(lambda tools: [*tools, {**WEATHER, "name": "last"}]),
-    output_format=st.just({"type": "json_schema", "schema": {"type": "object", "n": 2**70}}),
+    output_format=st.just(
+        {"type": "json_schema", "schema": {"type": "object", "n": 2**70, "additionalProperties": False}}
+    ),
 )
 BY_BUDGET = optional(
     thinking=st.sampled_from(

@@ -78,6 +78,20 @@ def test_the_choice_of_a_tool_is_written(
     assert found.get("tool_choice") == written
 
 
+def test_the_schema_of_a_strict_tool_is_one_that_can_be_held_to() -> None:
+    dropped: set[str] = set()
+    schema = msgspec.Raw(b'{"type":"object","properties":{"n":{"type":"integer","minimum":1}}}')
+
+    (tool,) = fields(Tool("f", schema=schema, is_strict=True), dropped=dropped)["tools"]
+
+    assert tool["input_schema"] == {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    assert dropped == {"tools.schema.minimum"}
+
+
 def test_only_tools_that_may_be_chosen_are_offered() -> None:
     found = fields(F, G, tool_choice=ToolChoice(ChoiceMode.REQUIRED, allowed=("g", "h")))
 
