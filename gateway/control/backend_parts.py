@@ -10,9 +10,9 @@ from gateway.control import mappings as mapping_control
 from gateway.control import models as model_control
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Values, read
-from gateway.control.presets import PRESETS
+from gateway.control.presets import PRESETS, PresetEndpoint
 from gateway.errors import InvalidFields
-from gateway.model.registry import Endpoint, Model, ModelMapping, ModelStatus, Provider, ProviderKey
+from gateway.model.registry import ApiFormat, Endpoint, Model, ModelMapping, ModelStatus, Provider, ProviderKey
 from gateway.store import endpoints, mappings, models
 
 Served = tuple[tuple[Model, ...], tuple[ModelMapping, ...], list[str]]
@@ -20,15 +20,16 @@ Served = tuple[tuple[Model, ...], tuple[ModelMapping, ...], list[str]]
 
 async def joined(
     change: Change, provider: Provider, values: Values, raw: Mapping[str, object]
-) -> tuple[Endpoint, list[str]]:
-    """The endpoint that a further key of a known provider is for, and notes on what the form could not change.
+) -> tuple[list[Endpoint], list[str]]:
+    """The endpoints that a further key of a known provider is for, and notes on what the form could not change.
 
     Raises InvalidFields where the form means another address than the provider's.
     """
-    found = await endpoints.of_provider(change.tx, provider.id)
-    endpoint = next((row for row in found if row.api_format == values["api_format"]), None)
-    if endpoint is None:
+    wanted = values["api_format"]
+    found = [row for row in await endpoints.of_provider(change.tx, provider.id) if wanted in (None, row.api_format)]
+    if not found:
         raise InvalidFields({"api_format": f"provider {provider.name} has no endpoint for it"})
+    endpoint = found[0]
     if values["base_url"] not in ("", endpoint.base_url):
         raise InvalidFields(
             {"name": f"is taken by a provider at {endpoint.base_url}; choose another name, or give that base_url"}
@@ -39,14 +40,31 @@ async def joined(
         "metadata": provider.metadata,
     }
     changed = [name for name, there in kept.items() if raw.get(name) and values[name] != there]
-    return endpoint, [f"{name} stays as it is for provider {provider.name}; change it there" for name in changed]
+    return found, [f"{name} stays as it is for provider {provider.name}; change it there" for name in changed]
 
 
-async def new_endpoint(desk: Desk, change: Change, provider: Provider, values: Values) -> Endpoint:
-    wanted = {"provider_id": provider.id, "base_url": values["base_url"]}
+async def new_endpoints(desk: Desk, change: Change, provider: Provider, values: Values) -> list[Endpoint]:
+    """One for the format that is named, else one for each that the preset is known to speak."""
+    known = PRESETS[values["preset"]].endpoints
+    named = values["api_format"]
+    if named is not None:
+        known = tuple(one for one in known if one.api_format == named) or (PresetEndpoint(ApiFormat(named)),)
+    return [await _new_endpoint(desk, change, provider, values, one) for one in known]
+
+
+async def _new_endpoint(
+    desk: Desk, change: Change, provider: Provider, values: Values, of_preset: PresetEndpoint
+) -> Endpoint:
+    wanted = {
+        "provider_id": provider.id,
+        "base_url": values["base_url"].rstrip("/") + of_preset.suffix if of_preset.suffix else values["base_url"],
+        "api_format": of_preset.api_format.value,
+        "custom_path": of_preset.custom_path,
+        "auth": of_preset.auth,
+    }
     whole = {
         **read(endpoint_control.FIELDS, wanted, partial=False, text=False),
-        **only(values, dict.fromkeys(("api_format", "timeout_seconds", "local_upstream"))),
+        **only(values, dict.fromkeys(("timeout_seconds", "local_upstream"))),
     }
     del whole["api_key"]
     return await endpoint_control.add(desk, change, whole)

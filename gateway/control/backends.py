@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.control import backend_parts as parts
@@ -34,8 +34,8 @@ FIELDS: Table = (
     Field(
         "api_format",
         Kind.CHOICE,
-        "The wire format it speaks.",
-        default=ApiFormat.OPENAI_CHAT.value,
+        "The one wire format it speaks; all that the preset is known to speak where left out.",
+        nullable=True,
         choices=tuple(ApiFormat),
     ),
     Field("api_key", Kind.SECRET, "The secret, `env:NAME`, or empty where none is needed.", default=""),
@@ -108,11 +108,12 @@ async def create(desk: Desk, actor: Actor, raw: Mapping[str, object], *, text: b
         existing = [row for row in await providers.every(change.tx) if row.name == values["name"]]
         if existing:
             provider = existing[0]
-            endpoint, notes = await parts.joined(change, provider, values, raw)
+            there, notes = await parts.joined(change, provider, values, raw)
         else:
-            provider, endpoint = await _new_provider(desk, change, values)
+            provider, there = await _new_provider(desk, change, values)
             notes = []
-        key = await _new_key(desk, change, provider, values)
+        endpoint = there[0]
+        key = await _new_key(desk, change, provider, values, [one.api_format for one in there])
         models, mappings, model_notes = await parts.serve(change, provider, values["models"])
         notes += parts.credential_notes(desk, key, values["preset"]) + model_notes
         return BackendMade(provider, endpoint, key, models, mappings, tuple(notes))
@@ -198,7 +199,7 @@ def _with_preset(values: Values) -> Values:
     return {**values, "base_url": base_url, "local_upstream": is_local}
 
 
-async def _new_provider(desk: Desk, change: Change, values: Values) -> tuple[Provider, Endpoint]:
+async def _new_provider(desk: Desk, change: Change, values: Values) -> tuple[Provider, list[Endpoint]]:
     if not values["base_url"]:
         raise InvalidFields({"base_url": "is required"})
     provider = await provider_control.add(
@@ -209,14 +210,16 @@ async def _new_provider(desk: Desk, change: Change, values: Values) -> tuple[Pro
             "display_name": PRESETS[values["preset"]].label if values["preset"] == values["name"] else "",
         },
     )
-    return provider, await parts.new_endpoint(desk, change, provider, values)
+    return provider, await parts.new_endpoints(desk, change, provider, values)
 
 
-async def _new_key(desk: Desk, change: Change, provider: Provider, values: Values) -> ProviderKey:
+async def _new_key(
+    desk: Desk, change: Change, provider: Provider, values: Values, formats: Sequence[ApiFormat]
+) -> ProviderKey:
     wanted = {
         **read(key_control.FIELDS, {"provider_id": provider.id}, partial=False, text=False),
         **parts.only(values, dict.fromkeys(_OF_KEY)),
-        "api_formats": (values["api_format"],),
+        "api_formats": tuple(one.value for one in formats),
         "name": values["label"],
         "is_active": values["enabled"],
     }

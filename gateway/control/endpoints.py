@@ -15,7 +15,7 @@ from gateway.errors import InvalidFields
 from gateway.ids import new_id
 from gateway.model.origin import parse_base_url
 from gateway.model.people import Actor
-from gateway.model.registry import BUILTIN_PATHS, ApiFormat, Endpoint
+from gateway.model.registry import BUILTIN_PATHS, ApiFormat, Auth, Endpoint
 from gateway.store import endpoints, provider_keys, providers
 
 FIELDS: Table = (
@@ -38,9 +38,17 @@ FIELDS: Table = (
     Field(
         "custom_path",
         Kind.TEXT,
-        "What follows the base URL in place of the format's own path, as in /deployments/x/chat/completions.",
+        "What follows the base URL in place of the format's own path: {model} is the provider's name of the model, "
+        "{action} the end of the format's path, and a query may follow.",
         default="",
         most=200,
+    ),
+    Field(
+        "auth",
+        Kind.CHOICE,
+        "The header that carries the key; null is the format's own.",
+        nullable=True,
+        choices=tuple(Auth),
     ),
     Field(
         "max_retries",
@@ -108,7 +116,7 @@ async def add(desk: Desk, change: Change, values: Values) -> Endpoint:
     local = allowed_local(values["base_url"], change.actor, is_local=values["local_upstream"])
     api_format = ApiFormat(values["api_format"])
     endpoint_id = new_id()
-    plain = checked_path({**values, "api_format": api_format, "local_upstream": local})
+    plain = checked_path({**_with_auth(values), "api_format": api_format, "local_upstream": local})
     endpoint = Endpoint(
         id=endpoint_id,
         created_at=change.at,
@@ -125,13 +133,17 @@ async def add(desk: Desk, change: Change, values: Values) -> Endpoint:
 
 
 async def revise(desk: Desk, change: Change, before: Endpoint, values: Values) -> Endpoint:
-    plain = checked_path({**values, "local_upstream": _local_after(before, change.actor, values)})
+    plain = checked_path({**_with_auth(values), "local_upstream": _local_after(before, change.actor, values)})
     sealed = sealed_proxy(desk.vault, before.id, plain)
     after = replace(before, **sealed, updated_at=change.at, version=before.version + 1)
     await endpoints.update(change.tx, after)
     change.note("update", "endpoint", after.id, before, after)
     await keys.rebind(change, after.provider_id)
     return after
+
+
+def _with_auth(values: Values) -> Values:
+    return {**values, "auth": Auth(values["auth"])} if values.get("auth") else values
 
 
 def allowed_local(base_url: str, actor: Actor, *, is_local: bool) -> str | None:

@@ -13,7 +13,7 @@ from gateway.control.versions import editable, require_current
 from gateway.errors import Conflict, InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor
-from gateway.model.registry import Pool, Strategy
+from gateway.model.registry import Pool, Strategy, Translated
 from gateway.store import pools, provider_keys, providers
 from gateway.store.database import Tx
 
@@ -27,6 +27,13 @@ FIELDS: Table = (
         "How its backends are ordered.",
         default=Strategy.PRIORITY.value,
         choices=tuple(Strategy),
+    ),
+    Field(
+        "translated",
+        Kind.CHOICE,
+        "Where backends of another API format than the call's come: last of all, equal to the others, or never.",
+        default=Translated.LAST.value,
+        choices=tuple(Translated),
     ),
     Field("tier", Kind.INT, "Lower is tried first; equal tiers one after the other.", default=10, least=0, most=1000),
     Field(
@@ -101,7 +108,8 @@ async def delete(desk: Desk, actor: Actor, pool_id: str) -> None:
 
 
 def _typed(values: Values) -> Values:
-    return {**values, "strategy": Strategy(values["strategy"])} if "strategy" in values else values
+    kinds = {"strategy": Strategy, "translated": Translated}
+    return {**values, **{name: kind(values[name]) for name, kind in kinds.items() if name in values}}
 
 
 async def _require_sound(tx: Tx, pool: Pool) -> None:

@@ -9,14 +9,16 @@ from gateway.control.fields import Values
 from gateway.errors import InvalidFields
 from gateway.vault import Vault, proxy_binding
 
-_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+_PATH = re.compile(r"(/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-]|\{model\}|\{action\})+)+(\?[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 
 
 def checked_path(values: Values) -> Values:
-    """`values`, whose `custom_path` is empty or a path alone. Raises InvalidFields."""
+    """`values`, whose `custom_path` is empty or a path, maybe with a query. Raises InvalidFields."""
     path = values.get("custom_path", "")
-    if path and (not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/"))):
-        raise InvalidFields({"custom_path": "must be a path such as /deployments/x/chat/completions, without ? or #"})
+    if path and (not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.partition("?")[0].split("/"))):
+        raise InvalidFields(
+            {"custom_path": "must be a path such as /deployments/{model}/chat/completions?api-version=1, without #"}
+        )
     return values
 
 

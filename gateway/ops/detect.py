@@ -31,6 +31,8 @@ def _by_key(preset: Preset, settings: Settings) -> Detected | None:
         return None
     given = next((settings.base_urls[name] for name in preset.base_url_env_names if name in settings.base_urls), None)
     base_url = (given or preset.base_url).rstrip("/")
+    if not base_url:
+        return None  # only the operator knows where it is
     place = urlsplit(base_url)
     if place.hostname in ("localhost", "127.0.0.1", "::1") and _port(base_url) == settings.port:
         return None

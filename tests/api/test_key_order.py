@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from gateway.model.registry import ApiFormat
+
 pytestmark = pytest.mark.anyio
 
 CHAT = "openai_chat"
@@ -44,7 +46,10 @@ async def test_an_order_of_other_keys_is_a_conflict(api: httpx.AsyncClient) -> N
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "changed_meanwhile")
     refused = await api.put("/provider-keys/order", json={"api_format": "smoke_signals"})
-    assert refused.json()["error"]["fields"] == {"api_format": f"must be one of {CHAT}", "ids": "is required"}
+    assert refused.json()["error"]["fields"] == {
+        "api_format": f"must be one of {', '.join(ApiFormat)}",
+        "ids": "is required",
+    }
 
 
 @pytest.mark.usefixtures("acme")

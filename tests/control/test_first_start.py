@@ -10,6 +10,7 @@ import pytest
 from gateway.control import api_keys, backends, first_start
 from gateway.control.desk import Desk
 from gateway.control.first_start import DEMO_MODELS, Detected
+from gateway.control.presets import PRESETS
 from gateway.model.people import Actor
 from gateway.model.registry import Price
 from gateway.routing.snapshot import Snapshot
@@ -57,9 +58,10 @@ async def test_what_was_found_is_added_with_references_and_models(desk: Desk) ->
     await first_start.fill(desk, [OPENAI, OLLAMA, OTHER])
 
     snapshot = desk.snapshot()
-    (openai,) = snapshot.provider_backends[snapshot.providers["openai"].id]
-    assert openai.key.env_name == "OPENAI_API_KEY" and openai.key.sealed is None
-    assert lanes(snapshot, "llama3:8b") == [("ollama", "primary", "Llama3:8b")]
+    of_openai = snapshot.provider_backends[snapshot.providers["openai"].id]
+    assert {one.endpoint.api_format for one in of_openai} == {one.api_format for one in PRESETS["openai"].endpoints}
+    assert all(one.key.env_name == "OPENAI_API_KEY" and one.key.sealed is None for one in of_openai)
+    assert set(lanes(snapshot, "llama3:8b")) == {("ollama", "primary", "Llama3:8b")}
     assert {provider for provider, _, _ in lanes(snapshot, "qwen")} == {"ollama", "vllm-8081"}
     assert snapshot.backends and all(backend.is_enabled for backend in snapshot.backends.values())
 
