@@ -10,7 +10,7 @@ import msgspec
 from gateway.formats.intermediate import Answer, BadAnswer, Image, Part, Refusal, Text, Told, ToolCall
 from gateway.formats.metering import count, error_message
 from gateway.formats.responses.endings import COMPLETED, INCOMPLETE, incomplete_reason, read_stop
-from gateway.formats.responses.output import IMAGE_FORMATS, frame_of, output_item, response_object, status_for
+from gateway.formats.responses.output import IMAGE_FORMATS, Ids, frame_of, output_item, response_object, status_for
 from gateway.formats.responses.surface import read_usage
 from gateway.formats.responses.thoughts import thinking_of
 
@@ -157,7 +157,8 @@ def write_whole(answer: Answer, told: Told) -> bytes:
     """The answer as OpenAI's SDK reads it. Sound, and pictures by URL, have no place in it."""
     refuses = any(isinstance(part, Refusal) for part in answer.parts)
     reason = incomplete_reason(answer.stop, refuses=refuses)
-    output = [item for place, part in enumerate(answer.parts) if (item := output_item(part, told, place)) is not None]
+    ids = Ids(told)
+    output = [item for place, part in enumerate(answer.parts) if (item := output_item(part, ids, place)) is not None]
     frame = frame_of(answer.id, answer.model, answer.created, told)
     return msgspec.json.encode(
         response_object(frame, status_for(reason), output, answer.usage or told.estimate, reason)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.formats.intermediate import Image, Kind, Part, Refusal, Text, Thinking, Told, ToolCall
+from gateway.formats.intermediate import Image, Part, Refusal, Text, Thinking, Told, ToolCall
 from gateway.formats.responses.endings import COMPLETED, INCOMPLETE, write_usage
 from gateway.formats.responses.names import split
 from gateway.formats.responses.thoughts import reasoning_item
@@ -14,6 +14,7 @@ from gateway.model.calls import Usage
 
 Item = dict[str, Any]
 
+MESSAGE_ID = "msg_"
 _RESPONSE_ID, _THOUGHT_ID = "resp_", "rs_"
 
 
@@ -69,13 +70,25 @@ def status_for(reason: str) -> str:
     return INCOMPLETE if reason else COMPLETED
 
 
-def item_id(kind: Kind, told: Told, place: int, given: str = "", *, is_custom: bool = False) -> str:
-    """The id of the item at `place` of an answer. A thought's own is kept: its provider knows it by that."""
-    if kind is Kind.THINKING:
-        return given if given.startswith(_THOUGHT_ID) else f"{_THOUGHT_ID}{told.call_id}_{place}"
-    if kind is Kind.TOOL_CALL:
-        return f"{'ctc' if is_custom else 'fc'}_{told.call_id}_{place}"
-    return f"msg_{told.call_id}_{place}"
+class Ids:
+    """Ids of the items of one answer, each of its own, made from the id of the call."""
+
+    __slots__ = ("_call_id", "_used")
+
+    def __init__(self, told: Told) -> None:
+        self._call_id = told.call_id
+        self._used: set[str] = set()
+
+    def of(self, prefix: str, place: int) -> str:
+        """The id of the item at `place` of the output."""
+        return f"{prefix}{self._call_id}_{place}"
+
+    def of_thought(self, given: str, place: int) -> str:
+        """A thought's own id is kept, for its provider knows it by that; not a second time, nor that of a stranger."""
+        if not given.startswith(_THOUGHT_ID) or given in self._used:
+            return self.of(_THOUGHT_ID, place)
+        self._used.add(given)
+        return given
 
 
 def text_content(words: str) -> Item:
@@ -100,21 +113,25 @@ def call_item(own: str, status: str, call: ToolCall) -> Item:
     return {"id": own, "type": "function_call", "status": status, **named, "arguments": call.arguments}
 
 
-def output_item(part: Part, told: Told, place: int) -> Item | None:
+def output_item(part: Part, ids: Ids, place: int) -> Item | None:
     """A whole part as an item of its own; None for what has no place in an answer here."""
     if isinstance(part, Text):
-        return message_item(item_id(Kind.TEXT, told, place), COMPLETED, [text_content(part.text)])
+        return message_item(ids.of(MESSAGE_ID, place), COMPLETED, [text_content(part.text)])
     if isinstance(part, Refusal):
-        return message_item(item_id(Kind.REFUSAL, told, place), COMPLETED, [refusal_content(part.text)])
+        return message_item(ids.of(MESSAGE_ID, place), COMPLETED, [refusal_content(part.text)])
     if isinstance(part, ToolCall):
-        own = item_id(Kind.TOOL_CALL, told, place, is_custom=part.is_custom)
-        arguments = part.arguments if part.is_custom else part.arguments or "{}"
-        return call_item(own, COMPLETED, ToolCall(part.id, part.name, arguments, part.is_custom, part.namespace))
+        called = part if part.is_custom or part.arguments else replace(part, arguments="{}")
+        return call_item(ids.of(call_prefix(is_custom=part.is_custom), place), COMPLETED, called)
     if isinstance(part, Thinking):
-        return reasoning_item(part, item_id(Kind.THINKING, told, place, part.id))
+        return reasoning_item(part, ids.of_thought(part.id, place))
     if isinstance(part, Image) and part.data:
-        return _image_item(part, f"ig_{told.call_id}_{place}")
+        return _image_item(part, ids.of("ig_", place))
     return None
+
+
+def call_prefix(*, is_custom: bool) -> str:
+    """What the id of a call's item begins with."""
+    return "ctc_" if is_custom else "fc_"
 
 
 def _image_item(part: Image, own: str) -> Item:

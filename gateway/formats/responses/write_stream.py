@@ -27,11 +27,13 @@ from gateway.formats.intermediate import (
 from gateway.formats.metering import covering
 from gateway.formats.responses.endings import COMPLETED, incomplete_reason
 from gateway.formats.responses.output import (
+    MESSAGE_ID,
     Frame,
+    Ids,
     Item,
     call_item,
+    call_prefix,
     frame_of,
-    item_id,
     message_item,
     refusal_content,
     response_object,
@@ -95,6 +97,7 @@ class Writer:
 
     def __init__(self, told: Told) -> None:
         self._told = told
+        self._ids = Ids(told)
         self._usage: Usage = told.estimate
         self._frame = Frame("", "", 0)
         self._sequence = 0
@@ -147,7 +150,7 @@ class Writer:
     def _part_began(self, event: PartBegan) -> bytes:
         place = self._places
         self._places += 1
-        own = item_id(event.kind, self._told, place, event.id, is_custom=event.is_custom)
+        own = self._id(event, place)
         way = _CUSTOM_CALL if event.is_custom else _WAYS[event.kind]
         part = _Open(event, own, place, way, b"", b"")
         part.head, part.tail = _around(part)
@@ -159,6 +162,12 @@ class Writer:
         if way.place is not _CONTENT:
             return added
         return added + self._event("response.content_part.added", {**part.at, "part": _content(part, "")})
+
+    def _id(self, event: PartBegan, place: int) -> str:
+        if event.kind is Kind.THINKING:
+            return self._ids.of_thought(event.id, place)
+        prefix = call_prefix(is_custom=event.is_custom) if event.kind is Kind.TOOL_CALL else MESSAGE_ID
+        return self._ids.of(prefix, place)
 
     def _signed(self, event: Signed) -> bytes:
         part = self._open.get(event.index)

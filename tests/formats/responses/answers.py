@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -44,6 +45,15 @@ WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=10)
 FILLED = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=10)
 ARGUMENTS = st.sampled_from(['{"a": 1.50, "b": -0.0}', '{"n":123456789012345678901234567890}', "{}", '{"x":"\\ud83d'])
 
+
+def _apart(parts: list[Any]) -> tuple[Part, ...]:
+    """The parts with ids of their own, as every provider gives them."""
+    return tuple(
+        replace(part, id=f"{part.id}{place}") if isinstance(part, ToolCall | Thinking) else part
+        for place, part in enumerate(parts)
+    )
+
+
 PARTS = st.lists(
     st.one_of(
         st.builds(Text, WORDS),
@@ -54,7 +64,7 @@ PARTS = st.lists(
         st.builds(Thinking, FILLED, st.just(""), st.none(), st.just("rs_2")),
     ),
     max_size=5,
-).map(tuple)
+).map(_apart)
 
 
 def stop_of(parts: Iterable[Part]) -> Stop:

@@ -185,6 +185,12 @@ def test_a_thought_of_another_format_is_marked() -> None:
     assert (found["id"], found["encrypted_content"]) == ("rs_c1_0", "gw1.anthropic_messages.sig")
 
 
+def test_two_thoughts_of_the_same_id_are_two_items() -> None:
+    found = written(Thinking("a", "", None, "rs_1"), Thinking("", "proof", HERE, "rs_1"))
+
+    assert [item["id"] for item in found["output"]] == ["rs_1", "rs_c1_1"]
+
+
 def test_a_call_of_a_tool_in_a_group_names_the_group() -> None:
     found = written(ToolCall("a", "files_-_read", "{}"))["output"][0]
 
