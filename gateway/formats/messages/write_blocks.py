@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ Block = dict[str, Any]
 """A content block; what it holds of others' JSON is raw."""
 
 IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+MOST_CACHE_MARKS = 4
 _SAME_TYPES = {"image/jpg": "image/jpeg"}
 _PDF = "application/pdf"
 _URL = re.compile(r"https?://", re.IGNORECASE)
@@ -34,6 +35,22 @@ def blocks(parts: Sequence[Part], dropped: set[str]) -> list[Block]:
 def with_cache(block: Block, cache: str) -> Block:
     """The block, asking the cache to keep everything up to it where `cache` is `5m` or `1h`."""
     return {**block, "cache_control": _LIFETIMES[cache]} if cache in _LIFETIMES else block
+
+
+def within_cache_limit(blocks_in_order: Iterable[Block], dropped: set[str]) -> None:
+    """Takes the first marks for the cache off where there are more than Anthropic takes; the last reach furthest."""
+    marked = [block for block in blocks_in_order if "cache_control" in block]
+    for block in marked[: max(0, len(marked) - MOST_CACHE_MARKS)]:
+        del block["cache_control"]
+        dropped.add("cache_control")
+
+
+def each_block(content: Any) -> Iterator[Block]:
+    """All blocks of a body's `system`, `tools` or `content`, those inside results of tools before these."""
+    if isinstance(content, list):
+        for block in content:
+            yield from each_block(block.get("content"))
+            yield block
 
 
 def text(words: str, cache: str = "") -> Block:

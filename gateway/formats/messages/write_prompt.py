@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from gateway.formats.messages.models import Traits, traits_of
 from gateway.formats.messages.read_prompt import TIERS
 from gateway.formats.messages.schemas import held_to
 from gateway.formats.messages.thinking import DROPPED, Bounds, Plan, planned
-from gateway.formats.messages.write_blocks import Block, blocks, text
+from gateway.formats.messages.write_blocks import Block, blocks, each_block, text, within_cache_limit
 from gateway.formats.messages.write_tools import tool_fields
 
 USUAL_OUTPUT = 4096
@@ -54,6 +55,8 @@ def write_prompt(prompt: Prompt, destination: Destination) -> Written:
     body |= _thinking_fields(plan, _format(prompt, dropped))
     body |= _sampling(prompt, traits, plan, dropped)
     body |= _others(prompt, dropped)
+    marks = (each_block(body.get(name)) for name in ("tools", "system", "messages"))
+    within_cache_limit(chain.from_iterable(marks), dropped)
     return Written(msgspec.json.encode(body), tuple(sorted(dropped)))
 
 

@@ -230,9 +230,35 @@ def test_the_beginning_of_an_answer_does_not_end_with_white_space() -> None:
     assert [block["text"] for block in written(HELLO, twice)[0]["messages"][-1]["content"]] == ["So. ", "It is"]
 
 
+def test_no_more_is_marked_for_the_cache_than_anthropic_takes() -> None:
+    result = ToolResult("t", (Text("in", "5m"),), cache="5m")
+
+    found, dropped = written(
+        Turn(Role.SYSTEM, (Text("s", "1h"),)),
+        HELLO,
+        Turn(Role.ASSISTANT, (ToolCall("t", "f", "{}"),)),
+        Turn(Role.USER, (result, Text("a", "5m"), Text("b", "5m"))),
+        tools=(Tool("f", cache="1h"),),
+    )
+
+    assert dropped == ("cache_control",)
+    assert "cache_control" not in found["tools"][0]
+    assert "cache_control" not in found["system"][0]
+    assert json.dumps(found["messages"]).count("cache_control") == 4
+
+
 WORDS = st.text(min_size=1, max_size=8).filter(lambda words: words.strip() == words)
 CACHE = st.sampled_from(
-    [{}, {"cache_control": {"type": "ephemeral"}}, {"cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    [
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {"cache_control": {"type": "ephemeral"}},
+        {"cache_control": {"type": "ephemeral", "ttl": "1h"}},
+    ]
 )
 
 
@@ -365,7 +391,10 @@ def test_what_is_read_is_written_and_read_again_the_same(
     found = write_prompt(prompt, Destination(model, 8000))
 
     judged_request(found.body)
-    assert (prompt.lost, found.dropped) == ((), ())
+    assert prompt.lost == ()
+    if found.dropped == ("cache_control",):  # more marks than Anthropic takes
+        return
+    assert found.dropped == ()
     assert read_prompt(read_request(Asked(found.body))) == prompt
 
 
