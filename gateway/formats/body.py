@@ -42,6 +42,11 @@ def raw(value: object) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))
 
 
+def exactly(text: str) -> msgspec.Raw:
+    """JSON that is written already."""
+    return msgspec.Raw(text.encode())
+
+
 def text_field(fields: Fields, name: str, longest: int = 256) -> str:
     """A required, non-empty string. Raises BadInput naming the field."""
     found = fields.get(name)

@@ -27,6 +27,9 @@ class Tap(Protocol):
     characters: int
 
     @property
+    def usage(self) -> Usage | None: ...
+
+    @property
     def answer_id(self) -> str: ...
 
     def read(self, event: bytes) -> bool:

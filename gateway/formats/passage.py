@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 from urllib.parse import quote
 
 from gateway.formats import intermediate as form
 from gateway.formats.body import is_object
+from gateway.formats.cost_shown import CostOf, CostSide, with_cost
 from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, Kind, StreamReader, StreamWriter, Told
 from gateway.formats.metering import AnswerFacts, Tap, covering
 from gateway.formats.request import Request
+from gateway.formats.side import StreamSide
 from gateway.formats.sse import is_whole_event
 from gateway.formats.table import FORMATS, Format, Translation
 from gateway.model.calls import Usage
 from gateway.model.registry import ApiFormat
-
-
-class StreamSide(Protocol):
-    """A stream's way back to the client. `tap` has read all that was passed on; `ping` fills a long silence."""
-
-    tap: Tap
-    ping: bytes
-
-    def pass_on(self, event: bytes) -> bytes:
-        """What the client gets of one whole event of the provider's."""
-        ...
-
-    def rest(self, rest: bytes) -> bytes:
-        """What the client gets at the end, where `rest` came after the last whole event; nothing of a torn one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +24,7 @@ class Passage:
     """`body` goes to the provider, as `upstream`'s path and headers say; `dropped` names what it could not carry.
 
     `asks_usage`: the body asks for the usage of a stream that the client did not ask for, and it is hidden from it.
-    `told` is set where the answer has to be translated back.
+    `told` is set where the answer has to be translated back, `cost_of` where the client wants to read the cost.
     """
 
     request: Request
@@ -47,6 +33,7 @@ class Passage:
     dropped: tuple[str, ...] = ()
     asks_usage: bool = False
     told: Told | None = None
+    cost_of: CostOf | None = None
 
     @property
     def is_translated(self) -> bool:
@@ -65,12 +52,21 @@ class Passage:
 
     def stream(self) -> StreamSide:
         """The way back of a stream."""
+        side: StreamSide
         if self.told is None:
-            return SameStream(self.upstream.new_tap(), self.asks_usage)
-        return TranslatedStream(translation_of(self.upstream).reader(), self._client.writer(self.told))
+            side = SameStream(self.upstream.new_tap(), self.asks_usage and self.cost_of is None)
+        else:
+            side = TranslatedStream(translation_of(self.upstream).reader(), self._client.writer(self.told))
+        return side if self.cost_of is None else CostSide(side, self.cost_of)
 
     def whole(self, body: bytes) -> tuple[bytes, AnswerFacts]:
         """What the client gets of a whole answer with status 200, and what it says; translating may find a fault."""
+        passed, facts = self._passed(body)
+        if self.cost_of is None or facts.usage is None or facts.fault:
+            return passed, facts
+        return with_cost(passed, self.cost_of(facts.usage)), facts
+
+    def _passed(self, body: bytes) -> tuple[bytes, AnswerFacts]:
         if self.request.action in self.upstream.free:
             # A number of tokens is no answer of a model's.
             return body, AnswerFacts("" if is_object(body) else "the provider's answer is not a JSON object", None, 0)
@@ -96,19 +92,21 @@ def translation_of(row: Format) -> Translation:
     return row.translation
 
 
-def same(request: Request, *, asks_usage: bool, model: str) -> Passage:
+def same(request: Request, *, asks_usage: bool, model: str, cost_of: CostOf | None = None) -> Passage:
     """To an endpoint of the request's own format: only the model's name changes, and maybe what is told of usage."""
     row = FORMATS[request.api_format]
     asking = row.asking_usage(request) if asks_usage else None
-    return Passage(request, row, row.upstream_body(asking or request, model), asks_usage=asking is not None)
+    return Passage(request, row, row.upstream_body(asking or request, model), (), asking is not None, None, cost_of)
 
 
-def translated(request: Request, to: ApiFormat, destination: Destination, told: Told) -> Passage:
+def translated(
+    request: Request, to: ApiFormat, destination: Destination, told: Told, cost_of: CostOf | None = None
+) -> Passage:
     """To an endpoint of another format. Raises NotTranslatable or BadInput, naming the field."""
     prompt = translation_of(FORMATS[request.api_format]).read_prompt(request)
     written = translation_of(FORMATS[to]).write_prompt(prompt, destination)
     dropped = tuple(dict.fromkeys((*prompt.lost, *written.dropped)))
-    return Passage(request, FORMATS[to], written.body, dropped, told=told)
+    return Passage(request, FORMATS[to], written.body, dropped, told=told, cost_of=cost_of)
 
 
 @dataclass(slots=True)

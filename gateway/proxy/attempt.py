@@ -9,21 +9,26 @@ from dataclasses import dataclass, field
 from gateway.clock import Clock
 from gateway.errors import UpstreamFailed, UpstreamRefused
 from gateway.formats.body import decode_any
+from gateway.formats.cost_shown import CostOf
 from gateway.formats.intermediate import Destination, Told
 from gateway.formats.metering import Tap, estimated, message_of
-from gateway.formats.passage import Passage, StreamSide, same, translated
+from gateway.formats.passage import Passage, same, translated
 from gateway.formats.raw import NoSplitter, RawSide
+from gateway.formats.side import StreamSide
 from gateway.formats.sse import EventSplitter, Splitter
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Usage
-from gateway.model.registry import DEMO_PRESET, Endpoint
+from gateway.model.registry import DEMO_PRESET, ApiFormat, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call
 from gateway.proxy.upstream import Broken, ConnectFailed, Content, Header, KeyUnusable, Upstream, UpstreamAnswer
+from gateway.routing.cost import cost_of, price_for
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.snapshot import Lane
 from gateway.routing.verdicts import judge, names_context
 
+PING_SECONDS = 15.0
+"""A client of Anthropic's cuts a stream that is silent for 300 s; proxies on the way often do so after 60."""
 _MOST_HELD_EVENTS = 64
 _MOST_HELD_BYTES = 256 * 1024
 
@@ -86,12 +91,31 @@ class OpenStream:
         if self.held:
             yield b"".join(self.held)
             self.held = []
-        while (events := await self._next_events()) is not None:
+        async for events in self._arriving():
             if events:
                 yield b"".join(events)
         last = self.side.rest(self.answer.without_key(self.splitter.rest()))
         if last:
             yield last
+
+    async def _arriving(self) -> AsyncIterator[list[bytes]]:
+        """What each read brings until the end; in a long silence a ping, where the client's format has one."""
+        if not self.side.ping:
+            while (events := await self._next_events()) is not None:
+                yield events
+            return
+        while True:
+            reading = asyncio.ensure_future(self._next_events())
+            try:
+                while not (await asyncio.wait({reading}, timeout=PING_SECONDS))[0]:
+                    yield [self.side.ping]
+            finally:
+                if not reading.done():
+                    reading.cancel()
+                    await asyncio.wait({reading})
+            if (events := reading.result()) is None:
+                return
+            yield events
 
     async def _next_events(self) -> list[bytes] | None:
         """What one read brought, maybe nothing whole; None at the end."""
@@ -155,18 +179,19 @@ class Attempter:
     def road(self, call: Call, lane: Lane) -> Road:
         """How the call goes there. Raises NotTranslatable or BadInput where the lane's format cannot say it."""
         request, endpoint = call.request, lane.backend.endpoint
+        shown = _cost_shown(call, lane)
         if endpoint.api_format is request.api_format:
             asks_usage = endpoint.injects_usage and endpoint.id not in self._usage_refusers
-            return Road(lane, same(request, asks_usage=asks_usage, model=lane.upstream_name))
+            return Road(lane, same(request, asks_usage=asks_usage, model=lane.upstream_name, cost_of=shown))
         told = Told(
             call_id=call.id,
             model=request.model,
             estimate=estimated(FORMATS[request.api_format].asked_characters(request), 0),
-            wants_usage=request.wants_usage,
+            wants_usage=request.wants_usage or shown is not None,
             now=call.arrival.started_at // 1000,
         )
         there = Destination(lane.upstream_name, lane.output_limit)
-        return Road(lane, translated(request, endpoint.api_format, there, told))
+        return Road(lane, translated(request, endpoint.api_format, there, told, shown))
 
     async def attempt(
         self, call: Call, road: Road, timing: Timing, seconds: float, call_seconds: float
@@ -237,6 +262,13 @@ class Attempter:
 
     def _since(self, timing: Timing) -> int:
         return round((self._clock.mono() - timing.started) * 1000)
+
+
+def _cost_shown(call: Call, lane: Lane) -> CostOf | None:
+    """How to tell the cost, where a client of chat asks for it."""
+    if call.request.api_format is not ApiFormat.OPENAI_CHAT or call.arrival.header(b"x-gateway-include-cost") != "1":
+        return None
+    return lambda usage: cost_of(usage, price_for(lane.price, usage))
 
 
 def _body_of(call: Call, road: Road) -> tuple[Content, list[Header]]:

@@ -1,0 +1,24 @@
+"""A stream's way back to the client, whatever is done to it on the way."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.formats.metering import Tap
+
+
+class StreamSide(Protocol):
+    """A stream's way back to the client. `tap` has read all that was passed on; `ping` fills a long silence."""
+
+    ping: bytes
+
+    @property
+    def tap(self) -> Tap: ...
+
+    def pass_on(self, event: bytes) -> bytes:
+        """What the client gets of one whole event of the provider's."""
+        ...
+
+    def rest(self, rest: bytes) -> bytes:
+        """What the client gets at the end, where `rest` came after the last whole event; nothing of a torn one."""
+        ...
