@@ -55,9 +55,9 @@ _NO_ROOM: dict[Role, dict[type, str]] = {
     Role.ASSISTANT: {Image: "messages.image", File: "messages.file", Audio: "messages.audio"},
     Role.USER: {Thinking: "thinking"},
 }
-_MISPLACED: dict[Role, tuple[type, ...]] = {
-    Role.ASSISTANT: (ToolResult,),
-    Role.USER: (ToolCall, Audio),
+_MISPLACED: dict[Role, dict[type, str]] = {
+    Role.ASSISTANT: {ToolResult: "results of tools"},
+    Role.USER: {ToolCall: "calls of tools", Audio: "audio"},
 }
 
 
@@ -75,10 +75,8 @@ def _kept(turn: AnyTurn, dropped: set[str]) -> AnyTurn:
 
 
 def _has_room(role: Role, part: Part, dropped: set[str]) -> bool:
-    if isinstance(part, _MISPLACED.get(role, ())):
-        raise NotTranslatable(
-            f"Anthropic takes no {type(part).__name__} in a message of the {role.value}'s.", "messages"
-        )
+    if misplaced := _MISPLACED.get(role, {}).get(type(part)):
+        raise NotTranslatable(f"Anthropic takes no {misplaced} in a message of the {role.value}'s.", "messages")
     name = _NO_ROOM.get(role, {}).get(type(part), "")
     if isinstance(part, Thinking) and not _is_own(part):
         name = "thinking"
