@@ -12,7 +12,7 @@ from gateway.formats.members import Members
 from gateway.formats.request import Request
 from gateway.formats.responses.read_items import ADDITIONAL_TOOLS, items_of_type, read_items
 from gateway.formats.responses.read_tools import read_tool_choice, read_tools
-from gateway.formats.responses.surface import MOST_TOKENS
+from gateway.formats.responses.surface import COMPACT, MOST_TOKENS
 
 _READ = frozenset(
     {
@@ -33,7 +33,7 @@ _MOST_ALTERNATIVES = 1000
 def read_prompt(request: Request) -> Prompt:
     """Raises BadInput for what is no request, and NotTranslatable for what no other format can say."""
     body = Members(request.fields)
-    _refuse_what_is_elsewhere(body)
+    _refuse_what_is_elsewhere(request, body)
     lost = {name for name in body.fields if name not in _READ and body.has(name)}
     lost.update(_switches(body))
     tools = read_tools(body, lost)
@@ -65,7 +65,9 @@ def read_prompt(request: Request) -> Prompt:
     )
 
 
-def _refuse_what_is_elsewhere(body: Members) -> None:
+def _refuse_what_is_elsewhere(request: Request, body: Members) -> None:
+    if request.action == COMPACT:
+        raise NotTranslatable("Only a backend of this format can compact a conversation.", "input")
     for name in _KEPT_ELSEWHERE:
         if body.has(name):
             raise NotTranslatable(f"What '{name}' names is at the provider that has it, and at no other.", name)

@@ -23,6 +23,7 @@ _LIMIT = "max_output_tokens"
 _CONVERSATION = ("instructions", "input", "tools")
 _KEPT_ELSEWHERE = ("previous_response_id", "prompt", "conversation")
 _PICTURES = (b'"input_image"', b'"computer_screenshot"')
+_COUNT = "response.input_tokens"
 _FAULT = "the provider reported an error"
 
 
@@ -57,6 +58,16 @@ def upstream_body(request: Request, model: str) -> bytes:
 def previous_response(request: Request) -> str:
     """The id of the answer that this request goes on from; empty without one."""
     return facts_of.text_of(request.fields.get("previous_response_id"))
+
+
+def keeps(request: Request) -> bool:
+    """Whether the provider will keep the answer, so that another request can go on from it."""
+    return not request.action and bytes(request.fields.get("store", b"true")) != b"false"
+
+
+def count_answer(tokens: int) -> bytes:
+    """The answer to a request to count tokens."""
+    return msgspec.json.encode({"object": _COUNT, "input_tokens": tokens})
 
 
 def facts(request: Request, default_output: int, session_header: str) -> Facts:
@@ -139,9 +150,9 @@ _EMPTY_AT_FIRST = frozenset({"message", "reasoning"})
 
 
 class StreamTap:
-    """metering.Tap for Responses. `response_id` is what the provider calls the answer, empty until it said so."""
+    """metering.Tap for Responses. `answer_id` is what the provider calls the answer, empty until it said so."""
 
-    __slots__ = ("characters", "error", "has_output", "is_finished", "response_id", "usage")
+    __slots__ = ("answer_id", "characters", "error", "has_output", "is_finished", "usage")
 
     def __init__(self) -> None:
         self.has_output = False
@@ -149,7 +160,7 @@ class StreamTap:
         self.error = ""
         self.usage: Usage | None = None
         self.characters = 0
-        self.response_id = ""
+        self.answer_id = ""
 
     def read(self, event: bytes) -> bool:
         """Take note of one whole event; False, for no event of Responses is only for metering."""
@@ -188,7 +199,7 @@ class StreamTap:
     def _read_response(self, response: dict[str, Any]) -> None:
         found = response.get("id")
         if isinstance(found, str) and found:
-            self.response_id = found
+            self.answer_id = found
         self.usage = read_usage(response.get("usage")) or self.usage
 
 
@@ -215,7 +226,6 @@ class _Answer(msgspec.Struct):
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
-_COUNT = "response.input_tokens"
 
 
 def read_answer(body: bytes) -> AnswerFacts:

@@ -125,7 +125,7 @@ class Writer:
 
     def _delta(self, event: Delta) -> bytes:
         part = self._open.get(event.index)
-        if part is None:
+        if part is None or not event.text:
             return b""
         opening = b""
         if not part.texts and part.began.kind is Kind.THINKING:

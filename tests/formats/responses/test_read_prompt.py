@@ -214,6 +214,12 @@ def test_what_would_change_the_meaning_is_refused_by_name(body: dict[str, Any], 
     assert refusal.value.param == param
 
 
+def test_a_conversation_is_compacted_by_a_backend_of_this_format_only() -> None:
+    with pytest.raises(NotTranslatable):
+        read_prompt(request(action="compact"))
+    assert read_prompt(request(action="input_tokens")).turns
+
+
 def test_tools_are_read_and_those_of_the_provider_named() -> None:
     given = [
         WEATHER,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.types.responses import InputTokenCountResponse
 
 from gateway.errors import BadInput
 from gateway.formats.request import Asked
@@ -163,7 +164,7 @@ OPENING = (
 def test_frames_without_content_are_no_output() -> None:
     tap = tapped(*OPENING)
 
-    assert (tap.has_output, tap.is_finished, tap.response_id) == (False, False, "resp_1")
+    assert (tap.has_output, tap.is_finished, tap.answer_id) == (False, False, "resp_1")
 
 
 @pytest.mark.parametrize(
@@ -260,6 +261,28 @@ def test_what_is_no_answer_has_a_fault(body: bytes, fault: str) -> None:
 
 def test_an_error_beside_a_completed_answer_is_none() -> None:
     assert surface.read_answer(json.dumps(response(error={"message": "x"})).encode()).fault == ""
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "kept"),
+    [
+        ("", {}, True),
+        ("", {"store": True}, True),
+        ("", {"store": None}, True),
+        ("", {"store": False}, False),
+        ("compact", {}, False),
+        ("input_tokens", {}, False),
+    ],
+)
+def test_answers_are_kept_unless_that_is_not_wanted(action: str, body: dict[str, Any], kept: bool) -> None:
+    assert surface.keeps(request(action=action, **body)) is kept
+
+
+def test_a_count_is_told_as_the_official_type_has_it() -> None:
+    told = surface.count_answer(11)
+
+    assert InputTokenCountResponse.model_validate_json(told, strict=True).input_tokens == 11
+    assert surface.read_answer(told).usage == Usage()
 
 
 def test_a_count_of_tokens_used_none_and_a_compaction_did() -> None:
