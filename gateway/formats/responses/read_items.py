@@ -18,15 +18,14 @@ from gateway.formats.responses.thoughts import thinking_of
 _ROLES = {"user": Role.USER, "system": Role.SYSTEM, "developer": Role.DEVELOPER, "assistant": Role.ASSISTANT}
 _KEPT_ELSEWHERE = frozenset({"item_reference", "compaction", "compaction_trigger", "context_compaction"})
 """Items that only their provider can read: without them the conversation is another one."""
-_DONE_BY_PROVIDER = frozenset(
+_WITHOUT_PLACE = frozenset(
     {
-        *("web_search_call", "file_search_call", "computer_call", "computer_call_output", "code_interpreter_call"),
-        *("image_generation_call", "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output"),
-        *("apply_patch_call", "apply_patch_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_call"),
-        *("mcp_approval_response", "tool_search_call", "tool_search_output", "program", "program_output"),
-        *("configuration_update",),
+        *("mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "tool_search_output"),
+        *("program", "program_output", "configuration_update"),
     }
 )
+_OF_TOOLS = ("_call", "_call_output")
+"""What tools of the provider did ends in one of these: web_search_call, computer_call_output and many more."""
 ADDITIONAL_TOOLS = "additional_tools"
 
 
@@ -82,7 +81,7 @@ def _turn(item: Members, lost: set[str]) -> Turn | None:
         raise NotTranslatable(f"What an item of type '{kind}' stands for is known to its provider only.", item.place)
     if kind == ADDITIONAL_TOOLS:
         return None
-    if kind not in _DONE_BY_PROVIDER:
+    if kind not in _WITHOUT_PLACE and not kind.endswith(_OF_TOOLS):
         raise NotTranslatable(f"An item of type '{kind[:50]}' has no counterpart.", item.where("type"))
     lost.add(f"input.{kind}")
     return None

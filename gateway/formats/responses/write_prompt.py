@@ -10,6 +10,7 @@ from gateway.errors import NotTranslatable
 from gateway.formats.conversation_facts import encoded, hash_of
 from gateway.formats.intermediate import SHARED_FIELDS, Destination, Prompt, Reasoning, Shape, ShapeKind, Written
 from gateway.formats.reasoning import effort_of
+from gateway.formats.responses.models import can_think, refuses_sampling
 from gateway.formats.responses.read_prompt import ENCRYPTED, LOGPROBS
 from gateway.formats.responses.write_items import instructions_of, written_items
 from gateway.formats.responses.write_tools import written_tools
@@ -20,8 +21,8 @@ LEAST_OUTPUT = 16
 """OpenAI refuses a smaller limit."""
 _LONGEST_NAMES = 64
 _SHAPE_NAME = "answer"  # where the client's format has no name for a schema
-_WITHOUT_THOUGHTS = ("gpt-3", "gpt-4", "chatgpt", "gpt-5-chat")
-"""Models of OpenAI's that refuse every word about thinking."""
+_LOGPROBS = "top_logprobs"
+_SAMPLING = ("temperature", "top_p", _LOGPROBS)
 _NOT_THERE = ("top_k", "seed", "presence_penalty", "frequency_penalty")
 
 
@@ -34,29 +35,25 @@ def write_prompt(prompt: Prompt, destination: Destination) -> Written:
     if prompt.stop:
         raise NotTranslatable("The backend's format, OpenAI Responses, has no stop sequences.", "stop")
     dropped = {name for name in _NOT_THERE if getattr(prompt, name) is not None}
-    thinks = _can_think(destination.model)
+    thinks = can_think(destination.model)
     body: Body = {"model": destination.model}
     body |= _conversation(prompt, dropped)
     body |= written_tools(prompt, dropped)
     body |= _limits(prompt, destination, dropped)
-    body |= _sampling(prompt)
+    body |= _sampling(prompt, destination.model, dropped)
     body |= _text(prompt)
     if prompt.reasoning is not None and thinks:
         body |= _reasoning(prompt.reasoning)
     elif prompt.reasoning is not None and effort_of(prompt.reasoning) != "none":
         dropped.add("reasoning")
     body |= _names(prompt, dropped)
-    included = [ENCRYPTED] * thinks + [LOGPROBS] * (prompt.top_logprobs is not None)
+    included = [ENCRYPTED] * thinks + [LOGPROBS] * (_LOGPROBS in body)
     if included:
         body["include"] = included
     body["store"] = False
     if prompt.is_stream:
         body["stream"] = True
     return Written(msgspec.json.encode(body), tuple(sorted(dropped)))
-
-
-def _can_think(model: str) -> bool:
-    return not model.lower().rpartition("/")[2].startswith(_WITHOUT_THOUGHTS)
 
 
 def _conversation(prompt: Prompt, dropped: set[str]) -> Body:
@@ -80,9 +77,13 @@ def _limits(prompt: Prompt, destination: Destination, dropped: set[str]) -> Body
     return {"max_output_tokens": most}
 
 
-def _sampling(prompt: Prompt) -> Body:
-    named = ("temperature", "top_p", "top_logprobs")
-    return {name: value for name in named if (value := getattr(prompt, name)) is not None}
+def _sampling(prompt: Prompt, model: str, dropped: set[str]) -> Body:
+    """1 is what temperature and top_p are anyway at OpenAI: without them nothing is lost."""
+    given = {name: value for name in _SAMPLING if (value := getattr(prompt, name)) is not None}
+    if not refuses_sampling(model, "" if prompt.reasoning is None else effort_of(prompt.reasoning)):
+        return given
+    dropped.update(name for name, value in given.items() if value != 1 or name == _LOGPROBS)
+    return {}
 
 
 def _text(prompt: Prompt) -> Body:

@@ -78,6 +78,26 @@ def test_a_model_without_thoughts_is_not_asked_for_them(model: str) -> None:
     assert dropped == ("reasoning",)
 
 
+@pytest.mark.parametrize(
+    ("model", "effort", "sent", "names"),
+    [
+        ("gpt-5", "", {}, ("temperature", "top_logprobs")),
+        ("gpt-5", "none", {"temperature": 0.5, "top_p": 1, "top_logprobs": 0}, ()),
+        ("gpt-4o", "", {"temperature": 0.5, "top_p": 1, "top_logprobs": 0}, ()),
+    ],
+)
+def test_how_to_sample_is_told_to_models_that_take_it(
+    model: str, effort: str, sent: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    body, dropped = written(
+        to=Destination(model), temperature=0.5, top_p=1.0, top_logprobs=0, reasoning=Reasoning(effort=effort)
+    )
+
+    assert {name: body[name] for name in ("temperature", "top_p", "top_logprobs") if name in body} == sent
+    assert ("message.output_text.logprobs" in body.get("include", [])) is bool(sent)
+    assert tuple(name for name in dropped if name != "reasoning") == names
+
+
 def test_one_system_prompt_becomes_the_instructions() -> None:
     body, _ = written(Turn(Role.SYSTEM, (Text("Be brief."),)), HELLO)
 
@@ -326,7 +346,7 @@ def test_what_cannot_be_carried_is_named() -> None:
 
 
 def again(prompt: Prompt) -> Prompt:
-    return read_prompt(read_request(Asked(write_prompt(prompt, Destination("gpt-5")).body)))
+    return read_prompt(read_request(Asked(write_prompt(prompt, Destination("gpt-oss")).body)))
 
 
 def settled(prompt: Prompt) -> Prompt:
@@ -375,7 +395,7 @@ def compact(value: msgspec.Raw | None) -> Any:
 def test_the_official_types_take_what_is_written(body: dict[str, Any]) -> None:
     prompt = read_prompt(read_request(Asked(json.dumps(body).encode())))
 
-    sent = json.loads(write_prompt(prompt, Destination("gpt-5")).body)
+    sent = json.loads(write_prompt(prompt, Destination("gpt-oss")).body)
 
     BODY.validate_python({**sent, "input": [returned(item) for item in sent["input"]]})
 
