@@ -14,7 +14,7 @@ from gateway.formats.chat import read_prompt as chat_prompts
 from gateway.formats.chat import stream as chat_streams
 from gateway.formats.chat import surface as chat
 from gateway.formats.chat import write_prompt as chat_requests
-from gateway.formats.errors import ANTHROPIC, OPENAI, Family
+from gateway.formats.errors import ANTHROPIC, OPENAI, RESPONSES, Family
 from gateway.formats.intermediate import Answer, Destination, Prompt, StreamReader, StreamWriter, Told, Written
 from gateway.formats.messages import answer as messages_answers
 from gateway.formats.messages import read_prompt as messages_prompts
@@ -23,6 +23,11 @@ from gateway.formats.messages import surface as messages
 from gateway.formats.messages import write_prompt as messages_requests
 from gateway.formats.metering import AnswerFacts, Tap
 from gateway.formats.request import Asked, Facts, Request
+from gateway.formats.responses import answer as responses_answers
+from gateway.formats.responses import read_prompt as responses_prompts
+from gateway.formats.responses import stream as responses_streams
+from gateway.formats.responses import surface as responses
+from gateway.formats.responses import write_prompt as responses_requests
 from gateway.formats.simple import Simple
 from gateway.model.registry import ApiFormat, Auth
 
@@ -153,6 +158,33 @@ FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
                 messages_answers.write_whole,
                 messages_streams.Reader,
                 messages_streams.Writer,
+            ),
+        ),
+        ApiFormat.OPENAI_RESPONSES: Format(
+            family=RESPONSES,
+            paths={
+                "": "/responses",
+                "compact": "/responses/compact",
+                "input_tokens": "/responses/input_tokens",
+            },
+            read_request=responses.read_request,
+            upstream_body=responses.upstream_body,
+            facts=responses.facts,
+            asked_characters=responses.asked_characters,
+            new_tap=responses.StreamTap,
+            read_answer=responses.read_answer,
+            free=frozenset({"input_tokens"}),
+            count_answer=responses.count_answer,
+            continues=responses.previous_response,
+            keeps=responses.keeps,
+            answer_id=responses.response_id,
+            translation=Translation(
+                responses_prompts.read_prompt,
+                responses_requests.write_prompt,
+                responses_answers.read_whole,
+                responses_answers.write_whole,
+                responses_streams.Reader,
+                responses_streams.Writer,
             ),
         ),
         ApiFormat.OPENAI_COMPLETIONS: _simple(simple.COMPLETIONS, {"": "/completions"}),

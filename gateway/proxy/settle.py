@@ -18,6 +18,7 @@ from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.forward import Reply
 from gateway.proxy.headers import attribution_of
 from gateway.proxy.ledger import Entry
+from gateway.proxy.surfaces import surface_of
 from gateway.routing import limits, quota
 from gateway.routing.cost import actual_cost, cost_of, price_for, rate_of
 from gateway.routing.snapshot import Lane, Snapshot
@@ -208,8 +209,11 @@ class _Known:
 
     @property
     def api_format(self) -> str:
-        """Empty where the request did not come so far."""
-        return self.call.request.api_format.value if self.call else ""
+        """Of a request that was refused, that of the path it came to; empty where there is none."""
+        if self.call is not None:
+            return self.call.request.api_format.value
+        surface = surface_of(self.arrival.path)
+        return surface.api_format.value if surface else ""
 
 
 def outcome_of(error: GatewayError) -> Outcome:
