@@ -385,3 +385,53 @@ def test_half_a_character_is_refused() -> None:
 
     with pytest.raises(BadInput):
         read_prompt(read_request(Asked(body)))
+
+
+def test_what_codex_asks_is_carried_whole() -> None:
+    """The shape of its requests: all but the provider's own search has a place."""
+    call = {"type": "function_call", "name": "shell", "arguments": '{"command":["ls"]}', "call_id": "call_1"}
+    found = read(
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Sandboxed."}]},
+        USER,
+        {"type": "reasoning", "summary": [], "content": None, "encrypted_content": "proof"},
+        call,
+        {"type": "function_call_output", "call_id": "call_1", "output": '{"output":"a.txt"}'},
+        {"type": "custom_tool_call", "call_id": "call_2", "name": "apply_patch", "input": "*** Begin Patch"},
+        {"type": "custom_tool_call_output", "call_id": "call_2", "output": "Done"},
+        instructions="You are Codex.",
+        tools=[
+            {"type": "function", "name": "shell", "description": "", "strict": False, "parameters": {"type": "object"}},
+            {
+                "type": "custom",
+                "name": "apply_patch",
+                "description": "d",
+                "format": {"type": "grammar", "syntax": "lark", "definition": "start: x"},
+            },
+            {"type": "web_search", "external_web_access": False},
+        ],
+        tool_choice="auto",
+        parallel_tool_calls=True,
+        reasoning={"effort": "medium", "summary": "auto"},
+        store=False,
+        stream=True,
+        include=["reasoning.encrypted_content"],
+        prompt_cache_key="0199",
+        text={"verbosity": "low"},
+    )
+
+    assert [turn.role for turn in found.turns] == [
+        *(Role.SYSTEM, Role.DEVELOPER, Role.USER, Role.ASSISTANT, Role.USER, Role.ASSISTANT, Role.USER),
+    ]
+    assert found.turns[3].parts == (
+        Thinking("", "proof", HERE),
+        ToolCall("call_1", "shell", '{"command":["ls"]}'),
+    )
+    assert [tool.is_custom for tool in found.tools] == [False, True]
+    assert found.lost == ("tools.web_search",)
+
+
+@pytest.mark.parametrize("number", ["1e999", "123456789012345678901234567890", "-1", '"5"', "true", "1.5"])
+def test_a_limit_that_is_no_number_of_tokens_is_refused(number: str) -> None:
+    with pytest.raises(BadInput) as refusal:
+        read_request(Asked(b'{"model":"m","input":"x","max_output_tokens":%b}' % number.encode()))
+    assert refusal.value.param == "max_output_tokens"
