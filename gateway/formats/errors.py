@@ -76,8 +76,8 @@ def _openai_event(error: GatewayError, request_id: str) -> bytes:
 
 def _responses_event(error: GatewayError, request_id: str) -> bytes:
     """The error event of a Responses stream; its place in the sequence is not known here, so it has the highest."""
-    found = {"type": "error", "sequence_number": _LAST, **_openai_object(error, request_id)}
-    return named_event("error", msgspec.json.encode({**found, "code": error.code or error.type}))
+    own = {"type": "error", "sequence_number": _LAST, "code": error.code or error.type}
+    return named_event("error", msgspec.json.encode({**_openai_object(error, request_id), **own}))
 
 
 _LAST = 2**31 - 1
