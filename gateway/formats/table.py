@@ -14,7 +14,12 @@ from gateway.formats.chat import read_prompt as chat_prompts
 from gateway.formats.chat import stream as chat_streams
 from gateway.formats.chat import surface as chat
 from gateway.formats.chat import write_prompt as chat_requests
-from gateway.formats.errors import ANTHROPIC, OPENAI, RESPONSES, Family
+from gateway.formats.errors import ANTHROPIC, GOOGLE, OPENAI, RESPONSES, Family
+from gateway.formats.gemini import answer as gemini_answers
+from gateway.formats.gemini import read_prompt as gemini_prompts
+from gateway.formats.gemini import stream as gemini_streams
+from gateway.formats.gemini import surface as gemini
+from gateway.formats.gemini import write_prompt as gemini_requests
 from gateway.formats.intermediate import Answer, Destination, Prompt, StreamReader, StreamWriter, Told, Written
 from gateway.formats.messages import answer as messages_answers
 from gateway.formats.messages import read_prompt as messages_prompts
@@ -185,6 +190,32 @@ FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
                 responses_answers.write_whole,
                 responses_streams.Reader,
                 responses_streams.Writer,
+            ),
+        ),
+        ApiFormat.GEMINI_GENERATE: Format(
+            family=GOOGLE,
+            paths={
+                "": "/models/{model}:generateContent",
+                STREAM: "/models/{model}:streamGenerateContent?alt=sse",
+                "countTokens": "/models/{model}:countTokens",
+            },
+            read_request=gemini.read_request,
+            upstream_body=gemini.upstream_body,
+            facts=gemini.facts,
+            asked_characters=gemini.asked_characters,
+            new_tap=gemini.StreamTap,
+            read_answer=gemini.read_answer,
+            passes=(b"x-goog-",),
+            auth=Auth.X_GOOG_API_KEY,
+            free=frozenset({"countTokens"}),
+            count_answer=gemini.count_answer,
+            translation=Translation(
+                gemini_prompts.read_prompt,
+                gemini_requests.write_prompt,
+                gemini_answers.read_whole,
+                gemini_answers.write_whole,
+                gemini_streams.Reader,
+                gemini_streams.Writer,
             ),
         ),
         ApiFormat.OPENAI_COMPLETIONS: _simple(simple.COMPLETIONS, {"": "/completions"}),
