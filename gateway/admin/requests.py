@@ -27,7 +27,7 @@ from gateway.routing.explain import explain_past
 from gateway.store.call_search import CallFilter
 
 PER_PAGE = 50
-FILTERS = ("text", "key", "user", "model", "provider", "status", "range", "code")
+FILTERS = ("text", "key", "user", "model", "provider", "status", "range", "code", "session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ async def show(site: Site, visit: Visit) -> Response:
         visit,
         "requests/one.html",
         call=call,
+        is_translated=is_translated(call),
+        formats_differ=len({attempt.api_format for attempt in call.attempts}) > 1,
         waterfall=strips.waterfall(call),
         overhead=f"{call.overhead_us / 1000:.1f} ms",
         formula=cost_lines(call),
@@ -77,6 +79,11 @@ async def show(site: Site, visit: Visit) -> Response:
         kept=[_kept(one) for one in await captures.of_call(site.desk, call.id)],
         capture=site.desk.snapshot().settings.capture.value,
     )
+
+
+def is_translated(call: CallRecord) -> bool:
+    """Whether the backend that had the call last speaks another API format than the client."""
+    return call.upstream_format not in ("", call.api_format)
 
 
 @signed_in("requests")
@@ -173,7 +180,7 @@ def _values(visit: Visit) -> dict[str, str]:
 
 def _raw_filter(values: Mapping[str, str], now: int) -> dict[str, object]:
     """The page's fields in the terms of control/requests.py."""
-    as_they_are = ("text", "user", "model", "provider", "status")
+    as_they_are = ("text", "user", "model", "provider", "status", "session")
     raw: dict[str, object] = {name: values[name] for name in as_they_are if name in values}
     if "key" in values:
         raw["api_key"] = values["key"]

@@ -9,7 +9,7 @@ from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import captures, exports, requests
 from gateway.control.fields import Field, Kind, read
-from gateway.model.calls import Attempt, CallRecord, Considered, Skip, Usage
+from gateway.model.calls import Attempt, Attribution, CallRecord, Considered, Skip, Usage
 from gateway.model.registry import Price
 from gateway.money import exact_dollars
 from gateway.routing.explain import Explanation, explain_past
@@ -42,6 +42,8 @@ class CallShown:
     """A request in a list. `cost` is in dollars, null where a used model has no price; `cost_nano` in 1e-9 dollars.
 
     `actual` is what the provider takes of that. `route` is the rule that chose the model, `source` API or TEST.
+    `api_format` is the client's, `upstream_format` the backend's: where they differ the call was translated, and
+    `dropped` names what could not be carried. `attribution` is what a coding agent says of itself, empty otherwise.
     """
 
     id: str
@@ -73,6 +75,9 @@ class CallShown:
     route: str
     actual_nano: int | None
     actual: str | None
+    upstream_format: str
+    dropped: tuple[str, ...]
+    attribution: Attribution
     attempt_count: int
 
 
@@ -93,7 +98,6 @@ class CallDetail(CallShown):
     considered: tuple[Considered, ...]
     seed: int | None
     rate_multiplier: int | None
-    upstream_format: str
     charged_at: int
     reserved_nano: int | None
 
@@ -174,7 +178,6 @@ def call_detail(row: CallRecord) -> CallDetail:
         considered=row.considered,
         seed=row.seed,
         rate_multiplier=row.rate_multiplier,
-        upstream_format=row.upstream_format,
         charged_at=row.charged_at,
         reserved_nano=row.reserved_nano,
     )
@@ -223,6 +226,9 @@ def _of_call(row: CallRow | CallRecord) -> dict[str, Any]:
         "route": row.route,
         "actual_nano": row.actual_nano,
         "actual": None if row.actual_nano is None else exact_dollars(row.actual_nano),
+        "upstream_format": row.upstream_format,
+        "dropped": row.dropped,
+        "attribution": row.attribution,
     }
 
 

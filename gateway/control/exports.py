@@ -158,6 +158,8 @@ def _request(row: CallRow) -> dict[str, object]:
         "api_key": row.api_key_name,
         "api_key_id": row.api_key_id,
         "api_format": row.api_format,
+        "upstream_format": row.upstream_format,
+        "dropped": " ".join(row.dropped),
         "path": row.path,
         "asked_model": row.asked_model,
         "served_model": row.served_model,
@@ -178,6 +180,10 @@ def _request(row: CallRow) -> dict[str, object]:
         "attempts": row.attempt_count,
         "source": row.source.value,
         "route": row.route,
+        "agent_session": row.attribution.session,
+        "agent": row.attribution.agent,
+        "parent_agent": row.attribution.parent_agent,
+        "request_class": row.attribution.request_class,
     }
 
 

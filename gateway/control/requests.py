@@ -35,6 +35,7 @@ FILTERS: Table = (
     Field("code_class", Kind.INT, "The first digit of the HTTP status.", nullable=True, least=1, most=5),
     Field("since", Kind.TIME, "Started then or later: Unix milliseconds or ISO 8601.", nullable=True),
     Field("until", Kind.TIME, "Started before: Unix milliseconds or ISO 8601.", nullable=True),
+    Field("session", Kind.TEXT, "What a coding agent calls its session.", nullable=True),
     Field("text", Kind.TEXT, "Anything inside the error.", nullable=True, most=200),
 )
 

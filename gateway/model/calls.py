@@ -46,7 +46,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A backend that was considered and not asked. `seconds` until the reason ends, where it ends by itself."""
+    """A backend that was considered and not asked. `seconds` until the reason ends, where it ends by itself.
+
+    `api_format` is the endpoint's.
+    """
 
     backend_id: str
     backend: str
@@ -54,6 +57,7 @@ class Skip:
     reason: str
     sentence: str
     seconds: float | None
+    api_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,17 @@ class CallSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """A backend of the plan, at its place in the order. `why` tells what put it there besides priority."""
+    """A backend of the plan, at its place in the order. `why` tells what put it there besides priority.
+
+    `api_format` is the endpoint's.
+    """
 
     backend_id: str
     backend: str
     pool: str
     upstream_model: str
     why: str = ""
+    api_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

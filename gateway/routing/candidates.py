@@ -33,7 +33,14 @@ class Plan:
     def considered(self) -> tuple[Considered, ...]:
         """The lanes as they are written down."""
         return tuple(
-            Considered(lane.backend.id, lane.backend.name, lane.backend.pool.name, lane.upstream_name, why)
+            Considered(
+                lane.backend.id,
+                lane.backend.name,
+                lane.backend.pool.name,
+                lane.upstream_name,
+                why,
+                lane.backend.endpoint.api_format.value,
+            )
             for lane, why in zip(self.lanes, self.whys, strict=True)
         )
 

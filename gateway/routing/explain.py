@@ -13,7 +13,7 @@ from gateway.routing.resolve import Target
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A backend, taken or skipped. `why` says what put it at its place besides priority.
+    """A backend, taken or skipped. `why` says what put it at its place besides priority, `api_format` is its own.
 
     Of a skipped one `reason` is a code and `sentence` the same for people; `seconds` says when the reason ends by
     itself, null where it does not.
@@ -27,6 +27,7 @@ class Candidate:
     reason: str = ""
     sentence: str = ""
     seconds: float | None = None
+    api_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,20 @@ def _candidates(considered: Iterable[Considered], skips: Iterable[Skip]) -> tupl
     found = []
     for one in considered:
         skip = passed.pop(one.backend_id, None)
-        candidate = Candidate(one.backend, one.pool, taken=True, upstream_model=one.upstream_model, why=one.why)
+        candidate = Candidate(
+            one.backend,
+            one.pool,
+            taken=True,
+            upstream_model=one.upstream_model,
+            why=one.why,
+            api_format=one.api_format,
+        )
         found.append(candidate if skip is None else _skipped(candidate, skip))
-    return (*found, *(_skipped(Candidate(skip.backend, skip.pool, taken=False), skip) for skip in passed.values()))
+    others = (
+        _skipped(Candidate(skip.backend, skip.pool, taken=False, api_format=skip.api_format), skip)
+        for skip in passed.values()
+    )
+    return (*found, *others)
 
 
 def _skipped(candidate: Candidate, skip: Skip) -> Candidate:

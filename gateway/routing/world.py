@@ -70,4 +70,5 @@ class World:
 
 def skip(backend: Backend, reason: str, sentence: str, seconds: float | None = None) -> Skip:
     """Why `backend` is passed over; `seconds` until that ends, where it ends by itself."""
-    return Skip(backend.id, backend.name, backend.pool.name, reason, sentence, seconds)
+    api_format = backend.endpoint.api_format.value
+    return Skip(backend.id, backend.name, backend.pool.name, reason, sentence, seconds, api_format)

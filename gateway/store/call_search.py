@@ -25,7 +25,8 @@ class CallFilter:
     """Which calls; None means any. `since` (inclusive) and `until` (exclusive) are Unix milliseconds.
 
     `api_key`, `user`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
-    `code_class` 4 every 4xx, `text` anything inside the error. `known` names those that are ids.
+    `code_class` 4 every 4xx, `text` anything inside the error, `session` what a coding agent calls its session.
+    `known` names those that are ids.
     """
 
     api_key: str | None = None
@@ -39,6 +40,7 @@ class CallFilter:
     since: int | None = None
     until: int | None = None
     text: str | None = None
+    session: str | None = None
     known: frozenset[str] = frozenset()
 
     @property
@@ -63,7 +65,8 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     asked |= {"text": None if wanted.text is None else f"%{_literally(wanted.text)}%", "most": most}
     driver, asked["subject"] = _driver(wanted)
     asked["driver"] = driver
-    if wanted.is_of_trouble:
+    # What a session comes to is little beside all trouble, and the index of that does not name it.
+    if wanted.is_of_trouble and driver != "session":
         lowest = await _lowest_troubled(tx, asked)
         ids = await _troubled(tx, {**asked, "floor": lowest or asked["floor"]})
     elif driver:
@@ -83,9 +86,9 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
 
 def _driver(wanted: CallFilter) -> tuple[str, str | None]:
     """The column whose index is gone through, and what is looked up there; empty where it is none."""
-    for name in ("api_key", "user", "backend", "model", "provider"):
+    for name in ("session", "api_key", "user", "backend", "model", "provider"):
         subject = getattr(wanted, name)
-        if subject is not None and (name == "model" or name in wanted.known):
+        if subject is not None and (name in ("session", "model") or name in wanted.known):
             return name, subject
     return "", None
 
@@ -183,6 +186,10 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
                   AND asked_model <> served_model AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
           UNION ALL
           SELECT (SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
+                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          UNION ALL
+          SELECT (SELECT id FROM calls INDEXED BY calls_by_agent_session
+                  WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> '' AND id < :before
                   AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at))
         """,
         asked,
@@ -241,7 +248,11 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject AND asked_model <> served_model
             AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before AND id >= :floor)
+          SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before AND id >= :floor
+          UNION ALL
+          SELECT id FROM calls INDEXED BY calls_by_agent_session
+          WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
+            AND id < :before AND id >= :floor)
         SELECT looked_at.id FROM looked_at CROSS JOIN calls ON calls.id = looked_at.id
         WHERE TRUE
           AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
@@ -254,6 +265,7 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           AND (:code_class IS NULL OR code / 100 = :code_class)
           AND (:since IS NULL OR started_at >= :since)
           AND (:until IS NULL OR started_at < :until)
+          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
         ORDER BY looked_at.id DESC LIMIT :most
         """,
         asked,

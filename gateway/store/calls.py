@@ -60,6 +60,9 @@ class CallRow:
     actual_nano: int | None
     user_id: str | None
     user_name: str
+    upstream_format: str
+    dropped: tuple[str, ...]
+    attribution: Attribution
 
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
@@ -120,7 +123,8 @@ async def rows_of(tx: Tx, ids: Sequence[str]) -> tuple[CallRow, ...]:
                provider_id, provider, backend_id, backend, pool, is_stream, status, code, error_code, error,
                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens,
                usage_source, cost_nano, total_ms, first_byte_ms, attempt_count, source, route, actual_nano,
-               user_id, user_name, cache_creation_1h_tokens
+               user_id, user_name, cache_creation_1h_tokens, upstream_format, dropped, agent_session, agent_id,
+               parent_agent_id, request_class
         FROM calls
         WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
         """,
@@ -185,6 +189,9 @@ def _call_row(row: sqlite3.Row) -> CallRow:
         actual_nano=row[30],
         user_id=row[31],
         user_name=row[32],
+        upstream_format=row[34],
+        dropped=tuple(json.loads(row[35])),
+        attribution=Attribution(*row[36:40]),
     )
 
 
@@ -243,6 +250,7 @@ def _shown(one: Considered) -> dict[str, str]:
         "pool": one.pool,
         "upstream_model": one.upstream_model,
         "why": one.why,
+        "api_format": one.api_format,
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.admin.requests import PER_PAGE, cost_lines
 from gateway.control import models, provider_keys
-from gateway.model.calls import Usage, UsageSource
+from gateway.model.calls import Attribution, Usage, UsageSource
 from gateway.model.registry import Price
 from gateway.store import calls
 from tests.admin.browsing import Operator, parse, text_of, values_of, words_of
@@ -14,6 +16,8 @@ from tests.admin.test_strips import attempt, call
 from tests.conftest import MakeProvider
 from tests.harness import OPERATOR
 from tests.provider import answer, limited
+from tests.store.rows import ATTEMPT
+from tests.store.rows import call as ledger_call
 
 pytestmark = pytest.mark.anyio
 
@@ -116,9 +120,9 @@ async def test_one_request_shows_every_attempt_with_verdict_and_effect(
     page = text_of((await operator.get(f"/admin/requests/{row.id}")).text)
 
     assert "2 tries" in page
-    assert "first/main primary m Limited rate limited" in page
+    assert "first/main primary m openai_chat Limited rate limited" in page
     assert "rests 41 s" in page
-    assert "second/main fallback m Answered" in page
+    assert "second/main fallback m openai_chat Answered" in page
     assert row.id in page
 
 
@@ -134,8 +138,56 @@ async def test_the_backends_passed_over_are_named_with_their_reason(operator: Op
 
     assert "How it was decided" in page
     assert f"Decided on configuration {row.config_version} with the seed {row.seed}." in page
-    assert "1 second/main fallback m in order Its priority." in page
-    assert "– first/main primary – cooling It rests for" in page
+    assert "1 second/main fallback m openai_chat in order Its priority." in page
+    assert "– first/main primary – openai_chat cooling It rests for" in page
+
+
+async def test_a_translated_request_says_so_and_what_was_not_carried(operator: Operator) -> None:
+    agent = Attribution("s&1", "a-2", "a-1", "subagent")
+    record = ledger_call(1, upstream_format="gemini_generate", dropped=("seed", "logit_bias"), attribution=agent)
+    plain = ledger_call(2, upstream_format="openai_chat")
+    async with operator.gateway.desk.db.write() as tx:
+        await calls.insert_many(tx, [record, plain])
+
+    html = (await operator.get(f"/admin/requests/{record.id}")).text
+    page = text_of(html)
+    assert "API format openai_chat translated to gemini_generate" in page
+    assert "Not carried: seed, logit_bias." in page
+    assert "Agent session s&1 Agent a-2 Parent agent a-1 Request class subagent" in page
+    assert "/admin/requests/agents?session=s%261" in [a.get("href") for a in parse(html).iter("a")]
+    other = text_of((await operator.get(f"/admin/requests/{plain.id}")).text)
+    assert "API format openai_chat as it came" in other
+    assert "Not carried" not in other
+    assert "Agent session" not in other
+
+
+async def test_the_list_marks_translated_calls_and_shows_those_of_one_session(operator: Operator) -> None:
+    record = ledger_call(1, upstream_format="gemini_generate", dropped=("seed",), attribution=Attribution("s&1"))
+    async with operator.gateway.desk.db.write() as tx:
+        await calls.insert_many(tx, [record, ledger_call(2, upstream_format="openai_chat")])
+
+    every = rows_of((await operator.get("/admin/requests")).text)
+    page = (await operator.get("/admin/requests?session=s%261")).text
+
+    assert ["translated" in row for row in every] == [False, True]
+    assert len(rows_of(page)) == 1
+    assert values_of(page)["session"] == "s&1"
+    assert "not carried: seed" in page
+
+
+async def test_attempts_at_two_endpoints_of_one_key_are_told_apart(operator: Operator) -> None:
+    tries = tuple(
+        replace(ATTEMPT, number=number, backend_id=f"e{number}:k", api_format=name)
+        for number, name in ((1, "openai_chat"), (2, "openai_responses"))
+    )
+    record = ledger_call(1, attempts=tries)
+    async with operator.gateway.desk.db.write() as tx:
+        await calls.insert_many(tx, [record])
+
+    page = text_of((await operator.get(f"/admin/requests/{record.id}")).text)
+
+    assert "1. openai/main openai_chat" in page
+    assert "2. openai/main openai_responses" in page
 
 
 async def test_a_refused_request_says_that_nothing_was_sent(operator: Operator) -> None:

@@ -7,7 +7,10 @@ import itertools
 import httpx
 import pytest
 
+from gateway.model.calls import Attribution
+from gateway.store import calls
 from tests.harness import RunningGateway
+from tests.store.rows import call
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +49,42 @@ async def test_one_request_has_its_attempts_and_skips(api: httpx.AsyncClient, ga
     assert (await api.get("/requests/req_none")).status_code == 404
 
 
+async def test_a_translated_call_of_an_agent_is_told_in_the_list_and_alone(
+    api: httpx.AsyncClient, gateway: RunningGateway
+) -> None:
+    agent = Attribution("s-1", "a-2", "a-1", "subagent")
+    record = call(1, upstream_format="gemini_generate", dropped=("seed",), attribution=agent)
+    async with gateway.desk.db.write() as tx:
+        await calls.insert_many(tx, [record, call(2)])
+
+    listed = (await api.get("/requests", params={"session": "s-1"})).json()
+    alone = (await api.get(f"/requests/{record.id}")).json()
+
+    assert listed["total"] == 1
+    for shown in (listed["items"][0], alone):
+        assert (shown["api_format"], shown["upstream_format"]) == ("openai_chat", "gemini_generate")
+        assert shown["dropped"] == ["seed"]
+        assert shown["attribution"] == {
+            "session": "s-1",
+            "agent": "a-2",
+            "parent_agent": "a-1",
+            "request_class": "subagent",
+        }
+
+
+async def test_an_attempt_and_a_candidate_name_their_api_format(
+    api: httpx.AsyncClient, gateway: RunningGateway
+) -> None:
+    await gateway.call("demo/echo")
+    row = await gateway.row()
+
+    alone = (await api.get(f"/requests/{row.id}")).json()
+    told = (await api.get(f"/requests/{row.id}/explain")).json()
+
+    assert [attempt["api_format"] for attempt in alone["attempts"]] == ["openai_chat"]
+    assert {one["api_format"] for one in told["candidates"]} == {"openai_chat"}
+
+
 async def test_filters_and_pages(api: httpx.AsyncClient, gateway: RunningGateway) -> None:
     for model in ("demo/echo", "none-a", "demo/echo", "none-b"):
         await gateway.call(model)
@@ -71,7 +110,7 @@ async def test_a_bad_filter_is_refused_by_name(api: httpx.AsyncClient) -> None:
 
 
 HOSTILE = ["' OR 1=1 --", "%_" * 90, "\\", "\x00", "; DROP TABLE calls", '"', "ü" * 50, "a\u2028b", "9" * 50]
-FILTERS = ["api_key", "model", "provider", "backend", "text", "before", "status", "since", "code", "limit"]
+FILTERS = ["api_key", "model", "provider", "backend", "session", "text", "before", "status", "since", "code", "limit"]
 
 
 async def test_hostile_filter_values_find_nothing_or_are_refused(

@@ -15,7 +15,7 @@ from gateway.control import exports, usage_terms
 from gateway.control.desk import Desk
 from gateway.control.exports import Cells, Export, harmless
 from gateway.errors import InvalidFields
-from gateway.model.calls import CallRecord
+from gateway.model.calls import Attribution, CallRecord
 from gateway.model.sums import DAY_MS
 from gateway.store import calls
 from gateway.store.call_search import CallFilter
@@ -75,6 +75,26 @@ async def test_only_what_matches_is_written(desk: Desk) -> None:
 
     (row,) = [json.loads(line) for line in body.splitlines()]
     assert (row["id"], row["status"], row["is_stream"]) == (failed(2).id, "failed", True)
+
+
+async def test_a_translated_call_of_an_agent_says_what_was_lost_and_who_asked(desk: Desk) -> None:
+    agent = Attribution("s-1", "a-2", "a-1", "subagent")
+    await store(desk, call(1, upstream_format="gemini_generate", dropped=("seed", "logit_bias"), attribution=agent))
+
+    _, body, _ = await sent(exports.of_requests(desk, CallFilter(session="s-1"), "jsonl"))
+
+    (row,) = [json.loads(line) for line in body.splitlines()]
+    assert (row["api_format"], row["upstream_format"], row["dropped"]) == (
+        "openai_chat",
+        "gemini_generate",
+        "seed logit_bias",
+    )
+    assert (row["agent_session"], row["agent"], row["parent_agent"], row["request_class"]) == (
+        "s-1",
+        "a-2",
+        "a-1",
+        "subagent",
+    )
 
 
 async def test_of_nothing_an_empty_file_is_written(desk: Desk) -> None:

@@ -81,3 +81,12 @@ def test_one_that_was_tried_and_rested_afterwards_was_taken() -> None:
         ("spare/main", True, ""),
         ("third/main", False, "cooling"),  # skipped when it was decided, and tried only after a wait
     ]
+
+
+def test_each_candidate_names_its_api_format() -> None:
+    taken = Considered("b1", "acme/main", "primary", "m-1", api_format="anthropic_messages")
+    skipped = replace(COOLING, backend_id="b2", api_format="openai_chat")
+
+    told = explain_past(replace(CALL, considered=(taken,), skips=(skipped,), attempts=()))
+
+    assert [one.api_format for one in told.candidates] == ["anthropic_messages", "openai_chat"]

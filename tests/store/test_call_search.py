@@ -6,13 +6,15 @@ from random import Random
 
 import pytest
 
-from gateway.model.calls import CallRecord, CallStatus
+from gateway.model.calls import Attribution, CallRecord, CallStatus
 from gateway.store import calls, rollups
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Database, Tx
-from tests.store.rows import call
+from tests.store.rows import call, failed
 
 pytestmark = pytest.mark.anyio
+
+IN_SESSION = Attribution(session="s1")
 
 
 def some_call(rng: Random, number: int) -> CallRecord:
@@ -33,6 +35,7 @@ def some_call(rng: Random, number: int) -> CallRecord:
         status=status,
         code=200 if is_good else rng.choice([404, 429, 499, 502]),
         error="" if is_good else rng.choice(["it broke", "100% wrong", "a_b"]),
+        attribution=Attribution(session=rng.choice(["", "", "s1", "s2"])),
     )
 
 
@@ -59,6 +62,7 @@ def some_filter(rng: Random) -> CallFilter:
         "code": [200, 404, 502],
         "code_class": [2, 4, 5],
         "text": ["broke", "BROKE", "%", "_", "nothing"],
+        "session": ["s1", "s2", "s3"],
         "since": [0, 30, 200],
         "until": [1, 70, 10**6],
     }
@@ -76,6 +80,7 @@ def matches(row: CallRecord, wanted: CallFilter) -> bool:
         (wanted.status, (row.status,)),
         (wanted.code, (row.code,)),
         (wanted.code_class, (row.code // 100,)),
+        (wanted.session, (row.attribution.session,)),
     )
     has_time = (wanted.since or 0) <= row.started_at < (10**9 if wanted.until is None else wanted.until)
     has_text = wanted.text is None or wanted.text.lower() in row.error.lower()
@@ -117,13 +122,14 @@ async def test_a_name_that_one_id_is_known_by_finds_its_calls_under_every_name(d
         CallFilter(api_key="nobody"),
         CallFilter(code=201),
         CallFilter(model="gpt", text="nothing"),
+        CallFilter(session="s1", provider="none"),
     ],
 )
 async def test_a_search_for_little_in_much_stops_and_goes_on_where_it_stopped(db: Database, wanted: CallFilter) -> None:
     async with db.write() as tx:
-        await calls.insert_many(tx, [call(1, provider="none", api_key_name="nobody", code=201)])
+        await calls.insert_many(tx, [call(1, provider="none", api_key_name="nobody", code=201, attribution=IN_SESSION)])
         await calls.insert_many(tx, [call(2, error="nothing", status=CallStatus.FAILED)])
-        await calls.insert_many(tx, [call(3)])
+        await calls.insert_many(tx, [call(3, attribution=IN_SESSION)])
         await copies_of(tx, call(3).id, 4, 41_000)
     before, pages, found = None, 0, []
     async with db.read() as tx:
@@ -136,3 +142,36 @@ async def test_a_search_for_little_in_much_stops_and_goes_on_where_it_stopped(db
     assert len(found) == 1
     assert pages == (1 if wanted.text else pages)
     assert pages > 1 or wanted.text
+
+
+async def test_calls_of_a_session_are_found_without_looking_at_any_other(db: Database) -> None:
+    """The index has only calls of agents; a statement that could not use it would be refused by SQLite."""
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(1, attribution=IN_SESSION), call(2), call(3, attribution=IN_SESSION)])
+        await copies_of(tx, call(2).id, 4, 60_000)
+
+    async with db.read() as tx:
+        found = await search(tx, CallFilter(session="s1"), None, 50)
+        async with tx.execute(
+            "EXPLAIN QUERY PLAN SELECT id FROM calls INDEXED BY calls_by_agent_session WHERE agent_session = 's1' "
+            "AND agent_session <> '' AND id < 'x' ORDER BY id DESC"
+        ) as rows:
+            plan = " ".join(row[3] for row in await rows.fetchall())
+
+    assert (found.ids, found.next_before) == ((call(3).id, call(1).id), None)
+    assert "SEARCH calls USING COVERING INDEX calls_by_agent_session (agent_session=? AND id<?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+async def test_trouble_of_a_session_is_found_with_the_words_of_its_error(db: Database) -> None:
+    rows = [
+        failed(1, error="too long", attribution=IN_SESSION),
+        failed(2, error="too long"),
+        failed(3, error="refused", attribution=IN_SESSION),
+    ]
+    async with db.write() as tx:
+        await calls.insert_many(tx, rows)
+
+    async with db.read() as tx:
+        assert (await search(tx, CallFilter(session="s1", text="TOO"), None, 9)).ids == (call(1).id,)
+        assert len((await search(tx, CallFilter(session="s1", status=CallStatus.FAILED), None, 9)).ids) == 2
