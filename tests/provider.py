@@ -186,12 +186,16 @@ def raw(data: bytes) -> Scene:
 
 @dataclass(slots=True)
 class Provider:
-    """`heard` are its requests. It plays the scenes of `script` in turn, then `always`."""
+    """`heard` are its requests. It plays the scenes of `script` in turn, then `always`.
+
+    `arrived` are the bytes of bodies that have come, whole or not.
+    """
 
     origin: str
     always: Scene
     heard: list[Heard] = field(default_factory=list)
     script: deque[Scene] = field(default_factory=deque)
+    arrived: int = 0
 
     @property
     def base_url(self) -> str:
@@ -216,7 +220,7 @@ async def scripted_provider(always: Scene | None = None) -> AsyncIterator[Provid
             # Cancelled at the end of the test, it ends like any other conversation.
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while not writer.is_closing():
-                    heard = await _read_request(reader)
+                    heard = await _read_request(reader, provider)
                     provider.heard.append(heard)
                     scene = provider.script.popleft() if provider.script else provider.always
                     await scene(Exchange(heard, writer, reader))
@@ -238,9 +242,27 @@ async def scripted_provider(always: Scene | None = None) -> AsyncIterator[Provid
             await asyncio.wait(list(tasks))
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Heard:
+async def _read_request(reader: asyncio.StreamReader, provider: Provider) -> Heard:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, path, _ = head[0].split(" ", 2)
     headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in head[1:] if line}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    if headers.get("transfer-encoding") == "chunked":
+        return Heard(method, path, headers, await _read_chunks(reader, provider))
+    body, left = b"", int(headers.get("content-length", "0"))
+    while left:
+        piece = await reader.read(left)
+        if not piece:
+            raise asyncio.IncompleteReadError(body, left)
+        body, left = body + piece, left - len(piece)
+        provider.arrived += len(piece)
     return Heard(method, path, headers, body)
+
+
+async def _read_chunks(reader: asyncio.StreamReader, provider: Provider) -> bytes:
+    body = b""
+    while size := int(await reader.readuntil(b"\n"), 16):
+        body += await reader.readexactly(size)
+        provider.arrived += size
+        await reader.readline()
+    await reader.readline()
+    return body

@@ -88,8 +88,10 @@ def family_of(path: str, headers: Iterable[Header]) -> Family:
         return GOOGLE
     if path.startswith("/v1/responses"):
         return RESPONSES
-    if path.startswith("/v1/models") and any(name == b"anthropic-version" for name, _ in headers):
-        return ANTHROPIC
+    if path.startswith("/v1/models"):
+        # One path for three APIs: a header that only one of them has tells whose client asks.
+        names = {name for name, _ in headers}
+        return ANTHROPIC if b"anthropic-version" in names else GOOGLE if b"x-goog-api-key" in names else OPENAI
     return OPENAI
 
 
