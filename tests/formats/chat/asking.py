@@ -166,6 +166,6 @@ def prompts(draw: st.DrawFn) -> Prompt:
         user=draw(st.just("") | words),
         cache_key=draw(st.just("") | words),
         service_tier=draw(st.sampled_from(["", "auto", "flex"])),
-        metadata=draw(st.none() | raws) if stored else None,
+        metadata=draw(st.none() | st.just(msgspec.Raw(b'{"a":"b"}'))) if stored else None,
         extras={"store": msgspec.Raw(b"true"), "prompt_cache_retention": msgspec.Raw(b'"24h"')} if stored else {},
     )
