@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from gateway.formats.intermediate import (
 )
 from gateway.formats.metering import error_message, message_of
 from gateway.formats.sse import event_payload
+from gateway.model.calls import UsageSource
 from gateway.model.registry import ApiFormat
 
 
@@ -43,8 +45,6 @@ class Reader:
         self._parts = 0
         self._calls = 0
         self._kind: Kind | None = None
-        self._usage: Any = None
-        self._has_measured = False
 
     def read(self, event: bytes) -> list[Event]:
         if self._is_over:
@@ -83,20 +83,17 @@ class Reader:
             self._has_begun = True
             self._id = text_or_empty(chunk.responseId)
             events.append(Began(self._id, text_or_empty(chunk.modelVersion)))
-        if chunk.usageMetadata is not None:
-            self._usage = chunk.usageMetadata
-            if not self._has_measured or self._has_stopped:
-                self._measure(events)
         if not self._has_stopped:
             self._read_candidates(chunk, events)
+        if chunk.usageMetadata is not None:
+            self._measure(chunk.usageMetadata, events)
         return events
 
-    def _measure(self, events: list[Event]) -> None:
-        """At the first chunk, for formats that tell the input first, and at the end."""
-        usage = read_usage(self._usage)
+    def _measure(self, found: Any, events: list[Event]) -> None:
+        """Every chunk tells what was used up to it: an estimate, until the answer has stopped."""
+        usage = read_usage(found)
         if usage is not None:
-            self._has_measured = True
-            events.append(Measured(usage))
+            events.append(Measured(usage if self._has_stopped else replace(usage, source=UsageSource.ESTIMATED)))
 
     def _read_candidates(self, chunk: Chunk, events: list[Event]) -> None:
         for candidate in chunk.candidates or ():
@@ -184,4 +181,3 @@ class Reader:
         self._close(events)
         self._has_stopped = True
         events.append(Stopped(stop))
-        self._measure(events)

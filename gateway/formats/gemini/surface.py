@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -15,10 +15,10 @@ from gateway.formats.body import Fields
 from gateway.formats.gemini import endings
 from gateway.formats.gemini.spelling import camel, one, spelled
 from gateway.formats.members import Members
-from gateway.formats.metering import AnswerFacts, characters, error_message, members, message_of
+from gateway.formats.metering import AnswerFacts, characters, covering, error_message, members, message_of
 from gateway.formats.request import Asked, Facts, Request
 from gateway.formats.sse import event_payload
-from gateway.model.calls import Usage
+from gateway.model.calls import Usage, UsageSource
 from gateway.model.capabilities import JSON_SCHEMA, TOOLS, VISION
 from gateway.model.registry import ApiFormat
 
@@ -108,14 +108,23 @@ def asked_characters(request: Request) -> int:
 
 @dataclass(slots=True)
 class StreamTap:
-    """A metering.Tap: any part with something in it is output, a reason for the end or for a block the end."""
+    """A metering.Tap: any part with something in it is output, a reason for the end or for a block the end.
+
+    Every chunk tells what was used up to it: until the end the usage is an estimate, of at least the text that came.
+    """
 
     has_output: bool = False
     is_finished: bool = False
     error: str = ""
-    usage: Usage | None = None
+    told: Usage | None = None
     characters: int = 0
     answer_id: str = ""
+
+    @property
+    def usage(self) -> Usage | None:
+        if self.told is None or self.is_finished:
+            return self.told
+        return covering(replace(self.told, source=UsageSource.ESTIMATED), self.characters)
 
     def read(self, event: bytes) -> bool:
         """Take note of one event. None tells its usage alone, so that it could be kept from a client."""
@@ -134,7 +143,7 @@ class StreamTap:
     def _read_chunk(self, chunk: dict[str, Any]) -> None:
         usage = read_usage(chunk.get("usageMetadata"))
         if usage is not None:
-            self.usage = usage
+            self.told = usage
         candidates = chunk.get("candidates")
         for candidate in candidates if isinstance(candidates, list) else ():
             self._read_candidate(members(candidate))

@@ -72,11 +72,7 @@ def test_results_are_messages_of_their_own_before_what_the_user_says() -> None:
                 {"id": "y", "type": "custom", "custom": {"name": "g", "input": "free"}},
             ],
         },
-        {
-            "role": "tool",
-            "tool_call_id": "x",
-            "content": [{"type": "text", "text": "1"}, {"type": "text", "text": "2"}],
-        },
+        {"role": "tool", "tool_call_id": "x", "content": "12"},
         {"role": "tool", "tool_call_id": "y", "content": "no"},
         {"role": "user", "content": "and"},
     ]

@@ -24,6 +24,7 @@ from gateway.formats.intermediate import (
     ToolCall,
 )
 from gateway.formats.sse import plain_event
+from gateway.model.calls import UsageSource
 from gateway.model.registry import ApiFormat
 from tests.formats.answers import answer_of, read
 
@@ -52,19 +53,23 @@ def test_text_is_one_part_and_the_close_of_the_stream_its_end() -> None:
     assert reader.end() == reader.read(END) == []
 
 
-def test_usage_is_told_at_the_first_chunk_and_at_the_end() -> None:
+def test_usage_is_an_estimate_until_the_answer_stopped() -> None:
     def usage(output: int) -> dict[str, int]:
         return {"promptTokenCount": 3, "candidatesTokenCount": output}
 
     events = read(
         Reader(),
         chunk({"text": "a"}, usageMetadata=usage(1))
-        + chunk({"text": "b"}, usageMetadata=usage(2))
+        + chunk({"text": "b"}, usageMetadata={})
         + chunk(reason="STOP", usageMetadata=usage(3))
         + plain_event(msgspec.json.encode({"usageMetadata": usage(4)})),
     )
 
-    assert [event.usage.output for event in events if isinstance(event, Measured)] == [1, 3, 4]
+    assert [(event.usage.output, event.usage.source) for event in events if isinstance(event, Measured)] == [
+        (1, UsageSource.ESTIMATED),
+        (3, UsageSource.REPORTED),
+        (4, UsageSource.REPORTED),
+    ]
 
 
 def test_thoughts_text_and_calls_are_parts_of_their_own() -> None:

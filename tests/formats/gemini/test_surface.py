@@ -138,6 +138,13 @@ def test_a_stream_has_output_with_its_first_part_and_ends_with_a_reason() -> Non
     assert tap.usage == read_usage(USAGE)
 
 
+def test_a_stream_that_is_cut_is_charged_for_the_text_that_came() -> None:
+    tap = StreamTap()
+    tap.read(chunk({"text": "x" * 40}, usageMetadata={"promptTokenCount": 3, "candidatesTokenCount": 1}))
+
+    assert tap.usage == Usage(3, 10, source=UsageSource.ESTIMATED)
+
+
 def test_a_question_that_is_blocked_is_an_answer() -> None:
     tap = StreamTap()
     tap.read(plain_event(b'{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}'))
