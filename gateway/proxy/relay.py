@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.errors import DeadlineExceeded, GatewayError, Unavailable, UpstreamFailed
@@ -139,12 +139,12 @@ class Relay:
 
     def _stream_outcome(self, tap: Tap, status: int, ending: Ending, first_byte_at: float) -> Outcome:
         usage = tap.usage or estimate(self.call, tap.characters)
-        ended, code, error_code, error = CallStatus.FAILED, status, "stream_broken", ending.reason
+        outcome = Outcome(CallStatus.FAILED, status, "stream_broken", ending.reason, usage, first_byte_at)
         if ending.verdict is Verdict.OK:
-            ended, error_code, error = CallStatus.COMPLETED, "", ""
+            outcome = Outcome(CallStatus.COMPLETED, status, usage=usage, first_byte_at=first_byte_at)
         elif ending is _LEFT:
-            ended, code, error_code = CallStatus.CANCELLED, CLIENT_LEFT, "client_left"
-        return Outcome(ended, code, error_code, error, usage, first_byte_at, tap.answer_id)
+            outcome = Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", ending.reason, usage, first_byte_at)
+        return replace(outcome, answer_id=tap.answer_id)
 
 
 async def _start(send: Send, status: int, headers: Sequence[Header]) -> None:
