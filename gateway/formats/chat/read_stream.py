@@ -145,10 +145,11 @@ class Reader:
         for choice in chunk.choices or ():
             if choice.index not in (0, None):
                 self.lost.add("choices")
-            elif self._stop is None:
+            elif self._stop is None and not self._is_over:
                 self._read_choice(choice, events)
         if chunk.usage is not None and (usage := read_usage(chunk.usage)) is not None:
-            events.append(Measured(usage))
+            # What a failed answer used counts too, and nothing comes after its failure.
+            events.insert(len(events) - self._is_over, Measured(usage))
         return events
 
     def _failed(self, message: str) -> list[Event]:

@@ -86,14 +86,16 @@ class Reader:
         if not self._has_stopped:
             self._read_candidates(chunk, events)
         if chunk.usageMetadata is not None:
-            self._measure(chunk.usageMetadata, events)
+            # What a failed answer used counts too, and nothing comes after its failure.
+            self._measure(chunk.usageMetadata, events, len(events) - self._is_over)
         return events
 
-    def _measure(self, found: Any, events: list[Event]) -> None:
+    def _measure(self, found: Any, events: list[Event], place: int) -> None:
         """Every chunk tells what was used up to it: an estimate, until the answer has stopped."""
         usage = read_usage(found)
         if usage is not None:
-            events.append(Measured(usage if self._has_stopped else replace(usage, source=UsageSource.ESTIMATED)))
+            told = usage if self._has_stopped or self._is_over else replace(usage, source=UsageSource.ESTIMATED)
+            events.insert(place, Measured(told))
 
     def _read_candidates(self, chunk: Chunk, events: list[Event]) -> None:
         for candidate in chunk.candidates or ():

@@ -226,8 +226,12 @@ def test_an_error_in_the_stream_is_the_last_that_is_said(stream: bytes) -> None:
     assert read(Reader(), stream + END)[-1] == Failed("too much")
 
 
-def test_an_answer_that_ended_by_an_error_failed() -> None:
-    assert isinstance(read(Reader(), chunk({"content": "a"}, "error") + DONE)[-1], Failed)
+def test_an_answer_that_ended_by_an_error_failed_and_what_it_used_counts() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2}
+    *_, measured, failed = read(Reader(), chunk({"content": "a"}, "error", usage=usage) + DONE)
+
+    assert isinstance(measured, Measured)
+    assert isinstance(failed, Failed)
 
 
 def test_what_has_no_place_is_named() -> None:
@@ -295,6 +299,7 @@ values = st.recursive(
 def test_whatever_a_provider_sends_nothing_is_raised_and_no_part_stays_open(stream: list[bytes]) -> None:
     events = read(Reader(), b"".join(stream))
 
+    assert not any(isinstance(event, Failed) for event in events[:-1])
     if events and isinstance(events[-1], Ended):
         answer_of(events)
     stopped = [place for place, event in enumerate(events) if isinstance(event, Stopped)]

@@ -155,8 +155,13 @@ def test_an_error_in_the_stream_is_the_last_that_is_said(stream: bytes) -> None:
     assert read(Reader(), stream + END)[-1] == Failed("too much")
 
 
-def test_a_malformed_call_is_a_failure() -> None:
-    assert isinstance(read(Reader(), chunk(reason="MALFORMED_FUNCTION_CALL"))[-1], Failed)
+def test_a_malformed_call_is_a_failure_and_what_it_used_counts() -> None:
+    usage = {"promptTokenCount": 3, "candidatesTokenCount": 1}
+    *_, measured, failed = read(Reader(), chunk(reason="MALFORMED_FUNCTION_CALL", usageMetadata=usage) + END)
+
+    assert isinstance(measured, Measured)
+    assert measured.usage.source == UsageSource.REPORTED
+    assert isinstance(failed, Failed)
 
 
 def test_a_stream_that_breaks_off_has_no_end() -> None:
@@ -201,6 +206,7 @@ values = st.recursive(
 def test_whatever_a_provider_sends_nothing_is_raised(stream: list[bytes]) -> None:
     events = read(Reader(), b"".join(stream))
 
+    assert not any(isinstance(event, Failed) for event in events[:-1])
     if events and isinstance(events[-1], Ended):
         answer_of(events)
 
