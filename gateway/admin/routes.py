@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from gateway.admin import (
     account,
+    agent_sessions,
     announcements,
     audit,
     backends,
@@ -186,6 +187,7 @@ PAGES: tuple[tuple[str, str, Door], ...] = (
     ("GET", "/admin/usage.{format}", exports.usage),
     ("GET", "/admin/requests.{format}", exports.requests),
     ("GET", "/admin/requests", requests.show_list),
+    ("GET", "/admin/requests/agents", agent_sessions.show),
     ("GET", "/admin/requests/{id}", requests.show),
     ("POST", "/admin/requests/{id}/capture/delete", requests.delete_capture),
     ("GET", "/admin/users", users.show_list),

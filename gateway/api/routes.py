@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from gateway.api import (
     adaptive_limits,
+    agent_sessions,
     announcements,
     api_keys,
     audit,
@@ -63,6 +64,7 @@ _NOUNS = (
     audit,
     announcements,
     system_settings,
+    agent_sessions,
     requests,
     retention,
     explanations,

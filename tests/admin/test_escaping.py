@@ -219,6 +219,8 @@ async def test_what_is_asked_for_never_becomes_markup(operator: Operator) -> Non
         "/admin/requests?code={}",
         "/admin/requests?range={}",
         "/admin/requests?before={}",
+        "/admin/requests?session={}",
+        "/admin/requests/agents?session={}",
         "/admin?range={}",
         "/admin/audit?actor={}",
         "/admin/audit?action={}",

@@ -156,6 +156,7 @@ MAY = {
     ("GET", "/admin/usage.{format}"): ADMIN,
     ("GET", "/admin/requests.{format}"): ADMIN,
     ("GET", "/admin/requests"): ADMIN,
+    ("GET", "/admin/requests/agents"): ADMIN,
     ("GET", "/admin/requests/{id}"): ADMIN,
     ("POST", "/admin/requests/{id}/capture/delete"): ADMIN,
     ("GET", "/admin/users"): ADMIN,

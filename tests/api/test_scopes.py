@@ -118,6 +118,7 @@ NEEDS = {
     "update_settings": "settings:write",
     "list_requests": "requests:read",
     "export_requests": "requests:read",
+    "get_agent_session": "requests:read",
     "get_request": "requests:read",
     "explain_request": "requests:read",
     "get_capture": "requests:read",
