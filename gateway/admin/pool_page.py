@@ -14,7 +14,7 @@ from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
 from gateway.control import pool_order, pools
 from gateway.errors import Conflict, InvalidFields, Stale
-from gateway.model.registry import Pool, Strategy
+from gateway.model.registry import Pool, Strategy, Translated
 
 STRATEGIES: Mapping[Strategy, tuple[str, str]] = MappingProxyType(
     {
@@ -31,7 +31,7 @@ SETTINGS = FormPlan(
     pools.FIELDS,
     MappingProxyType(
         {
-            "Which and when": ("name", "tier"),
+            "Which and when": ("name", "tier", "translated"),
             "Attempts": ("max_attempts", "wait_seconds"),
             "Rest after a 429 that names no time": (
                 "cooldown_base_seconds",
@@ -43,6 +43,7 @@ SETTINGS = FormPlan(
     ),
     MappingProxyType(
         {
+            "translated": "Backends of another API format",
             "max_attempts": "Attempts of one call",
             "wait_seconds": "Longest wait",
             "cooldown_base_seconds": "First rest",
@@ -54,6 +55,7 @@ SETTINGS = FormPlan(
     MappingProxyType(
         {
             "tier": "Lower is tried first.",
+            "translated": "They serve a call by translation, which may leave something out.",
             "wait_seconds": "Seconds, when every backend rests.",
             "cooldown_base_seconds": "Seconds.",
             "cooldown_factor": "How much longer each next rest is.",
@@ -62,6 +64,12 @@ SETTINGS = FormPlan(
         }
     ),
 )
+TRANSLATED = (
+    (Translated.LAST.value, "last, after all that need no translation"),
+    (Translated.EQUAL.value, "equal to the others"),
+    (Translated.NEVER.value, "never"),
+)
+_OPTIONS = MappingProxyType({"translated": TRANSLATED})
 _NAMES = SETTINGS.names | {"strategy"}
 _SHOWN = SETTINGS.shown | {"strategy"}
 
@@ -153,9 +161,9 @@ async def _page(site: Site, visit: Visit, pool: Pool, form: FormView, status: in
         models=tuple(models),
         places=pool_order.places(site.desk, pool.id, model),
         form=form,
-        groups=SETTINGS.looks(),
+        groups=SETTINGS.looks(_OPTIONS),
     )
 
 
 def _new_page(site: Site, visit: Visit, form: FormView, status: int = 200) -> Response:
-    return site.page(visit, "pools/new.html", status, form=form, groups=SETTINGS.looks(), strategies=STRATEGIES)
+    return site.page(visit, "pools/new.html", status, form=form, groups=SETTINGS.looks(_OPTIONS), strategies=STRATEGIES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.control import pools
-from gateway.model.registry import Pool, Strategy
-from tests.admin.browsing import Operator, fault_of, parse, text_of, values_of
+from gateway.model.registry import Pool, Strategy, Translated
+from tests.admin.browsing import Operator, fault_of, parse, text_of, values_of, words_of
 from tests.desks import ANN
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +66,31 @@ async def test_settings_are_saved_and_shown_again(operator: Operator) -> None:
     )
     shown = settings((await operator.get(page)).text)
     assert {name: shown[name] for name in change} == change
+
+
+async def test_where_backends_of_another_format_come_is_chosen_in_plain_words(operator: Operator) -> None:
+    page = f"/admin/pools/{pool(operator).id}"
+    html = (await operator.get(page)).text
+    choice = next(one for one in parse(html).iter("select") if one.get("name") == "translated")
+
+    offered = {one.get("value"): words_of(one) for one in choice.iter("option")}
+    got = await operator.submit(page, page, **{**settings(html), "translated": "never"})
+
+    assert "Backends of another API format" in text_of(html)
+    assert set(offered) == set(Translated)
+    assert offered["last"] == "last, after all that need no translation"
+    assert (settings(html)["translated"], got.status_code) == ("last", 303)
+    assert pool(operator).translated is Translated.NEVER
+    assert settings((await operator.get(page)).text)["translated"] == "never"
+
+
+async def test_a_new_pool_begins_with_translation_last(operator: Operator) -> None:
+    page = "/admin/pools/new"
+    values = settings((await operator.get(page)).text)
+    await operator.submit(page, page, **{**values, "name": "third", "translated": "equal"})
+
+    assert values["translated"] == "last"
+    assert pool(operator, "third").translated is Translated.EQUAL
 
 
 async def test_faults_and_other_people_s_changes_are_told_beside_their_fields(operator: Operator) -> None:

@@ -34,3 +34,14 @@ async def test_a_pool_or_a_model_that_is_not_there_has_no_order(api: httpx.Async
     assert (await api.get(f"/pools/{pool}/order?model=nothing")).status_code == 404
     assert (await api.get(f"/pools/{pool}/order?model=a%20b")).status_code == 400
     assert (await api.get(f"/pools/{pool}/order?modle=m")).status_code == 400
+
+
+async def test_where_translated_calls_go_is_set_and_nothing_else_is_taken(api: httpx.AsyncClient) -> None:
+    pool = (await api.get("/pools")).json()["items"][0]
+
+    changed = (await api.patch(f"/pools/{pool['id']}", json={"translated": "never"})).json()
+    refused = await api.patch(f"/pools/{pool['id']}", json={"translated": "first"})
+
+    assert (pool["translated"], changed["translated"]) == ("last", "never")
+    assert refused.status_code == 400
+    assert list(refused.json()["error"]["fields"]) == ["translated"]
