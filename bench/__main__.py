@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import planning
+from bench import planning, translating
 from bench.upstream import CHUNKS
 
 PYTHON = sys.executable
@@ -123,6 +123,7 @@ def main() -> None:
             report(rows, started, idle, rss_mb(pid))
     print("\nA decision, in a small and a large registry:\n")
     planning.main()
+    translating.main()
 
 
 def measure(base: str, upstream: str, key: str, pid: int, spec: list[Any], rounds: int) -> tuple[Any, ...]:
