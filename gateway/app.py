@@ -101,6 +101,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         finally:
             app.begin_stop()
             await app.asgi.end(_LAST_WORDS_SECONDS)
+            await app.surface.end()
 
 
 def permits(cell: SnapshotCell, host: str, port: int) -> bool:

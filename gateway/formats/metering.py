@@ -39,11 +39,15 @@ class Tap(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
-    """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it."""
+    """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it.
+
+    `is_pending`: it is only promised, and there when it is asked for later.
+    """
 
     fault: str
     usage: Usage | None
     characters: int
+    is_pending: bool = False
 
 
 def estimated(asked: int, answered: int) -> Usage:

@@ -18,6 +18,9 @@ from gateway.formats.table import FORMATS, Format, Translation
 from gateway.model.calls import Usage
 from gateway.model.registry import ApiFormat
 
+_MOST_NAMES, _LONGEST_NAME = 100, 100
+"""Of what was dropped: a client may make up any number of fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -105,7 +108,7 @@ def translated(
     """To an endpoint of another format. Raises NotTranslatable or BadInput, naming the field."""
     prompt = translation_of(FORMATS[request.api_format]).read_prompt(request)
     written = translation_of(FORMATS[to]).write_prompt(prompt, destination)
-    dropped = tuple(dict.fromkeys((*prompt.lost, *written.dropped)))
+    dropped = tuple(name[:_LONGEST_NAME] for name in dict.fromkeys((*prompt.lost, *written.dropped)))[:_MOST_NAMES]
     return Passage(request, FORMATS[to], written.body, dropped, told=told, cost_of=cost_of)
 
 

@@ -35,7 +35,7 @@ _MOST_HELD_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An answer that is complete: its bytes as the client gets them."""
+    """An answer that is complete: its bytes as the client gets them. `is_pending`: it only promises one."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
@@ -44,6 +44,7 @@ class WholeAnswer:
     characters: int
     dropped: tuple[str, ...] = ()
     answer_id: str = ""
+    is_pending: bool = False
 
 
 @dataclass(slots=True)
@@ -293,7 +294,16 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
     if passage.is_translated:
         headers = passing.as_stream(headers) if passage.request.is_stream else passing.as_json(headers)
     answer_id = "" if passage.is_translated else passage.upstream.answer_id(came)
-    return WholeAnswer(answer.status, headers, body, facts.usage, facts.characters, passage.dropped, answer_id)
+    return WholeAnswer(
+        answer.status,
+        headers,
+        body,
+        facts.usage,
+        facts.characters,
+        dropped=passage.dropped,
+        answer_id=answer_id,
+        is_pending=facts.is_pending,
+    )
 
 
 async def _first_output(

@@ -54,6 +54,10 @@ class ClientSurface:
         self._headers = headers
         self.is_draining = False
 
+    async def end(self) -> None:
+        """Settle what is still waited for; nothing is served any more."""
+        await self._stored.background.end()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrival = self._entrance.arrive(scope)
         api_key: ApiKey | None = None
@@ -144,7 +148,7 @@ class ClientSurface:
             self._settler.settle(call, trail, None, outcome_of(unexpected))
             await send_error(send, call.arrival, unexpected)
             return
-        relay = counting.in_place_of(relay)
+        relay = self._stored.background.follow(counting.in_place_of(relay))
         now = self._entrance.clock.mono()
         await relay.send_to(send, self._headers.of_answer(relay, trail, now), now, lambda: self.is_draining)
 

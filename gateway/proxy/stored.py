@@ -14,6 +14,7 @@ from gateway.formats.table import FORMATS
 from gateway.model.people import ApiKey
 from gateway.model.registry import ApiFormat
 from gateway.proxy import headers as passing
+from gateway.proxy.background import Background
 from gateway.proxy.call import Arrival
 from gateway.proxy.sending import Send, id_headers
 from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
@@ -36,12 +37,19 @@ class StoredAnswers:
         self._snapshot = snapshot
         self._upstream = upstream
         self._recent: OrderedDict[str, StoredResponse] = OrderedDict()
+        self.background = Background(upstream, self.keep)
 
     def remember(self, found: StoredResponse) -> None:
         """A call that goes on from it may come before it is written down."""
         self._recent.setdefault(found.id, found)
         if len(self._recent) > _MOST_RECENT:
             self._recent.popitem(last=False)
+
+    async def keep(self, found: StoredResponse) -> None:
+        """Remember it, and write it down at once."""
+        self.remember(found)
+        async with self._db.write() as tx:
+            await stored_responses.insert_many(tx, [found])
 
     async def owner(self, answer_id: str, api_key: ApiKey) -> StoredResponse:
         """Raises NotFound where there is none that this key may come back to."""

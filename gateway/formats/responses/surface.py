@@ -242,7 +242,8 @@ def read_answer(body: bytes) -> AnswerFacts:
         return AnswerFacts(error_message(answer.error) or _FAULT, usage, 0)
     if not isinstance(answer.output, list):
         return AnswerFacts("the provider's answer has no output", usage, 0)
-    return AnswerFacts("", usage, sum(_characters(item) for item in answer.output))
+    said = sum(_characters(item) for item in answer.output)
+    return AnswerFacts("", usage, said, is_pending=answer.status in ("queued", "in_progress"))
 
 
 def response_id(body: bytes) -> str:
