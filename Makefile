@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fix cover dist soak bench lock prices clean
+.PHONY: help run test check lint fix cover dist soak clients bench lock prices clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ DEV := .venv/.dev
 ARGS ?=
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME)  ## start the gateway on 127.0.0.1:8080 (ARGS="--port 9000")
 	exec $(BIN)/python -m gateway $(ARGS)
@@ -46,6 +46,9 @@ soak: $(DEV) browser  ## run the experiments of reliability for an hour or so
 	SOAK=long $(BIN)/python -m pytest -q --log-cli-level=INFO tests/soak tests/proxy/test_budgets.py tests/routing/test_spends.py \
 		tests/store/test_migrate.py tests/ops/test_backup.py tests/proxy/test_ledger.py tests/proxy/test_storage.py $(ARGS)
 
+clients: $(DEV)  ## ask the gateway with SDKs, coding agents and a small real model (needs node)
+	$(BIN)/python -m clients $(ARGS)
+
 bench: $(DEV)  ## measure what the gateway costs a call
 	$(BIN)/python -m bench $(ARGS)
 
@@ -60,7 +63,7 @@ prices: $(DEV)  ## make the catalogue of list prices anew, from genai-prices
 	mv gateway/prices.json.new gateway/prices.json
 
 clean:  ## remove what can be made again
-	rm -rf .venv dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf .venv .clients dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The tests drive a real browser; on a new machine it is installed here, where that is allowed.

@@ -1,0 +1,44 @@
+import Anthropic from "@anthropic-ai/sdk";
+import { description, isHello, prove, question, quotesTheWord, readSecret, same, schema, stage } from "./cells.mjs";
+
+const client = new Anthropic({ baseURL: stage.origin, apiKey: stage.key, maxRetries: 0 });
+const hello = [{ role: "user", content: "Say hello" }];
+const tools = [{ name: "read_secret", description, input_schema: schema }];
+const max_tokens = 1000;
+
+const read = (usage) => ({
+  input: usage.input_tokens + (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0),
+  cached: usage.cache_read_input_tokens,
+  output: usage.output_tokens,
+});
+
+async function twoTurns(ask) {
+  const messages = [{ role: "user", content: question }];
+  const first = await ask(messages);
+  same(first.stop_reason, "tool_use", "stop_reason");
+  const call = first.content.find((block) => block.type === "tool_use");
+  const result = { type: "tool_result", tool_use_id: call.id, content: readSecret(call.input.path) };
+  messages.push({ role: "assistant", content: first.content }, { role: "user", content: [result] });
+  const second = await ask(messages);
+  same(second.stop_reason, "end_turn", "stop_reason");
+  quotesTheWord(second.content[0].text);
+}
+
+await prove("@anthropic-ai/sdk", {
+  async whole(model) {
+    const answer = await client.messages.create({ model, max_tokens, messages: hello });
+    same(answer.stop_reason, "end_turn", "stop_reason");
+    isHello(answer.content[0].text, read(answer.usage));
+  },
+  async stream(model) {
+    const stream = client.messages.stream({ model, max_tokens, messages: hello });
+    let deltas = "";
+    stream.on("text", (piece) => (deltas += piece));
+    const answer = await stream.finalMessage();
+    same(deltas, answer.content[0].text, "the deltas");
+    isHello(deltas, read(answer.usage));
+  },
+  tool: (model) => twoTurns((messages) => client.messages.create({ model, max_tokens, messages, tools })),
+  "tool streamed": (model) =>
+    twoTurns((messages) => client.messages.stream({ model, max_tokens, messages, tools }).finalMessage()),
+});

@@ -1,0 +1,1 @@
+"""A scripted provider that speaks four API formats from one script."""
