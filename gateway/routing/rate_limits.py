@@ -53,6 +53,7 @@ class Limited:
 
 def classify(headers: Mapping[str, str], body: Any, now: float) -> Limited:
     """`headers` by lower-case name, `body` decoded JSON or None, `now` in Unix seconds."""
+    body = body[0] if isinstance(body, list) and body else body
     seconds = server_delay(headers, body, now)
     if _is_quota(headers, body):
         return Limited(LimitClass.QUOTA, seconds)
@@ -65,7 +66,13 @@ def classify(headers: Mapping[str, str], body: Any, now: float) -> Limited:
         return Limited(LimitClass.CONCURRENCY, seconds)
     if requests is not None or any("ratelimit-limit" in name for name in headers):
         return Limited(LimitClass.REQUESTS, seconds, _requests_per_minute(headers, now))
-    return Limited(LimitClass.UNKNOWN, seconds)
+    return Limited(_of_quota_ids(_quota_ids(body)), seconds)
+
+
+def _of_quota_ids(names: str) -> LimitClass:
+    if "Token" in names:
+        return LimitClass.TOKENS
+    return LimitClass.REQUESTS if "Request" in names else LimitClass.UNKNOWN
 
 
 def server_delay(headers: Mapping[str, str], body: Any, now: float) -> float | None:
@@ -108,15 +115,36 @@ def parse_duration(text: str) -> float | None:
     return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
 
 
-def _is_quota(headers: Mapping[str, str], body: Any) -> bool:
+def names_spend_limit(body: Any) -> bool:
+    """Whether an error says that money is used up, or a day's quota."""
     error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, dict):
-        details = error.get("details")
-        words = [error.get("code"), error.get("type")]
-        if isinstance(details, dict):
-            words.append(details.get("error_code"))
-        if any(isinstance(word, str) and word in _QUOTA_CODES for word in words):
-            return True
+    if not isinstance(error, dict):
+        return False
+    details = error.get("details")
+    words = [error.get("code"), error.get("type")]
+    if isinstance(details, dict):
+        words.append(details.get("error_code"))
+    if any(isinstance(word, str) and word in _QUOTA_CODES for word in words):
+        return True
+    message = error.get("message")
+    return (isinstance(message, str) and "credit balance is too low" in message) or "PerDay" in _quota_ids(body)
+
+
+def _quota_ids(body: Any) -> str:
+    """Names of the quotas that Gemini's google.rpc.QuotaFailure says were exceeded."""
+    error = body.get("error") if isinstance(body, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    found = []
+    for detail in details if isinstance(details, list) else ():
+        violations = detail.get("violations") if isinstance(detail, dict) else None
+        for one in violations if isinstance(violations, list) else ():
+            found.append(str(one.get("quotaId")) if isinstance(one, dict) else "")
+    return " ".join(found)
+
+
+def _is_quota(headers: Mapping[str, str], body: Any) -> bool:
+    if names_spend_limit(body):
+        return True
     # Anthropic sends retry-after with every limit that passes by itself.
     is_anthropic = isinstance(body, dict) and body.get("type") == "error"
     return is_anthropic and "retry-after" not in headers
