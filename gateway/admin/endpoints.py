@@ -15,7 +15,7 @@ from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
 from gateway.control import endpoints, providers
 from gateway.errors import InvalidFields, Stale
-from gateway.model.registry import ApiFormat, Endpoint, Provider, ProviderKey
+from gateway.model.registry import ApiFormat, Auth, Endpoint, Provider, ProviderKey
 
 _ADDRESS = ("base_url", "custom_path", "local_upstream", "proxy")
 _UNSHOWN = frozenset({"proxy", "api_key"})
@@ -25,6 +25,7 @@ _WORDS = MappingProxyType(
         "api_format": "API format",
         "base_url": "Base URL",
         "custom_path": "Path",
+        "auth": "The key goes in",
         "local_upstream": "This is a local server",
         "proxy": "Outbound proxy",
         "api_key": "Provider key",
@@ -42,7 +43,10 @@ _WORDS = MappingProxyType(
 _HELP = MappingProxyType(
     {
         "base_url": "Another scheme, host or port forgets the provider's keys: they must be entered again.",
-        "custom_path": "In place of the format's own path, as in /deployments/x/chat/completions.",
+        "custom_path": "After the base URL, in place of the format's own path, as in "
+        "/deployments/{model}/chat/completions?api-version=2024-10-21. {model} is the provider's name of the model, "
+        "{action} the end of the format's path; a query may follow.",
+        "auth": "The header that carries it.",
         "local_upstream": "Allows the one private host and port of the base URL; everything else private stays shut.",
         "first_byte_seconds": "Seconds; then the next backend is tried.",
         "idle_seconds": "Seconds between two pieces of an answer.",
@@ -55,8 +59,13 @@ _HELP = MappingProxyType(
         "is_active": "Off: calls already running end as usual.",
     }
 )
+_AUTHS = (
+    ("", "the format's own"),
+    (Auth.BEARER.value, "authorization: Bearer …"),
+    *((one.value, f"{one.value}: …") for one in Auth if one is not Auth.BEARER),
+)
 _GROUPS = {
-    "Address": (*_ADDRESS, "api_key"),
+    "Address": (*_ADDRESS, "auth", "api_key"),
     "Patience": _PATIENCE,
     "Limits": ("rpm_limit", "max_concurrent", "max_retries"),
     "Requests": ("headers", "injects_usage", "is_active"),
@@ -64,7 +73,7 @@ _GROUPS = {
 SETTINGS = FormPlan(endpoints.FIELDS, MappingProxyType(_GROUPS), _WORDS, _HELP)
 NEW = FormPlan(
     endpoints.FIELDS,
-    MappingProxyType({"Address": ("api_format", *_ADDRESS), "Patience": _PATIENCE}),
+    MappingProxyType({"Address": ("api_format", *_ADDRESS, "auth"), "Patience": _PATIENCE}),
     _WORDS,
     MappingProxyType({**_HELP, "base_url": "As in https://api.example.com/v1, without what follows."}),
 )
@@ -164,7 +173,7 @@ async def _page(site: Site, visit: Visit, endpoint: Endpoint, form: FormView, st
     if len(keys) == 1:
         words["api_key"] = f"{_words_of_key(keys[0])} env:NAME refers to the environment; empty keeps it."
     else:
-        groups = MappingProxyType({**groups, "Address": _ADDRESS})
+        groups = MappingProxyType({**groups, "Address": (*_ADDRESS, "auth")})
     plan = FormPlan(SETTINGS.table, groups, _WORDS, MappingProxyType({**_HELP, **words}))
     return site.page(
         visit,
@@ -173,7 +182,7 @@ async def _page(site: Site, visit: Visit, endpoint: Endpoint, form: FormView, st
         provider=await providers.get(site.desk, endpoint.provider_id),
         endpoint=endpoint,
         form=replace(form, shown=_shown(plan)),
-        groups=plan.looks(),
+        groups=plan.looks({"auth": _AUTHS}),
         action=f"/admin/endpoints/{endpoint.id}",
         button="Save",
         asks_password=not passwords.is_recent(site, visit),
@@ -190,7 +199,7 @@ async def _new_page(site: Site, visit: Visit, provider: Provider, form: FormView
         provider=provider,
         endpoint=None,
         form=form,
-        groups=NEW.looks({"api_format": formats or ((ApiFormat.OPENAI_CHAT.value, "all are taken"),)}),
+        groups=NEW.looks({"api_format": formats or ((ApiFormat.OPENAI_CHAT.value, "all are taken"),), "auth": _AUTHS}),
         action=f"/admin/providers/{provider.id}/endpoints/new",
         button="Add the endpoint",
         asks_password=not passwords.is_recent(site, visit),

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway import __version__, resources
 from gateway.admin import wording
 from gateway.admin.assets import Assets
+from gateway.model.registry import ApiFormat
 from gateway.money import exact_dollars, format_dollars
 
 HEADERS: Mapping[str, str] = {
@@ -40,7 +41,12 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        environment.globals.update(asset=assets.url, root=root_path, version=__version__)
+        environment.globals.update(
+            asset=assets.url,
+            root=root_path,
+            version=__version__,
+            api_formats=tuple(one.value for one in ApiFormat),
+        )
         environment.filters.update(
             compact=wording.count,
             exact=wording.exact,

@@ -12,15 +12,36 @@ from gateway.admin.pools import shade
 from gateway.admin.site import Site
 from gateway.admin.visits import FormView, Visit
 from gateway.control.presets import OFFERED, Preset
-from gateway.model.registry import Pool
+from gateway.model.registry import ApiFormat, Pool
 
 SHOWN = frozenset(
     {
-        *("name", "pool", "base_url", "api_key", "models", "rpm_limit", "timeout_seconds", "local_upstream"),
+        *(
+            "name",
+            "pool",
+            "base_url",
+            "api_format",
+            "api_key",
+            "models",
+            "rpm_limit",
+            "timeout_seconds",
+            "local_upstream",
+        ),
         passwords.FIELD,
     }
 )
 _INITIALS: Mapping[str, str] = MappingProxyType({"openrouter": "OR", "xai": "xA", "lm_studio": "LM", "custom": "+"})
+_SAMPLE = "https://api.example.com/v1"
+_SAMPLES: Mapping[str, str] = MappingProxyType(
+    {
+        "azure": "https://NAME.openai.azure.com/openai/v1",
+        "azure_deployments": "https://NAME.openai.azure.com/openai",
+    }
+)
+"""Base URLs that everybody has an own one of."""
+_OF_YOUR_OWN: Mapping[str, str] = MappingProxyType(
+    {"azure": "models of your resource", "azure_deployments": "by deployment and api-version"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,10 @@ def values(site: Site, visit: Visit, form: FormView) -> dict[str, object]:
         "needs_key": bool(chosen and chosen.needs_key),
         "key_help": _key_help(chosen, found),
         "env_name": found,
+        "base_url_sample": _SAMPLES.get(chosen.code, _SAMPLE) if chosen else _SAMPLE,
+        "base_url_help": _base_url_help(chosen),
+        "formats": _formats(chosen),
+        "formats_help": _formats_help(chosen),
         "pool_names": [(pool.name, pool.name) for pool in _pools(site)],
         "asks_password": not passwords.is_recent(site, visit),
     }
@@ -85,8 +110,28 @@ def _key_help(preset: Preset | None, variable: str) -> str:
     return "Empty for a server that asks for none. Kept encrypted; env:NAME refers to the environment."
 
 
+def _base_url_help(preset: Preset | None) -> str:
+    if preset and preset.code in _SAMPLES:
+        return f"With the name of your own resource: {_SAMPLES[preset.code]}."
+    return "The address that the provider's documentation gives, without /chat/completions; most end in /v1."
+
+
+def _formats(preset: Preset | None) -> tuple[tuple[str, str], ...]:
+    """The first is what the preset knows: each format gets an endpoint of its own."""
+    known = [one.api_format for one in preset.endpoints] if preset else [ApiFormat.OPENAI_CHAT]
+    first = known[0].value if len(known) == 1 else f"all {len(known)} that the provider is known to speak"
+    others = (one.value for one in ApiFormat if len(known) > 1 or one not in known)
+    return (("", first), *((name, name) for name in others))
+
+
+def _formats_help(preset: Preset | None) -> str:
+    if preset and len(preset.endpoints) > 1:
+        return f"All are {', '.join(one.api_format for one in preset.endpoints)}."
+    return "What the server speaks. Endpoints of other formats can be added on the provider's page."
+
+
 def _card(preset: Preset) -> PresetCard:
-    host = urlsplit(preset.base_url).netloc if preset.base_url else "any compatible server"
+    host = urlsplit(preset.base_url).netloc or _OF_YOUR_OWN.get(preset.code, "any compatible server")
     return PresetCard(
         code=preset.code,
         label=preset.label,

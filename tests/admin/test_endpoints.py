@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.control import endpoints, provider_keys, providers
-from gateway.model.registry import Endpoint
-from tests.admin.browsing import PASSWORD, Operator, fault_of, text_of, values_of
+from gateway.model.registry import ApiFormat, Auth, Endpoint
+from tests.admin.browsing import PASSWORD, Operator, fault_of, parse, text_of, values_of, words_of
 from tests.admin.test_providers import added, backend, grow_old
 from tests.desks import ANN
 
@@ -49,6 +49,49 @@ async def test_every_field_is_shown_saved_and_shown_again(operator: Operator, en
     assert (after.rpm_limit, after.headers, after.injects_usage, after.is_active) == (0, {"x-team": "a"}, False, True)
     shown = values_of((await operator.get(page)).text)
     assert {name: shown[name].strip() for name in change} == {**change, "injects_usage": ""}
+
+
+async def test_the_header_of_the_key_is_chosen_and_the_format_s_own_comes_back(
+    operator: Operator, endpoint: Endpoint
+) -> None:
+    page = f"/admin/endpoints/{endpoint.id}"
+    html = (await operator.get(page)).text
+    choice = next(one for one in parse(html).iter("select") if one.get("name") == "auth")
+    offered = [(one.get("value"), words_of(one)) for one in choice.iter("option")]
+
+    await operator.submit(
+        page, page, **{**values_of(html), "auth": "api-key", "custom_path": "/x/{model}/{action}?v=1"}
+    )
+    changed = stored(operator)
+    shown = values_of((await operator.get(page)).text)
+    await operator.submit(page, page, **{**shown, "auth": ""})
+
+    assert offered[:2] == [("", "the format's own"), ("bearer", "authorization: Bearer …")]
+    assert {value for value, _ in offered} == {"", *Auth}
+    assert (changed.auth, changed.custom_path, shown["auth"]) == (Auth.API_KEY, "/x/{model}/{action}?v=1", "api-key")
+    assert stored(operator).auth is None
+    assert "{model} is the provider's name of the model" in text_of(html)
+
+
+async def test_only_formats_that_the_provider_has_no_endpoint_for_can_be_added(
+    operator: Operator, endpoint: Endpoint
+) -> None:
+    page = f"/admin/providers/{endpoint.provider_id}/endpoints/new"
+    choice = next(
+        one for one in parse((await operator.get(page)).text).iter("select") if one.get("name") == "api_format"
+    )
+    added = {"base_url": "https://api.example.com/v1", "api_format": "anthropic_messages", "auth": "bearer"}
+
+    got = await operator.submit(page, page, **added)
+
+    assert {one.get("value") for one in choice.iter("option")} == {*ApiFormat} - {"openai_chat"}
+    assert got.status_code == 303, text_of(got.text)
+    made = next(
+        one
+        for one in operator.gateway.desk.snapshot().registry.endpoints
+        if one.api_format is ApiFormat.ANTHROPIC_MESSAGES
+    )
+    assert made.auth is Auth.BEARER
 
 
 async def test_a_proxy_is_kept_by_an_empty_field_and_taken_away_by_a_word(

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.admin.routes import PAGES
 from gateway.control import api_keys, users
+from gateway.model.registry import ApiFormat
 from tests.admin.browsing import Operator, fault_of, text_of, values_of
 from tests.conftest import MakeProvider
 from tests.harness import OPERATOR
@@ -306,3 +307,9 @@ async def test_a_key_is_locked_and_noted_in_the_form(operator: Operator) -> None
     shown = values_of((await operator.get(f"/admin/keys/{key.id}")).text)
     assert (shown["is_locked"], shown["deletes_itself"], shown["note"]) == ("on", "on", "lost laptop")
     assert "locked" in text_of((await operator.get("/admin/keys")).text)
+
+
+async def test_the_form_names_every_api_format_that_a_key_can_be_kept_to(operator: Operator) -> None:
+    for page in ("/admin/keys/new", "/admin/users/new"):
+        text = text_of((await operator.get(page)).text)
+        assert f"One a line: {', '.join(ApiFormat)}." in text, page

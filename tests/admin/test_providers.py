@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.control.presets import OFFERED
+from gateway.model.registry import ApiFormat
 from gateway.store import sessions
-from tests.admin.browsing import PASSWORD, Operator, fault_of, text_of, values_of
+from tests.admin.browsing import PASSWORD, Operator, fault_of, parse, text_of, values_of, words_of
 from tests.conftest import MakeProvider
 from tests.harness import running_gateway
 from tests.provider import answer, limited, refused
@@ -52,10 +53,62 @@ async def test_a_preset_fills_the_form_in(operator: Operator) -> None:
         assert (values["local_upstream"] == "on") == preset.is_local
 
 
+async def test_the_form_says_which_formats_a_preset_speaks_and_makes_an_endpoint_for_each(operator: Operator) -> None:
+    page = (await operator.get("/admin/providers/new?preset=gemini")).text
+    choice = next(one for one in parse(page).iter("select") if one.get("name") == "api_format")
+
+    await operator.submit("/admin/providers/new", **{**EMPTY, "preset": "gemini", "base_url": "", "api_format": ""})
+
+    options = [(one.get("value"), words_of(one)) for one in choice.iter("option")]
+    assert options[0] == ("", "all 2 that the provider is known to speak")
+    assert {value for value, _ in options[1:]} == set(ApiFormat)
+    assert "All are gemini_generate, openai_embeddings." in text_of(page)
+    made = [one for one in operator.gateway.desk.snapshot().backends.values() if one.name == "mine/main"]
+    assert {one.endpoint.api_format for one in made} == {ApiFormat.GEMINI_GENERATE, ApiFormat.OPENAI_EMBEDDINGS}
+
+
+async def test_one_format_can_be_chosen_for_a_server_of_any_kind(operator: Operator) -> None:
+    page = (await operator.get("/admin/providers/new?preset=custom")).text
+    choice = next(one for one in parse(page).iter("select") if one.get("name") == "api_format")
+
+    made = await added(operator, api_format="anthropic_messages")
+
+    assert [words_of(one) for one in choice.iter("option")][:2] == ["openai_chat", "openai_responses"]
+    assert made.endpoint.api_format is ApiFormat.ANTHROPIC_MESSAGES
+
+
+@pytest.mark.parametrize(
+    ("preset", "sample", "card"),
+    [
+        ("azure", "https://NAME.openai.azure.com/openai/v1", "models of your resource"),
+        ("azure_deployments", "https://NAME.openai.azure.com/openai", "by deployment and api-version"),
+    ],
+)
+async def test_azure_shows_the_shape_of_its_address(operator: Operator, preset: str, sample: str, card: str) -> None:
+    html = (await operator.get(f"/admin/providers/new?preset={preset}")).text
+    field = next(one for one in parse(html).iter("input") if one.get("name") == "base_url")
+
+    assert (field.get("placeholder"), field.get("value")) == (sample, "")
+    assert f"With the name of your own resource: {sample}." in text_of(html)
+    assert card in text_of(html)
+
+
 async def test_the_usual_providers_are_offered(operator: Operator) -> None:
     page = text_of((await operator.get("/admin/providers/new")).text)
 
-    for name in ("OpenAI", "Anthropic", "Gemini", "OpenRouter", "Groq", "DeepSeek", "Mistral", "xAI", "Ollama"):
+    for name in (
+        "OpenAI",
+        "Anthropic",
+        "Gemini",
+        "Azure OpenAI",
+        "Azure deployments",
+        "OpenRouter",
+        "Groq",
+        "DeepSeek",
+        "Mistral",
+        "xAI",
+        "Ollama",
+    ):
         assert name in page
     for name in ("LM Studio", "vLLM", "Custom"):
         assert name in page
