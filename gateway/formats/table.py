@@ -76,8 +76,8 @@ class Format:
 
     `headers` are sent where the client sent none of that name; `passes` begin the names of the client's that only
     providers of this format understand. `asking_usage` gives the request that has a stream's usage told, None where
-    it is told anyway. `free` are actions that no provider charges, and `count_answer` says a number of tokens as such
-    an action would. `continues` is the id of the kept answer that a request goes on from, `keeps` whether the provider
+    it is told anyway. `passes_query`: what the client put behind the path goes on to the provider. `free` are actions
+    that no provider charges, and `count_answer` says a number of tokens as such an action would. `continues` is the id of the kept answer that a request goes on from, `keeps` whether the provider
     will keep its answer, `answer_id` the id of a whole answer.
     """
 
@@ -93,6 +93,7 @@ class Format:
     headers: tuple[Header, ...] = ()
     passes: tuple[bytes, ...] = (b"openai-",)
     auth: Auth = Auth.BEARER
+    passes_query: bool = False
     free: frozenset[str] = frozenset()
     count_answer: Callable[[int], bytes] | None = None
     continues: Callable[[Request], str] = _from_nothing
@@ -153,6 +154,7 @@ FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
             read_answer=messages.read_answer,
             headers=((b"anthropic-version", b"2023-06-01"),),
             passes=(b"anthropic-",),
+            passes_query=True,
             auth=Auth.X_API_KEY,
             free=frozenset({"count_tokens"}),
             count_answer=messages_answers.count_answer,

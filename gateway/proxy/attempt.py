@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -227,7 +228,7 @@ class Attempter:
 
     async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
         backend, passage = road.lane.backend, road.passage
-        path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name)
+        path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name) + _query(call, passage)
         headers = passing.to_upstream(call.arrival.headers, passage, is_demo=backend.provider.preset == DEMO_PRESET)
         body, of_body = _body_of(call, road)
         answer = await self._upstream.send("POST", backend, path, body, [*headers, *of_body])
@@ -270,6 +271,16 @@ def _cost_shown(call: Call, lane: Lane) -> CostOf | None:
     if call.request.api_format is not ApiFormat.OPENAI_CHAT or call.arrival.header(b"x-gateway-include-cost") != "1":
         return None
     return lambda usage: cost_of(usage, price_for(lane.price, usage))
+
+
+def _query(call: Call, passage: Passage) -> str:
+    """What the client put behind the path, where that is for the provider: `?beta=true` of Anthropic's clients."""
+    query = call.arrival.query
+    is_passed = passage.upstream.passes_query and not passage.is_translated and _SAFE_QUERY.fullmatch(query)
+    return f"?{query.decode()}" if query and is_passed else ""
+
+
+_SAFE_QUERY = re.compile(rb"[A-Za-z0-9_.~%&=+-]{1,500}")
 
 
 def _body_of(call: Call, road: Road) -> tuple[Content, list[Header]]:
