@@ -76,9 +76,10 @@ class Format:
 
     `headers` are sent where the client sent none of that name; `passes` begin the names of the client's that only
     providers of this format understand. `asking_usage` gives the request that has a stream's usage told, None where
-    it is told anyway. `passes_query`: what the client put behind the path goes on to the provider. `free` are actions
-    that no provider charges, and `count_answer` says a number of tokens as such an action would. `continues` is the id of the kept answer that a request goes on from, `keeps` whether the provider
-    will keep its answer, `answer_id` the id of a whole answer.
+    it is told anyway. `passes_query`: what the client put behind the path goes on to the provider. `free` are
+    actions that no provider charges, and `count_answer` says a number of tokens as such an action would.
+    `continues` is the id of the kept answer that a request goes on from, `keeps` whether the provider will keep its
+    answer, `answer_id` the id of a whole answer.
     """
 
     family: Family
