@@ -2,7 +2,6 @@
 
     make clients                                # a few minutes, and once some more to install them
     make clients ARGS="--only sdks"             # one group
-    make clients ARGS="--only agents codex"     # and of it what has this in its name
 
 Providers are scripted, but for one small model that really runs; everything is on loopback. The exit code is 1 where
 a client did not get what it should.
@@ -16,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from clients import installed, sdks
+from clients import agents, installed, sdks
 from clients.cells import Cell, failures, table
 from clients.stage import UPSTREAMS, Stage, set_up
 
-GROUPS: dict[str, Callable[[Stage], Iterator[Cell]]] = {"sdks": sdks.prove}
+GROUPS: dict[str, Callable[[Stage], Iterator[Cell]]] = {"sdks": sdks.prove, "agents": agents.prove}
 
 
 def main() -> int:

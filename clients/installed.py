@@ -29,8 +29,10 @@ def node_program(name: str) -> str:
 
 
 def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
-    """A clean one: nothing of this machine's accounts, and a home directory of its own."""
+    """A clean one: nothing of this machine's accounts, a home directory of its own, and no way out but loopback."""
     return {
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
@@ -40,7 +42,6 @@ def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TERM": "dumb",
         "NO_COLOR": "1",
-        "NO_PROXY": "*",
         **more,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from clients.upstream.server import SPEECHES, Upstream, scripted
 from tests.cli.program import Program, run, serving
 
 UPSTREAMS = tuple(SPEECHES)
+_WRITTEN_BY = 0.5
+"""Seconds after which the ledger has a call that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,24 @@ class Stage:
         status, _, answer = self.program.request("POST", "/api/admin/backends", body, headers)
         if status != 201:
             raise RuntimeError(f"the backend {fields['name']} was refused: {answer.decode()}")
+
+    def newest_call(self) -> str:
+        """The id of the last call in the ledger, empty where it has none."""
+        rows = self._ledger(1)
+        return str(rows[0]["id"]) if rows else ""
+
+    def faults_after(self, call_id: str) -> list[str]:
+        """What the gateway answered with errors since that call."""
+        time.sleep(_WRITTEN_BY)
+        rows = self._ledger(100)
+        ids = [row["id"] for row in rows]
+        new = rows[: ids.index(call_id)] if call_id in ids else rows
+        return [f"{row['path']} {row['code']} {row['error']}" for row in new if row["status"] == "failed"]
+
+    def _ledger(self, most: int) -> list[dict[str, Any]]:
+        headers = {"authorization": f"Bearer {self.management_token}"}
+        _, _, answer = self.program.request("GET", f"/api/admin/requests?limit={most}", headers=headers)
+        return list(json.loads(answer)["items"])
 
 
 def model_of(upstream: str) -> str:
