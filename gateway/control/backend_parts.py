@@ -52,6 +52,19 @@ async def new_endpoints(desk: Desk, change: Change, provider: Provider, values: 
     return [await _new_endpoint(desk, change, provider, values, one) for one in known]
 
 
+async def revised_endpoints(desk: Desk, change: Change, endpoint: Endpoint, values: Values) -> Endpoint:
+    """The endpoint as changed, and with it those of the provider's other formats at the same base URL: one address is
+    changed for all of them, or some would call the old one.
+    """
+    base = endpoint.base_url
+    for other in await endpoints.of_provider(change.tx, endpoint.provider_id):
+        if other.id != endpoint.id and (other.base_url == base or other.base_url.startswith(base.rstrip("/") + "/")):
+            suffix = other.base_url.removeprefix(base.rstrip("/")) if other.base_url != base else ""
+            moved = {"base_url": values["base_url"].rstrip("/") + suffix} if suffix and "base_url" in values else {}
+            await endpoint_control.revise(desk, change, other, {**values, **moved})
+    return await endpoint_control.revise(desk, change, endpoint, values)
+
+
 async def _new_endpoint(
     desk: Desk, change: Change, provider: Provider, values: Values, of_preset: PresetEndpoint
 ) -> Endpoint:

@@ -139,7 +139,7 @@ async def update(
             provider = await provider_control.revise(change, provider, of_provider)
         of_endpoint = parts.only(values, dict.fromkeys(("base_url", "timeout_seconds", "local_upstream")))
         if of_endpoint:
-            endpoint = await endpoint_control.revise(desk, change, endpoint, of_endpoint)
+            endpoint = await parts.revised_endpoints(desk, change, endpoint, of_endpoint)
             key = require(await provider_keys.get(change.tx, key.id), "backend")
         key = await _revised_key(desk, change, key, values)
         models, mappings, notes = await parts.serve(change, provider, values.get("models", {}))

@@ -245,6 +245,48 @@ async def test_another_address_asks_for_the_key_again_unless_it_comes_along(desk
     assert entered.notes == ()
 
 
+async def test_a_known_provider_speaks_all_that_its_preset_knows(desk: Desk) -> None:
+    made = await backends.create(desk, ANN, {"name": "gemini", "preset": "gemini", "api_key": SECRET, "models": ["a"]})
+
+    there = {one.api_format.value: one for one in await endpoints.listing(desk)}
+    assert set(there) == set(made.key.api_formats) == {"gemini_generate", "openai_embeddings"}
+    assert made.endpoint.api_format == "gemini_generate"
+    assert there["openai_embeddings"].base_url == made.endpoint.base_url + "/openai"
+    backend = desk.snapshot().backends
+    assert {one.endpoint.api_format.value for one in backend.values()} == set(there)
+
+
+async def test_a_named_format_is_the_only_one(desk: Desk) -> None:
+    form = {"name": "or", "preset": "openrouter", "api_key": SECRET, "api_format": "anthropic_messages"}
+    made = await backends.create(desk, ANN, form)
+    assert (made.key.api_formats, made.endpoint.auth) == (("anthropic_messages",), "bearer")
+    further = await backends.create(desk, ANN, {"name": "or", "preset": "openrouter", "api_key": SECRET})
+    assert further.key.api_formats == ("anthropic_messages",)
+
+
+async def test_azures_deployments_have_the_models_name_in_their_path(desk: Desk) -> None:
+    base = "https://here.openai.azure.com/openai"
+    made = await backends.create(
+        desk, ANN, {"name": "azure", "preset": "azure_deployments", "base_url": base, "api_key": SECRET}
+    )
+    assert made.endpoint.custom_path.startswith("/deployments/{model}/chat/completions?api-version=")
+    assert made.endpoint.auth == "api-key"
+
+
+async def test_a_new_address_is_that_of_all_formats_at_the_old_one(desk: Desk) -> None:
+    made = await backends.create(desk, ANN, {"name": "gemini", "preset": "gemini", "api_key": SECRET})
+
+    changed = {"base_url": "https://relay.example.com/g", "api_key": "sk-NEW-0123456789", "timeout_seconds": 9}
+    await backends.update(desk, ANN, made.backend_id, changed)
+
+    there = {one.api_format.value: one for one in await endpoints.listing(desk)}
+    assert there["gemini_generate"].base_url == "https://relay.example.com/g"
+    assert there["openai_embeddings"].base_url == "https://relay.example.com/g/openai"
+    assert {one.timeout_seconds for one in there.values()} == {9}
+    (key,) = await provider_keys.listing(desk)
+    assert key.bound_origin == "https://relay.example.com:443"
+
+
 async def test_an_edit_form_with_an_empty_key_keeps_it(desk: Desk) -> None:
     made = await backends.create(desk, ANN, WHOLE)
     form = {"label": "", "api_key": "", "base_url": "", "rpm_limit": "5", "models": "fast = gpt-4o-mini"}
