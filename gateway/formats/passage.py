@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from gateway.formats import intermediate as form
@@ -26,7 +26,7 @@ _MOST_NAMES, _LONGEST_NAME = 100, 100
 class Passage:
     """`body` goes to the provider, as `upstream`'s path and headers say; `dropped` names what it could not carry.
 
-    `asks_usage`: the body asks for the usage of a stream that the client did not ask for, and it is hidden from it.
+    `asks_usage`: the body asks for the usage of a stream that the client did not ask for; it is hidden from it.
     `told` is set where the answer has to be translated back, `cost_of` where the client wants to read the cost.
     """
 
@@ -109,7 +109,16 @@ def translated(
     prompt = translation_of(FORMATS[request.api_format]).read_prompt(request)
     written = translation_of(FORMATS[to]).write_prompt(prompt, destination)
     dropped = tuple(name[:_LONGEST_NAME] for name in dict.fromkeys((*prompt.lost, *written.dropped)))[:_MOST_NAMES]
-    return Passage(request, FORMATS[to], written.body, dropped, told=told, cost_of=cost_of)
+    asks_usage = request.is_stream and FORMATS[to].not_asking_usage is not None
+    return Passage(request, FORMATS[to], written.body, dropped, asks_usage, told, cost_of)
+
+
+def not_asking_usage(passage: Passage) -> Passage:
+    """The same translated passage to a server that does not understand a stream's usage being asked for."""
+    without = passage.upstream.not_asking_usage
+    if without is None or not passage.asks_usage:
+        return passage
+    return replace(passage, body=without(passage.body), asks_usage=False)
 
 
 @dataclass(slots=True)

@@ -76,10 +76,10 @@ class Format:
 
     `headers` are sent where the client sent none of that name; `passes` begin the names of the client's that only
     providers of this format understand. `asking_usage` gives the request that has a stream's usage told, None where
-    it is told anyway. `passes_query`: what the client put behind the path goes on to the provider. `free` are
-    actions that no provider charges, and `count_answer` says a number of tokens as such an action would.
-    `continues` is the id of the kept answer that a request goes on from, `keeps` whether the provider will keep its
-    answer, `answer_id` the id of a whole answer.
+    it is told anyway. `not_asking_usage` takes that out of a translated body again. `passes_query`: what the client
+    put behind the path goes on to the provider. `free` are actions that no provider charges, and `count_answer`
+    says a number of tokens as such an action would. `continues` is the id of the kept answer that a request goes on
+    from, `keeps` whether the provider will keep its answer, `answer_id` the id of a whole answer.
     """
 
     family: Family
@@ -91,6 +91,7 @@ class Format:
     new_tap: Callable[[], Tap]
     read_answer: Callable[[bytes], AnswerFacts]
     asking_usage: Callable[[Request], Request | None] = _as_it_is
+    not_asking_usage: Callable[[bytes], bytes] | None = None
     headers: tuple[Header, ...] = ()
     passes: tuple[bytes, ...] = (b"openai-",)
     auth: Auth = Auth.BEARER
@@ -135,6 +136,7 @@ FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
             new_tap=chat.StreamTap,
             read_answer=chat.read_answer,
             asking_usage=chat.asking_usage,
+            not_asking_usage=chat.not_asking_usage,
             translation=Translation(
                 chat_prompts.read_prompt,
                 chat_requests.write_prompt,

@@ -13,7 +13,7 @@ from gateway.formats.body import decode_any
 from gateway.formats.cost_shown import CostOf
 from gateway.formats.intermediate import Destination, Told
 from gateway.formats.metering import Tap, estimated, message_of
-from gateway.formats.passage import Passage, same, translated
+from gateway.formats.passage import Passage, not_asking_usage, same, translated
 from gateway.formats.raw import NoSplitter, RawSide
 from gateway.formats.side import StreamSide
 from gateway.formats.sse import EventSplitter, Splitter
@@ -182,8 +182,8 @@ class Attempter:
         """How the call goes there. Raises NotTranslatable or BadInput where the lane's format cannot say it."""
         request, endpoint = call.request, lane.backend.endpoint
         shown = _cost_shown(call, lane)
+        asks_usage = endpoint.injects_usage and endpoint.id not in self._usage_refusers
         if endpoint.api_format is request.api_format:
-            asks_usage = endpoint.injects_usage and endpoint.id not in self._usage_refusers
             return Road(lane, same(request, asks_usage=asks_usage, model=lane.upstream_name, cost_of=shown))
         told = Told(
             call_id=call.id,
@@ -193,7 +193,8 @@ class Attempter:
             now=call.arrival.started_at // 1000,
         )
         there = Destination(lane.upstream_name, lane.output_limit)
-        return Road(lane, translated(request, endpoint.api_format, there, told, shown))
+        passage = translated(request, endpoint.api_format, there, told, shown)
+        return Road(lane, passage if asks_usage else not_asking_usage(passage))
 
     async def attempt(
         self, call: Call, road: Road, timing: Timing, seconds: float, call_seconds: float
@@ -222,8 +223,7 @@ class Attempter:
         outcome = await self._send(call, road, timing)
         if road.passage.asks_usage and isinstance(outcome, Left) and outcome.names(b"stream_options"):
             self._usage_refusers.add(road.lane.backend.endpoint.id)
-            plain = same(call.request, asks_usage=False, model=road.lane.upstream_name)
-            outcome = await self._send(call, Road(road.lane, plain), timing)
+            outcome = await self._send(call, self.road(call, road.lane), timing)
         return outcome
 
     async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:

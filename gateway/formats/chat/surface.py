@@ -57,6 +57,13 @@ def asking_usage(request: Request) -> Request | None:
     return replace(request, fields={**request.fields, "stream_options": asking})
 
 
+def not_asking_usage(body: bytes) -> bytes:
+    """A body of ours without its wish for the usage chunk, for servers that do not know it."""
+    fields = bodies.parse_object(body)
+    fields.pop("stream_options", None)
+    return bodies.encode_object(fields)
+
+
 def asked_characters(request: Request) -> int:
     """Characters of text in the question."""
     return characters(bodies.decode_any(request.fields["messages"]))
