@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from clients import agents, installed, sdks
+from clients import agents, installed, real, sdks
 from clients.cells import Cell, failures, table
 from clients.stage import UPSTREAMS, Stage, set_up
 
-GROUPS: dict[str, Callable[[Stage], Iterator[Cell]]] = {"sdks": sdks.prove, "agents": agents.prove}
+GROUPS: dict[str, Callable[[Stage], Iterator[Cell]]] = {"sdks": sdks.prove, "agents": agents.prove, "real": real.prove}
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
             for cell in GROUPS[name](stage):
                 cells.append(cell)
                 print(f"{'✗' if cell.why else '·'} {cell.client} → {cell.upstream}, {cell.case}", flush=True)
-    shown = table(cells, UPSTREAMS)
+    shown = table(cells, [*UPSTREAMS, real.OWN])
     print(f"\n{shown}\n")
     if asked.table:
         asked.table.write_text(shown + "\n", "utf-8")
