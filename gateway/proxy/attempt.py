@@ -52,7 +52,8 @@ class WholeAnswer:
 class OpenStream:
     """A stream under way: what was held back of it, and where the rest comes from.
 
-    It may be silent for `idle_seconds`, and last until `ends_at` (the event loop's time).
+    It may be silent for `idle_seconds`, and last until `ends_at` (the event loop's time). After `ping_seconds` of
+    silence the client gets a ping, where its stream has one.
     """
 
     status: int
@@ -66,6 +67,7 @@ class OpenStream:
     held: list[bytes] = field(default_factory=list)
     held_bytes: int = 0
     splitter: Splitter = field(default_factory=EventSplitter)
+    ping_seconds: float = PING_SECONDS
 
     @property
     def tap(self) -> Tap:
@@ -109,7 +111,7 @@ class OpenStream:
         while True:
             reading = asyncio.ensure_future(self._next_events())
             try:
-                while not (await asyncio.wait({reading}, timeout=PING_SECONDS))[0]:
+                while not (await asyncio.wait({reading}, timeout=self.ping_seconds))[0]:
                     yield [self.side.ping]
             finally:
                 if not reading.done():

@@ -35,7 +35,9 @@ _OF_OUR_KEY = ("anthropic-ratelimit-", "anthropic-organization-")
 _SESSIONS = (b"x-claude-code-session-id", b"x-session-id")
 _SAFE_VALUE = re.compile(rb"[\t\x20-\x7e]*")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_MEDIA = re.compile(r"(?:application/(?:[\w.+-]+\+)?json|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?")
+_MEDIA = re.compile(
+    r"(?:application/(?:(?:[\w.+-]+\+)?json|octet-stream)|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?"
+)
 
 
 def to_upstream(headers: Iterable[Header], passage: Passage, *, is_demo: bool) -> list[Header]:

@@ -297,3 +297,22 @@ async def test_a_client_that_leaves_as_the_error_is_told_does_not_hide_the_failu
     body = Parts([*sse(delta("Hel"))], httpx.ReadError("reset"))
     journal = await cancelled_at(2, opened(body))
     assert (journal.outcome.status, journal.verdict) == (CallStatus.FAILED, Verdict.FAILED)
+
+
+@pytest.mark.parametrize(("ping", "pings"), [(b": still here\n\n", True), (b"", False)])
+async def test_a_long_silence_is_filled_where_the_clients_stream_has_a_ping(ping: bytes, pings: bool) -> None:
+    stream = opened(Parts([*hello_stream()[:2], Pause(0.15), *hello_stream()[2:]]))
+    stream.side.ping, stream.ping_seconds = ping, 0.04
+    journal = await relayed(stream)
+    said = journal.client.body
+    assert (said.count(b": still here") >= 2) is pings
+    assert said.replace(b": still here\n\n", b"").endswith(b"data: [DONE]\n\n")
+    assert journal.outcome.status is CallStatus.COMPLETED
+
+
+async def test_a_silence_that_is_too_long_breaks_the_stream_however_it_is_filled() -> None:
+    stream = opened(Parts([*hello_stream()[:2], Pause(5)]), idle=0.15)
+    stream.side.ping, stream.ping_seconds = b": still here\n\n", 0.04
+    journal = await relayed(stream)
+    assert journal.outcome.error_code == "stream_broken"
+    assert b"[DONE]" not in journal.client.body
