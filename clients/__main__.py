@@ -19,7 +19,12 @@ from clients import agents, installed, real, sdks
 from clients.cells import Cell, failures, table
 from clients.stage import UPSTREAMS, Stage, set_up
 
-GROUPS: dict[str, Callable[[Stage], Iterator[Cell]]] = {"sdks": sdks.prove, "agents": agents.prove, "real": real.prove}
+GROUPS: dict[str, Callable[[Stage], Iterator[Cell]]] = {
+    "sdks": sdks.of_node,
+    "agents": agents.prove,
+    "langchain": sdks.of_langchain,
+    "real": real.prove,
+}
 
 
 def main() -> int:

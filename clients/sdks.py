@@ -1,4 +1,4 @@
-"""SDKs for node against every upstream format: whole, streamed, and with a tool."""
+"""SDKs and LangChain against every upstream format: whole, streamed, and with a tool."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ _SCRIPTS = ("openai", "anthropic", "genai", "ai")
 _SECONDS = 120
 
 
-def prove(stage: Stage) -> Iterator[Cell]:
+def of_node(stage: Stage) -> Iterator[Cell]:
     for source in (installed.HERE / "node").glob("*.mjs"):
         # Beside the packages, which are looked for from where a script is.
         shutil.copy(source, installed.NODE)
     for name in _SCRIPTS:
-        yield from _run(stage, name)
+        yield from _cells(stage, "node", str(installed.NODE / f"{name}.mjs"))
+
+
+def of_langchain(stage: Stage) -> Iterator[Cell]:
+    program = installed.HERE / "python/langchain_models.py"
+    yield from _cells(stage, str(installed.PYTHON / "bin/python"), str(program))
 
 
 def asked_of(stage: Stage) -> str:
@@ -39,10 +44,10 @@ def asked_of(stage: Stage) -> str:
     )
 
 
-def _run(stage: Stage, name: str) -> list[Cell]:
-    command = ["node", str(installed.NODE / f"{name}.mjs"), asked_of(stage)]
-    code, output, errors = installed.run(command, stage.work, installed.environment(stage.work, {}), _SECONDS)
+def _cells(stage: Stage, *command: str) -> list[Cell]:
+    environ = installed.environment(stage.work, {})
+    code, output, errors = installed.run([*command, asked_of(stage)], stage.work, environ, _SECONDS)
     cells = cells_of(json.loads(line) for line in output.splitlines() if line.startswith("{"))
     if code != 0:
-        cells.append(Cell(f"{name}.mjs", UPSTREAMS[0], "run", f"exit code {code}: {errors[-600:]}"))
+        cells.append(Cell(command[-1], UPSTREAMS[0], "run", f"exit code {code}: {errors[-600:]}"))
     return cells

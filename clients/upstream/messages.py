@@ -42,7 +42,7 @@ def stream(said: Said, _heard: Heard) -> Iterator[Event]:
         yield _event("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": piece})
     yield _event("content_block_stop", index=0)
     ending = {"stop_reason": _stop(said), "stop_sequence": None}
-    yield _event("message_delta", delta=ending, usage={"output_tokens": script.OUTPUT_TOKENS})
+    yield _event("message_delta", delta=ending, usage=_usage(script.OUTPUT_TOKENS))
     yield _event("message_stop")
 
 
