@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import BadInput, NotTranslatable
 from gateway.formats.gemini.results import read_response
-from gateway.formats.gemini.seals import unsealed
+from gateway.formats.gemini.seals import GEMINI, standard_base64, unsealed
 from gateway.formats.gemini.spelling import one, several
 from gateway.formats.intermediate import Audio, File, Image, Part, Role, Text, Thinking, ToolCall, ToolResult, Turn
 from gateway.formats.members import Members, is_text, text_at
@@ -56,7 +56,20 @@ def _turn(content: Members, conversation: _Conversation) -> Turn:
 
 
 def _parts(content: Members, conversation: _Conversation) -> tuple[Part, ...]:
-    return tuple(part for given in several(content, "parts") for part in _part(given, conversation))
+    """Pieces of a thought that a client collected from a stream become one again: the proof in the last is of all."""
+    found: list[Part] = []
+    for part in (part for given in several(content, "parts") for part in _part(given, conversation)):
+        last = found[-1] if found else None
+        if isinstance(part, Thinking) and isinstance(last, Thinking) and _goes_on(last, part):
+            found[-1] = Thinking(last.text + part.text, part.signature, part.origin)
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+def _goes_on(last: Thinking, thought: Thinking) -> bool:
+    is_proof = bool(thought.signature) and not thought.text and thought.origin != GEMINI
+    return bool(last.text) and not last.signature and (is_proof or not thought.signature)
 
 
 def _part(given: Members, conversation: _Conversation) -> list[Part]:
@@ -80,7 +93,7 @@ def _inline(given: Members, _: _Conversation) -> Part:
 
 def media(blob: Members) -> Part:
     """Base64 of what its type says: a picture, sound, or any other file."""
-    kind, encoded = blob.needed_text("mimeType"), blob.text("data")
+    kind, encoded = blob.needed_text("mimeType"), standard_base64(blob.text("data"))
     if kind.startswith("image/"):
         return Image(data=encoded, media_type=kind)
     if kind.startswith("audio/"):

@@ -1,6 +1,7 @@
 """Signatures of thoughts in Gemini's `thoughtSignature`, which must be base64.
 
-That of another format is marked and put into base64; Google's own stands as it came.
+That of another format is marked and put into base64; Google's own stands as it came. Google takes both alphabets of
+base64, and its SDKs send that for URLs, whatever they were given.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ def sealed(signature: str, origin: ApiFormat | None) -> str:
 def unsealed(found: str) -> tuple[str, ApiFormat]:
     """The signature that a client sent, and the format that it belongs to."""
     try:
-        signature, origin = unmarked(b64decode(found, validate=True).decode(), GEMINI)
+        signature, origin = unmarked(b64decode(standard_base64(found), validate=True).decode(), GEMINI)
     except (binascii.Error, ValueError):
         return found, GEMINI
     return (found, GEMINI) if origin == GEMINI else (signature, origin)
+
+
+def standard_base64(encoded: str) -> str:
+    """In the one alphabet that everybody else takes."""
+    return encoded.replace("-", "+").replace("_", "/")

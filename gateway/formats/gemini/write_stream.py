@@ -33,10 +33,11 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call whose arguments are still coming: Gemini's calls come whole."""
+    """A call that is not told yet: Gemini's calls come whole, and in the order that the model made them."""
 
     call: PartBegan
     arguments: list[str] = field(default_factory=list)
+    is_whole: bool = False
 
 
 class Writer:
@@ -126,13 +127,24 @@ class Writer:
         return self._part({"text": "", "thought": True, "thoughtSignature": seal})
 
     def _part_ended(self, event: PartEnded) -> bytes:
-        if opened := self._calls.pop(event.index, None):
-            return self._call(opened)
+        if opened := self._calls.get(event.index):
+            opened.is_whole = True
+            return self._whole_calls()
         if seal := self._thoughts.pop(event.index, ""):
             before = self._loose_seal()
             self._seal = seal
             return before
         return b""
+
+    def _whole_calls(self) -> bytes:
+        """Those that no call before them is waited for."""
+        told = b""
+        for index, opened in list(self._calls.items()):
+            if not opened.is_whole:
+                break
+            del self._calls[index]
+            told += self._call(opened)
+        return told
 
     def _call(self, opened: _OpenCall) -> bytes:
         began = opened.call

@@ -59,6 +59,22 @@ def test_thoughts_and_signatures_are_read_with_the_format_they_belong_to() -> No
     )
 
 
+def test_pieces_of_a_streamed_thought_are_one_again_under_their_proof() -> None:
+    foreign = {"text": "", "thought": True, "thoughtSignature": sealed("S", ApiFormat.ANTHROPIC_MESSAGES)}
+    pieces = [{"text": "h", "thought": True}, {"text": "m", "thought": True}]
+
+    assert parts_of(*pieces, foreign, *pieces, {"text": "so"}, role="model") == (
+        Thinking("hm", "S", ApiFormat.ANTHROPIC_MESSAGES),
+        Thinking("hm", "", GEMINI),
+        Text("so"),
+    )
+
+
+def test_base64_for_urls_becomes_what_others_take() -> None:
+    blob = {"mimeType": "image/png", "data": "-_8="}
+    assert parts_of({"inlineData": blob}) == (Image(data="+/8=", media_type="image/png"),)
+
+
 def test_calls_without_ids_get_them_and_results_are_matched_by_name_and_order() -> None:
     def call(name: str) -> dict[str, object]:
         return {"functionCall": {"name": name, "args": {"a": 1}}}

@@ -14,7 +14,10 @@ from gateway.formats.intermediate import (
     Began,
     Delta,
     Failed,
+    Kind,
     Measured,
+    PartBegan,
+    PartEnded,
     Refusal,
     Stop,
     Text,
@@ -37,6 +40,20 @@ def streamed(*parts: Any, stop: Stop = Stop.END, **fields: Any) -> list[Any]:
 
 def parts_of(chunks: list[Any]) -> list[Any]:
     return [part for chunk in chunks for part in chunk["candidates"][0]["content"]["parts"]]
+
+
+def test_calls_keep_their_order_where_a_later_one_is_whole_first() -> None:
+    events = [
+        Began("a", "other"),
+        *(PartBegan(index, Kind.TOOL_CALL, f"c{index}", "f") for index in range(3)),
+        Delta(1, "{}"),
+        PartEnded(1),
+        PartEnded(0),
+        PartEnded(2),
+    ]
+    chunks = EventSplitter().feed(written(Writer(TOLD), events))
+    calls = [part["functionCall"]["id"] for part in parts_of([msgspec.json.decode(one[6:]) for one in chunks])]
+    assert calls == ["c0", "c1", "c2"]
 
 
 def test_text_comes_in_chunks_and_the_last_one_has_the_reason_and_the_usage() -> None:
