@@ -251,6 +251,35 @@ async def test_a_pools_patience_decides_whether_a_call_waits_for_a_rest(place: P
     assert (waited[0], waited[1].code) == ("first", 200)
 
 
+@pytest.mark.parametrize(("setting", "served"), [("last", "second"), ("equal", "first"), ("never", "second")])
+async def test_a_pool_says_where_its_translated_backends_come(place: Place, setting: str, served: str) -> None:
+    """`first` speaks chat; a client of Messages would find it in the first tier."""
+    message = {"type": "message", "role": "assistant", "model": "u", "content": [{"type": "text", "text": "Hi"}]}
+    place.second.always = answer({"id": "msg_1", **message, "stop_reason": "end_turn", "usage": {"input_tokens": 1}})
+    spare = {"provider_id": place.spare.provider.id, "api_format": "anthropic_messages", "local_upstream": True}
+    made = await place.send("POST", "/endpoints", base_url=place.second.base_url, **spare)
+    assert made.status_code == 201, made.text
+    await place.turn("provider-keys", spare=True, api_formats=["openai_chat", "anthropic_messages"])
+    await place.turn("pools", translated=setting)
+
+    asked = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
+    got = await place.gateway.client.post("/v1/messages", headers=place.gateway.auth, json=asked)
+
+    names = {place.made.provider.name: "first", place.spare.provider.name: "second"}
+    assert (got.status_code, names[got.headers["x-gateway-provider"]]) == (200, served)
+    skipped = [skip.reason for skip in (await place.gateway.row()).skips]
+    assert skipped == (["translation_off"] if setting == "never" else [])
+
+
+async def test_an_endpoints_auth_is_the_header_its_key_is_sent_in(place: Place) -> None:
+    for style, header in (("api-key", "api-key"), ("x-goog-api-key", "x-goog-api-key"), ("bearer", "authorization")):
+        await place.turn("endpoints", auth=style)
+        await place.call()
+        sent = place.first.heard[-1].headers
+        carriers = {name for name in ("authorization", "api-key", "x-api-key", "x-goog-api-key") if name in sent}
+        assert carriers == {header}
+
+
 COOLDOWNS: list[tuple[Json, list[int]]] = [
     ({"cooldown_base_seconds": 7}, [7000, 14000, 28000]),
     ({"cooldown_base_seconds": 7, "cooldown_factor": 1}, [7000, 7000, 7000]),

@@ -124,6 +124,7 @@ async def test_a_plan_says_who_is_where_and_why(gateway: RunningGateway, two: tu
 
     assert warm["candidates"][0] | {"upstream_model": ""} == {
         "backend": served,
+        "api_format": "openai_chat",
         "pool": "primary",
         "taken": True,
         "upstream_model": "",
