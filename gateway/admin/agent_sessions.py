@@ -33,5 +33,5 @@ def figures(found: AgentSession) -> list[tuple[str, str, str]]:
             format_dollars(whole.cost_nano),
             f"{exact(whole.unpriced)} unpriced" if whole.unpriced else "at list prices",
         ),
-        ("From first to last", duration(found.until - found.since), full_time(found.since)),
+        ("From first to last", duration(found.until - found.since), f"since {full_time(found.since)[:-7]}"),
     ]

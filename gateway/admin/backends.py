@@ -8,6 +8,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from gateway.admin import passwords
+from gateway.admin.pools import place_of
 from gateway.admin.providers import backend_id, kept_values
 from gateway.admin.site import Site, signed_in
 from gateway.admin.stale import beside
@@ -177,7 +178,10 @@ def _page(site: Site, visit: Visit, backend: Backend, form: FormView, status: in
         "providers/edit.html",
         status,
         backend=backend,
-        siblings=[one for one in every if one.id != backend.id],
+        formats=sorted(
+            (one for one in every if one.key.id == backend.key.id), key=lambda one: place_of(one.endpoint.api_format)
+        ),
+        siblings=list({one.key.id: one for one in every if one.key.id != backend.key.id}.values()),
         shown_secret=f"env:{backend.key.env_name}" if backend.key.env_name else backend.key.masked,
         needs_entry=bool(backend.key.masked and backend.key.bound_origin is None),
         pool_names=[(pool.name, pool.name) for pool in pools],
@@ -188,7 +192,7 @@ def _page(site: Site, visit: Visit, backend: Backend, form: FormView, status: in
 
 def _delete_page(site: Site, visit: Visit, faults: Mapping[str, str]) -> Response:
     backend = backends.find(site.desk, backend_id(visit))
-    is_last = len(site.desk.snapshot().provider_backends.get(backend.provider.id, ())) == 1
+    is_last = len({one.key.id for one in site.desk.snapshot().provider_backends.get(backend.provider.id, ())}) == 1
     what = "the provider with its address and key" if is_last else "this key; the provider keeps its others"
     return site.page(
         visit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from gateway.admin.model_forms import (
     model_values,
     price_words,
 )
+from gateway.admin.pools import several
 from gateway.admin.prices import PriceRow, row_of
 from gateway.admin.site import Site, signed_in
 from gateway.admin.stale import beside
@@ -24,7 +25,8 @@ from gateway.admin.visits import FormView, Visit
 from gateway.control import model_checks, model_summary, model_tests, models, price_list, routable
 from gateway.errors import Conflict, InvalidFields, Stale
 from gateway.model.checks import CheckStatus, Probe
-from gateway.model.registry import MODEL_TRANSITIONS, Model, ModelMapping, ModelStatus
+from gateway.model.registry import MODEL_TRANSITIONS, TRANSLATABLE, Model, ModelMapping, ModelStatus
+from gateway.routing.snapshot import Backend
 
 PROBES = (
     (Probe.MODELS.value, "Ask for their models (free)"),
@@ -158,13 +160,22 @@ async def page(site: Site, visit: Visit, model: Model, forms: Forms = Forms(), s
         probes=PROBES,
         tests=await model_tests.history(desk, model.id),
         uses=await model_summary.uses_of(desk, model.code),
-        backends=[("", "Any backend"), *((backend.id, backend.name) for backend in backends)],
+        backends=[("", "Any backend"), *_choices(backends, several(snapshot))],
         form=forms.edit or FormView(model_values(model), shown=_EDITED),
         add=forms.add or FormView(shown=_ADDED),
         providers=sorted(others, key=lambda other: other[1]),
         trial=forms.trial or FormView(shown=_TRIED),
         explained=await explain.asked(site, visit, {"model": model.code}),
     )
+
+
+def _choices(backends: Iterable[Backend], names: frozenset[str]) -> list[tuple[str, str]]:
+    """Those that a chat can be sent to; `names` that several have come with the API format."""
+    return [
+        (one.id, f"{one.name} ({one.endpoint.api_format})" if one.name in names else one.name)
+        for one in backends
+        if one.endpoint.api_format in TRANSLATABLE
+    ]
 
 
 def _steps(model: Model) -> list[Step]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gateway.admin.model_forms import CHECK_LOOKS, FIELDS, LOOKS, price_words
-from gateway.admin.pools import look_of
+from gateway.admin.pools import look_of, loudness
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
 from gateway.control import model_list, model_summary, models, price_list
@@ -19,6 +19,7 @@ from gateway.errors import InvalidFields
 from gateway.model.registry import ModelStatus, PriceTable
 
 PER_PAGE = 50
+_MOST_CHIPS = 4
 _NEW_FIELDS = frozenset({"code", "display_name", "description"})
 _LAST_PAGE = 10_000
 
@@ -111,16 +112,27 @@ async def create(site: Site, visit: Visit) -> Response:
 
 def row_of(row: ModelRow, price: PriceTable | None) -> Row:
     tiers = tuple(
-        Tier(tier.pool, tuple(_chip(target) for target in tier.targets[:4]), max(0, len(tier.targets) - 4))
+        Tier(tier.pool, tuple(chips[:_MOST_CHIPS]), max(0, len(chips) - _MOST_CHIPS))
         for tier in row.tiers
+        for chips in [_chips(tier.targets)]
     )
     return Row(row, LOOKS[row.model.status], tiers, price_words(price))
 
 
-def _chip(target: ModelTarget) -> Chip:
-    look, state = look_of(target.backend.status)
-    title = f"{target.backend.name}: {state}; asked for {target.upstream_name}"
-    return Chip(target.backend.name, target.backend.id, look, title)
+def _chips(targets: Sequence[ModelTarget]) -> list[Chip]:
+    """One for each key, whose backends for several API formats are told together by the loudest."""
+    by_key: dict[str, list[ModelTarget]] = {}
+    for target in targets:
+        by_key.setdefault(target.backend.key_id, []).append(target)
+    return [_chip(alike) for alike in by_key.values()]
+
+
+def _chip(alike: Sequence[ModelTarget]) -> Chip:
+    loudest = min(alike, key=lambda target: loudness(target.backend))
+    backend = loudest.backend
+    look, state = look_of(backend.status)
+    where = f"{state} ({backend.api_format})" if len(alike) > 1 and look in ("bad", "warn") else state
+    return Chip(backend.name, backend.id, look, f"{backend.name}: {where}; asked for {loudest.upstream_name}")
 
 
 def _cards(found: ModelsSummary) -> Sequence[Card]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from gateway.admin.pools import place_of
 from gateway.admin.site import Site
 from gateway.admin.strips import PITCH, VERDICTS, Box
 from gateway.admin.visits import FormView, Visit
@@ -15,6 +16,7 @@ from gateway.control.health_monitor import EndpointMonitor, EventKind, MonitorCe
 from gateway.errors import InvalidFields, Unavailable
 
 HOURS = (1, 6, 24, 72)
+_MOST_IDLE = 2
 
 _LOOKS: Mapping[EventKind, tuple[str, str]] = MappingProxyType(
     {
@@ -52,7 +54,8 @@ class MonitorRow:
 class Monitored:
     """`form` is what the page's address asks for; with faults, what is shown is the usual.
 
-    `trouble` says why nothing is shown: the rest of the page does not wait for it.
+    `trouble` says why nothing is shown: the rest of the page does not wait for it. Of many endpoints those where
+    nothing happened have no row; `idle` are their API formats.
     """
 
     lookback_hours: int
@@ -61,6 +64,7 @@ class Monitored:
     form: FormView
     trouble: str = ""
     hours: tuple[int, ...] = HOURS
+    idle: tuple[str, ...] = ()
 
 
 async def look(site: Site, visit: Visit, provider_id: str) -> Monitored:
@@ -78,7 +82,10 @@ async def look(site: Site, visit: Visit, provider_id: str) -> Monitored:
         found = await health_monitor.look(site.desk, provider_id, {name: str(value) for name, value in wanted.items()})
     except Unavailable as error:
         return Monitored(hours, limit, (), form, error.message)
-    return Monitored(hours, limit, tuple(_row(one) for one in found.endpoints), form)
+    endpoints = sorted(found.endpoints, key=lambda one: place_of(one.api_format))
+    idle = tuple(one.api_format for one in endpoints if not one.events) if len(endpoints) > _MOST_IDLE else ()
+    rows = tuple(_row(one) for one in endpoints if one.api_format not in idle)
+    return Monitored(hours, limit, rows, form, idle=idle)
 
 
 def state_of(cell: MonitorCell) -> str:

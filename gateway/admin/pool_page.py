@@ -8,13 +8,13 @@ from types import MappingProxyType
 from starlette.responses import Response
 
 from gateway.admin.field_forms import FormPlan
-from gateway.admin.pools import pool_cards
+from gateway.admin.pools import pool_cards, several
 from gateway.admin.site import Site, signed_in
 from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
 from gateway.control import pool_order, pools
 from gateway.errors import Conflict, InvalidFields, Stale
-from gateway.model.registry import Pool, Strategy, Translated
+from gateway.model.registry import ApiFormat, Pool, Strategy, Translated
 
 STRATEGIES: Mapping[Strategy, tuple[str, str]] = MappingProxyType(
     {
@@ -136,6 +136,11 @@ async def delete(site: Site, visit: Visit) -> Response:
     return site.go("/admin/providers", "pool_deleted")
 
 
+def _format(asked: str) -> ApiFormat:
+    """The one that is asked about; that of chats for what is none."""
+    return ApiFormat(asked) if asked in tuple(ApiFormat) else ApiFormat.OPENAI_CHAT
+
+
 def _id(visit: Visit) -> str:
     return str(visit.request.path_params["id"])
 
@@ -146,7 +151,8 @@ def _values(pool: Pool) -> dict[str, str]:
 
 async def _page(site: Site, visit: Visit, pool: Pool, form: FormView, status: int = 200) -> Response:
     models = pool_order.models_of(site.desk.snapshot(), pool.id)
-    asked = visit.request.query_params.get("model", "")
+    query = visit.request.query_params
+    asked, api_format = query.get("model", ""), _format(query.get("api_format", ""))
     model = asked if asked in models else max(models, key=lambda code: models[code], default=None)
     card = next(card for card in pool_cards(pools.stats(site.desk)) if card.id == pool.id)
     return site.page(
@@ -159,7 +165,9 @@ async def _page(site: Site, visit: Visit, pool: Pool, form: FormView, status: in
         strategies=STRATEGIES,
         model=model,
         models=tuple(models),
-        places=pool_order.places(site.desk, pool.id, model),
+        places=pool_order.places(site.desk, pool.id, model, api_format),
+        api_format=api_format.value,
+        several=several(site.desk.snapshot()),
         form=form,
         groups=SETTINGS.looks(_OPTIONS),
     )

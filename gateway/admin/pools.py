@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.admin import strips
 from gateway.control.pool_stats import BackendStats, BackendStatus, PoolStats
+from gateway.model.registry import ApiFormat
+from gateway.routing.snapshot import Snapshot
 
 _SHADES = 6
+_FEW, _FIRST = 3, 2
+_LOUDEST = ("bad", "warn", "good", "")
 
 _LOOKS: Mapping[BackendStatus, tuple[str, str]] = MappingProxyType(
     {
@@ -73,9 +78,64 @@ def pool_cards(pools: Sequence[PoolStats]) -> list[PoolCard]:
     return [_card(pool) for pool in pools]
 
 
-def backend_groups(pools: Sequence[PoolStats]) -> list[tuple[str, list[BackendRow]]]:
-    """Every backend under its pool, in the order in which they are tried; empty pools are left out."""
-    return [(pool.name, [backend_row(backend) for backend in pool.backends]) for pool in pools if pool.backends]
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A provider key with its backends: one for each API format that it is for, in the order of `ApiFormat`.
+
+    `main` is the first of them, `lead` the one that needs attention most and speaks for all.
+    """
+
+    main: BackendRow
+    lead: BackendRow
+    backends: tuple[BackendRow, ...]
+
+    @property
+    def in_flight(self) -> int:
+        return sum(row.stats.in_flight for row in self.backends)
+
+    @property
+    def shown(self) -> tuple[BackendRow, ...]:
+        """All of a few; of many the first, and those that need attention."""
+        first = self.backends[: _FEW if len(self.backends) <= _FEW else _FIRST]
+        return tuple(row for row in self.backends if row in first or row.look in ("bad", "warn"))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The API formats of those that are not shown."""
+        return tuple(row.stats.api_format for row in self.backends if row not in self.shown)
+
+
+def key_groups(pools: Sequence[PoolStats]) -> list[tuple[str, list[KeyRow]]]:
+    """Every key under its pool, in the order in which they are tried; empty pools are left out."""
+    return [(pool.name, key_rows(pool.backends)) for pool in pools if pool.backends]
+
+
+def key_rows(backends: Iterable[BackendStats]) -> list[KeyRow]:
+    """Keys in the order in which their first backends come."""
+    by_key: dict[str, list[BackendRow]] = {}
+    for backend in backends:
+        by_key.setdefault(backend.key_id, []).append(backend_row(backend))
+    return [_key_row(sorted(rows, key=lambda row: place_of(row.stats.api_format))) for rows in by_key.values()]
+
+
+def _key_row(rows: Sequence[BackendRow]) -> KeyRow:
+    return KeyRow(rows[0], min(rows, key=lambda row: loudness(row.stats)), tuple(rows))
+
+
+def loudness(stats: BackendStats) -> tuple[int, bool]:
+    """Lower for what needs more attention."""
+    return _LOUDEST.index(_LOOKS[stats.status][0]), not stats.is_enabled
+
+
+def place_of(api_format: str) -> int:
+    """Of an API format among all of them: chats come first."""
+    return list(ApiFormat).index(ApiFormat(api_format))
+
+
+def several(snapshot: Snapshot) -> frozenset[str]:
+    """The names that more backends than one have: those of keys that are for several API formats."""
+    count = Counter(backend.name for backend in snapshot.backends.values())
+    return frozenset(name for name, number in count.items() if number > 1)
 
 
 def initials(name: str) -> str:

@@ -40,7 +40,7 @@ _SAMPLES: Mapping[str, str] = MappingProxyType(
 )
 """Base URLs that everybody has an own one of."""
 _OF_YOUR_OWN: Mapping[str, str] = MappingProxyType(
-    {"azure": "models of your resource", "azure_deployments": "by deployment and api-version"}
+    {"azure": "models of your resource", "azure_deployments": "by deployment"}
 )
 
 
@@ -126,7 +126,7 @@ def _formats(preset: Preset | None) -> tuple[tuple[str, str], ...]:
 
 def _formats_help(preset: Preset | None) -> str:
     if preset and len(preset.endpoints) > 1:
-        return f"All are {', '.join(one.api_format for one in preset.endpoints)}."
+        return f"Those are {', '.join(one.api_format for one in preset.endpoints)}."
     return "What the server speaks. Endpoints of other formats can be added on the provider's page."
 
 

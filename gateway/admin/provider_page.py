@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.admin import monitor
 from gateway.admin.field_forms import FormPlan
-from gateway.admin.pools import BackendRow, backend_row, initials, shade
+from gateway.admin.pools import KeyRow, initials, key_rows, place_of, shade
 from gateway.admin.site import Site, signed_in
 from gateway.admin.stale import beside
 from gateway.admin.visits import FormView, Visit
@@ -168,8 +168,9 @@ async def page(
     """The whole page, with the faults of the settings where there are some."""
     summary = provider_summary.get(site.desk, provider.id)
     own = [one for one in await endpoints.listing(site.desk) if one.provider_id == provider.id]
+    own.sort(key=lambda endpoint: place_of(endpoint.api_format))
     keys = _key_rows(site, provider.id)
-    used = {row.stats.key_id for row in keys}
+    used = {row.main.stats.key_id for row in keys}
     address = f"/admin/providers/{provider.id}"
     return site.page(
         visit,
@@ -222,14 +223,11 @@ def _endpoint_rows(own: list[Endpoint], summary: ProviderSummary) -> list[Endpoi
     ]
 
 
-def _key_rows(site: Site, wanted: str) -> list[BackendRow]:
-    """Its backends, in the order in which they are tried."""
-    return [
-        backend_row(backend)
-        for pool in pools.stats(site.desk)
-        for backend in pool.backends
-        if backend.provider_id == wanted
-    ]
+def _key_rows(site: Site, wanted: str) -> list[KeyRow]:
+    """Its keys, in the order in which they are tried."""
+    return key_rows(
+        backend for pool in pools.stats(site.desk) for backend in pool.backends if backend.provider_id == wanted
+    )
 
 
 def _presets(provider: Provider) -> tuple[tuple[str, str], ...]:

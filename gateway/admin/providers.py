@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from gateway.admin import passwords, presets
-from gateway.admin.pools import backend_groups, pool_cards
+from gateway.admin.pools import key_groups, pool_cards
 from gateway.admin.provider_page import summary_rows
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import FormView, Visit
@@ -22,7 +22,7 @@ async def show_list(site: Site, visit: Visit) -> Response:
         visit,
         "providers/list.html",
         pools=pool_cards(found),
-        groups=backend_groups(found),
+        groups=key_groups(found),
         summaries=summary_rows(site),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from gateway.admin.pools import several
 from gateway.admin.site import Site, signed_in
 from gateway.admin.visits import Visit
 from gateway.control import adaptive_limits, backends, runtime_state
@@ -12,7 +13,7 @@ from gateway.control import adaptive_limits, backends, runtime_state
 @signed_in("providers")
 async def show(site: Site, visit: Visit) -> Response:
     seen = runtime_state.seen(site.desk.snapshot(), site.desk.state, site.desk.clock.mono())
-    return site.page(visit, "state/page.html", seen=seen)
+    return site.page(visit, "state/page.html", seen=seen, several=several(site.desk.snapshot()))
 
 
 @signed_in("providers")

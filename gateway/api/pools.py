@@ -8,7 +8,7 @@ from gateway.control import pool_order, pools
 from gateway.control.fields import Field, Kind, Table, read
 from gateway.control.pool_order import PoolPlace
 from gateway.control.pool_stats import PoolStats
-from gateway.model.registry import Pool
+from gateway.model.registry import ApiFormat, Pool
 
 
 @policy("token")
@@ -21,7 +21,7 @@ async def _stats(visit: Visit) -> object:
 async def _order(visit: Visit) -> object:
     pool = await pools.get(visit.desk, visit.path["id"])
     wanted = read(_ORDER, visit.query, partial=False, text=True)
-    found = pool_order.places(visit.desk, pool.id, wanted["model"])
+    found = pool_order.places(visit.desk, pool.id, wanted["model"], ApiFormat(wanted["api_format"]))
     return Items(found, len(found))
 
 
@@ -31,6 +31,13 @@ _ORDER: Table = (
         Kind.MODEL_CODE,
         "For calls of this model; left out, as if each backend served the call at one price.",
         nullable=True,
+    ),
+    Field(
+        "api_format",
+        Kind.CHOICE,
+        "For calls in this API format; backends that cannot serve them are left out.",
+        default=ApiFormat.OPENAI_CHAT.value,
+        choices=tuple(ApiFormat),
     ),
 )
 

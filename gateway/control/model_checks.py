@@ -12,7 +12,7 @@ from gateway.errors import GatewayError
 from gateway.ids import new_id
 from gateway.model.checks import CheckStatus, ModelCheck, Probe, ProbeResult, Trial
 from gateway.model.people import Actor
-from gateway.model.registry import Model, ModelStatus
+from gateway.model.registry import TRANSLATABLE, Model, ModelStatus
 from gateway.routing.snapshot import Lane, Snapshot
 from gateway.store import model_checks
 
@@ -46,7 +46,7 @@ async def run(desk: Desk, actor: Actor, model_id: str, raw: Mapping[str, object]
     status, reason = configured(snapshot, model)
     results: tuple[ProbeResult, ...] = ()
     if probe is Probe.MODELS or (probe is Probe.COMPLETION and model.status is ModelStatus.ENABLED):
-        lanes = [lane for lane in snapshot.lanes.get(model.id, ()) if lane.is_open]
+        lanes = _asked([lane for lane in snapshot.lanes.get(model.id, ()) if lane.is_open], probe)
         results = await _ask_all(desk, model, lanes, probe)
         status, reason = judged(status, reason, results)
     check = ModelCheck(
@@ -97,6 +97,16 @@ def judged(status: CheckStatus, reason: str, results: Sequence[ProbeResult]) -> 
         return CheckStatus.UNHEALTHY, f"{reason} No backend answered. {named}".strip()
     found = CheckStatus.UNHEALTHY if status is CheckStatus.UNHEALTHY else CheckStatus.DEGRADED
     return found, f"{reason} {len(failed)} of {len(results)} backends did not answer. {named}".strip()
+
+
+def _asked(lanes: Sequence[Lane], probe: Probe) -> list[Lane]:
+    """Those that the probe means something for: a chat goes to formats of chats, and a key is asked for the models at
+    one address once, however many formats it speaks there.
+    """
+    if probe is Probe.COMPLETION:
+        return [lane for lane in lanes if lane.backend.endpoint.api_format in TRANSLATABLE]
+    firsts = {(lane.backend.key.id, lane.backend.endpoint.base_url): lane for lane in reversed(lanes)}
+    return [lane for lane in lanes if firsts[lane.backend.key.id, lane.backend.endpoint.base_url] is lane]
 
 
 async def _ask_all(desk: Desk, model: Model, lanes: Sequence[Lane], probe: Probe) -> tuple[ProbeResult, ...]:

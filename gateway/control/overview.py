@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from gateway.control.pool_stats import BackendStatus, PoolStats
+from gateway.control.pool_stats import BackendStats, BackendStatus, PoolStats
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, percentile
 from gateway.model.sums import DAY_MS, HOUR_MS, Sums
 from gateway.routing.state import RestKind
@@ -99,7 +100,8 @@ class ProviderStrip:
 class Attention:
     """Something an operator should look at. `kind`: cooling, open, quota, refused, unbound, env_missing or unpriced.
 
-    `subject` is the backend's or model's name, `subject_id` the backend's id or the model's code.
+    `subject` is the backend's or model's name, with the API formats where it is not so with all of its key's;
+    `subject_id` the backend's id or the model's code.
     """
 
     kind: str
@@ -190,18 +192,33 @@ def strips(minutes: Sequence[ProviderMinute], names: Sequence[str]) -> tuple[Pro
 
 
 def attention(pools: Sequence[PoolStats], groups: Sequence[Group]) -> tuple[Attention, ...]:
-    """Backends that rest or cannot be used, then models that were used without a price."""
+    """Backends that rest or cannot be used, then models that were used without a price.
+
+    What holds for several backends of a key is told once, by the longest.
+    """
     found = []
-    for backend in (backend for pool in pools for backend in pool.backends):
-        kind = _KINDS.get(backend.status)
-        if backend.status is BackendStatus.COOLING and backend.rest_kind is not RestKind.LIMITED:
-            kind = backend.rest_kind.value
+    backends = [backend for pool in pools for backend in pool.backends]
+    of_key = Counter(backend.key_id for backend in backends)
+    troubled: dict[tuple[str, str], list[BackendStats]] = {}
+    for backend in backends:
+        kind = _kind(backend)
         if kind is not None:
-            seconds = backend.seconds_left or None
-            found.append(Attention(kind, backend.name, backend.id, backend.reason, seconds))
+            troubled.setdefault((backend.key_id, kind), []).append(backend)
+    for (key_id, kind), alike in troubled.items():
+        worst = max(alike, key=lambda backend: backend.seconds_left)
+        formats = ", ".join(backend.api_format for backend in alike)
+        subject = worst.name if len(alike) == of_key[key_id] else f"{worst.name} ({formats})"
+        found.append(Attention(kind, subject, worst.id, worst.reason, worst.seconds_left or None))
     unpriced = sorted({item.first for item in groups if item.sums.unpriced and item.first})
     sentence = "It was used and has no price; its cost is not counted."
     return (*found, *(Attention("unpriced", model, model, sentence) for model in unpriced))
+
+
+def _kind(backend: BackendStats) -> str | None:
+    """What is wrong with it; None where nothing is."""
+    if backend.status is BackendStatus.COOLING and backend.rest_kind is not RestKind.LIMITED:
+        return backend.rest_kind.value
+    return _KINDS.get(backend.status)
 
 
 _KINDS: Mapping[BackendStatus, str] = MappingProxyType(

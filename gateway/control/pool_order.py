@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -9,7 +10,7 @@ from gateway.control.desk import Desk
 from gateway.control.explanations import ANYONE
 from gateway.control.lookup import require
 from gateway.model.registry import ApiFormat, Price, PriceTable, Strategy
-from gateway.routing.candidates import plan_candidates
+from gateway.routing.candidates import Plan, plan_candidates
 from gateway.routing.snapshot import Lane, Snapshot
 from gateway.routing.world import Ask, World
 
@@ -20,13 +21,17 @@ _AT_ANY_PRICE = "by its rate, as if all prices were equal"
 
 @dataclass(frozen=True, slots=True)
 class PoolPlace:
-    """A backend of the pool. `why` says what put it there besides priority; `fault` why nothing is sent to it now."""
+    """A backend of the pool. `why` says what put it there besides priority; `fault` why nothing is sent to it now.
+
+    `api_format` is the endpoint's: one that is not the call's is reached by translation.
+    """
 
     backend_id: str
     backend: str
     why: str
     fault: str
     seconds: float | None
+    api_format: str
 
 
 def models_of(snapshot: Snapshot, pool_id: str) -> dict[str, int]:
@@ -38,27 +43,34 @@ def models_of(snapshot: Snapshot, pool_id: str) -> dict[str, int]:
     return {code: found[code] for code in sorted(found) if found[code]}
 
 
-def places(desk: Desk, pool_id: str, model: str | None, seed: int = 0) -> tuple[PoolPlace, ...]:
+def places(
+    desk: Desk, pool_id: str, model: str | None, api_format: ApiFormat = ApiFormat.OPENAI_CHAT, seed: int = 0
+) -> tuple[PoolPlace, ...]:
     """For a new conversation of nobody in particular; without a model, as if each backend served it at one price.
 
-    Those that are passed over come last. Raises NotFound for an unknown model.
+    Backends that cannot serve a call of the API format are left out, those that are passed over come last. Raises
+    NotFound for an unknown model.
     """
     snapshot, clock = desk.snapshot(), desk.clock
     lanes = _lanes(snapshot, pool_id, model)
-    ask = Ask(ANYONE, ApiFormat.OPENAI_CHAT, model or "", seed=seed, turn=desk.state.turns.get(model or "", 0))
+    ask = Ask(ANYONE, api_format, model or "", seed=seed, turn=desk.state.turns.get(model or "", 0))
     world = World(desk.state, clock.mono(), Random(seed), desk.settings.secrets, clock.wall_ms())  # noqa: S311
     plan = plan_candidates(lanes, ask, world)
     taken = tuple(
-        PoolPlace(lane.backend.id, lane.backend.name, _told(lane, why, model), "", None)
-        for lane, why in zip(plan.lanes, plan.whys, strict=True)
+        PoolPlace(lane.backend.id, lane.backend.name, why, "", None, lane.backend.endpoint.api_format.value)
+        for lane, why in _told(plan, model)
     )
-    skipped = (PoolPlace(one.backend_id, one.backend, "", one.sentence, one.seconds) for one in plan.skips)
+    skipped = (
+        PoolPlace(one.backend_id, one.backend, "", one.sentence, one.seconds, one.api_format) for one in plan.skips
+    )
     return (*taken, *skipped)
 
 
-def _told(lane: Lane, why: str, model: str | None) -> str:
-    """A cost in dollars is told only of a model that has one."""
-    return _AT_ANY_PRICE if model is None and lane.backend.pool.strategy is Strategy.LOWEST_COST else why
+def _told(plan: Plan, model: str | None) -> Iterator[tuple[Lane, str]]:
+    """Each lane with its reason. A cost in dollars is told only of a model that has one."""
+    for lane, why in zip(plan.lanes, plan.whys, strict=True):
+        is_by_cost = lane.backend.pool.strategy is Strategy.LOWEST_COST
+        yield lane, _AT_ANY_PRICE if model is None and is_by_cost else why
 
 
 def _lanes(snapshot: Snapshot, pool_id: str, model: str | None) -> list[Lane]:

@@ -42,6 +42,7 @@ class BackendSeen:
     in_flight: int
     allowance: int | None
     fault: str
+    api_format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def _backend(backend: Backend, found: BackendState, now: float) -> BackendSeen:
         in_flight=found.in_flight,
         allowance=found.allowance,
         fault=found.fault,
+        api_format=backend.endpoint.api_format.value,
     )
 
 

@@ -30,6 +30,7 @@ from gateway.routing.snapshot import Lane
 from gateway.routing.world import Ask, World, skip
 
 _LEAST_SECONDS = 0.3
+_OVERLOADED = 529
 _OWN_FAILURES = frozenset({Verdict.FAILED, Verdict.REFUSED, Verdict.NOT_SERVED})
 """What ends a backend's right to a conversation. One at its limit is soon back, and its cache still warm."""
 _BREAKER_REASONS = frozenset({"breaker_open", "breaker_trial"})
@@ -350,6 +351,8 @@ class _Journey:
         last, provider = self.lefts[-1], self.providers[-1]
         if last.is_timeout:
             return DeadlineExceeded(f"Provider {provider} gave {last.ending.reason}.", retryable=True)
+        if last.status == _OVERLOADED:
+            return Unavailable(f"Provider {provider} is overloaded: {last.ending.reason}.", retryable=True)
         return UpstreamFailed(
             f"No backend answered after {len(self.lefts)} tries. Provider {provider}: {last.ending.reason}.",
             retryable=True,

@@ -51,7 +51,7 @@ async def test_a_session_shows_its_cost_by_agent_and_by_class(operator: Operator
     assert shown[0] == ["Requests", "2", "0 failed"]
     assert shown[2:] == [
         ["Cost", "$1.0000", "1 unpriced"],
-        ["From first to last", "60.0 s", "1970-01-01 00:00:00 UTC"],
+        ["From first to last", "60.0 s", "since 1970-01-01 00:00"],
     ]
     assert "not told – 1 0" in page
     assert "a2 a1 1 0" in page

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from gateway.control import mappings, models
+from gateway.control import backends, mappings, models
 from gateway.model.registry import Model, ModelStatus
-from tests.admin.browsing import Operator, fault_of, text_of, values_of
+from tests.admin.browsing import Operator, fault_of, parse, text_of, values_of, words_of
 from tests.conftest import MakeProvider
 from tests.harness import OPERATOR
 from tests.provider import Exchange, answer, refused
@@ -344,3 +344,32 @@ async def test_a_provider_that_does_not_answer_is_shown_as_such(operator: Operat
     assert got.status_code == 200
     assert "p1 did not tell its models." in text_of(got.text)
     assert (await operator.get("/admin/providers/nowhere/models")).status_code == 404
+
+
+async def test_explain_is_asked_in_an_api_format_and_marks_what_is_translated(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    made = await backends.create(desk, OPERATOR, {"name": "openai", "preset": "openai", "models": ["gpt"]})
+    page = f"/admin/models/{made.models[0].id}?explain=1"
+
+    chat = text_of((await operator.get(page)).text)
+    messages = await operator.get(f"{page}&api_format=anthropic_messages")
+    wrong = await operator.get(f"{page}&api_format=smoke")
+
+    assert "openai/main openai_chat primary tried first openai/main openai_responses primary translated" in chat
+    assert values_of(messages.text)["api_format"] == "anthropic_messages"
+    assert "primary translated tried first" in text_of(messages.text)
+    assert fault_of(wrong.text, "api_format").startswith("Must be one of")
+
+
+async def test_backends_of_one_key_are_one_chip_and_told_apart_where_one_is_tried(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    made = await backends.create(desk, OPERATOR, {"name": "openai", "preset": "openai", "models": ["gpt"]})
+
+    listed = parse((await operator.get("/admin/models?q=gpt")).text)
+    page = parse((await operator.get(f"/admin/models/{made.models[0].id}")).text)
+
+    chips = [words_of(one) for one in listed.iter("a") if one.get("class") == "chip"]
+    assert len(chips) == 1
+    choice = next(one for one in page.iter("select") if one.get("name") == "backend")
+    offered = {words_of(one) for one in choice.iter("option")}
+    assert offered == {"Any backend", "openai/main (openai_chat)", "openai/main (openai_responses)"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control import pools
+from gateway.control import backends, pools
 from gateway.model.registry import Pool, Strategy, Translated
 from tests.admin.browsing import Operator, fault_of, parse, text_of, values_of, words_of
 from tests.desks import ANN
@@ -124,3 +124,25 @@ async def test_a_pool_is_added_and_deleted_and_one_in_use_is_not(operator: Opera
     assert "Pool primary is in use by demo/main" in text_of(refused.text)
     assert (await operator.submit(unused, unused)).status_code == 303
     assert [one.name for one in operator.gateway.desk.snapshot().registry.pools] == ["primary", "fallback"]
+
+
+async def test_the_order_is_shown_for_one_api_format_and_says_what_is_translated(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    made = await backends.create(desk, ANN, {"name": "openai", "preset": "openai", "models": ["m"]})
+    page = f"/admin/pools/{made.key.pool_id}?model=m"
+
+    chat = text_of((await operator.get(page)).text)
+    vectors = text_of((await operator.get(f"{page}&api_format=openai_embeddings")).text)
+    messages = text_of((await operator.get(f"{page}&api_format=anthropic_messages")).text)
+    ranks = text_of((await operator.get(f"{page}&api_format=rerank")).text)
+
+    assert "1 openai/main openai_chat by priority 2 openai/main openai_responses translated by priority" in chat
+    assert "1 openai/main openai_embeddings by priority" in vectors
+    assert "translated by" not in vectors
+    assert messages.count("translated by priority") == 2
+    assert "No backend of this pool can serve a call in rerank for m." in ranks
+
+
+async def test_a_format_that_there_is_not_is_that_of_chats(operator: Operator) -> None:
+    html = (await operator.get(f"/admin/pools/{pool(operator).id}?api_format=smoke")).text
+    assert settings(html)["api_format"] == "openai_chat"

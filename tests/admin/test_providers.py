@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.control import backends
 from gateway.control.presets import OFFERED
 from gateway.model.registry import ApiFormat
 from gateway.store import sessions
 from tests.admin.browsing import PASSWORD, Operator, fault_of, parse, text_of, values_of, words_of
 from tests.conftest import MakeProvider
-from tests.harness import running_gateway
+from tests.harness import OPERATOR, running_gateway
 from tests.provider import answer, limited, refused
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +63,7 @@ async def test_the_form_says_which_formats_a_preset_speaks_and_makes_an_endpoint
     options = [(one.get("value"), words_of(one)) for one in choice.iter("option")]
     assert options[0] == ("", "all 2 that the provider is known to speak")
     assert {value for value, _ in options[1:]} == set(ApiFormat)
-    assert "All are gemini_generate, openai_embeddings." in text_of(page)
+    assert "Those are gemini_generate, openai_embeddings." in text_of(page)
     made = [one for one in operator.gateway.desk.snapshot().backends.values() if one.name == "mine/main"]
     assert {one.endpoint.api_format for one in made} == {ApiFormat.GEMINI_GENERATE, ApiFormat.OPENAI_EMBEDDINGS}
 
@@ -81,7 +82,7 @@ async def test_one_format_can_be_chosen_for_a_server_of_any_kind(operator: Opera
     ("preset", "sample", "card"),
     [
         ("azure", "https://NAME.openai.azure.com/openai/v1", "models of your resource"),
-        ("azure_deployments", "https://NAME.openai.azure.com/openai", "by deployment and api-version"),
+        ("azure_deployments", "https://NAME.openai.azure.com/openai", "by deployment"),
     ],
 )
 async def test_azure_shows_the_shape_of_its_address(operator: Operator, preset: str, sample: str, card: str) -> None:
@@ -417,3 +418,34 @@ async def test_limits_of_the_key_are_set_from_the_backend(operator: Operator) ->
     await operator.submit(page, page, part="backend", tpm_limit="900", max_concurrent="0", rpm_limit="")
     key = backend(operator).key
     assert (key.tpm_limit, key.max_concurrent, key.rpm_limit) == (900, 0, None)
+
+
+async def test_a_key_for_many_formats_is_one_row_with_a_link_to_each(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    made = await backends.create(desk, OPERATOR, {"name": "openai", "preset": "openai", "models": ["gpt"]})
+    slow = next(one for one in desk.snapshot().backends.values() if one.endpoint.api_format == "openai_images")
+    desk.state.of(slow.id).rest(desk.clock.mono() + 600, "rate limited")
+
+    html = (await operator.get("/admin/providers")).text
+    row = next(one for one in parse(html).iter("tr") if one.get("id") == f"row-{made.key.id}")
+    edit = (await operator.get(f"/admin/backends/{slow.id}")).text
+    delete = text_of((await operator.get(f"/admin/backends/{slow.id}/delete")).text)
+
+    words = words_of(row)
+    assert html.count("openai/main for openai_chat") == 1
+    assert "cooling 10 min rate limited openai_images" in words
+    assert "+4 more: openai_completions, openai_embeddings, openai_moderations, openai_audio" in words
+    assert f"/admin/backends/{slow.id}" in [link.get("href") for link in row.iter("a")]
+    assert "The same key for openai_chat openai_responses" in text_of(edit)
+    assert "Other keys of this provider" not in edit
+    assert "This deletes the provider with its address and key." in delete
+
+
+async def test_of_many_endpoints_those_where_nothing_happened_are_told_in_one_line(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    made = await backends.create(desk, OPERATOR, {"name": "openai", "preset": "openai", "models": ["gpt"]})
+
+    page = text_of((await operator.get(f"/admin/providers/{made.provider.id}")).text)
+
+    assert "Nothing happened at openai_chat, openai_responses, openai_completions" in page
+    assert "API formats openai_chat, openai_responses and 5 more" in page

@@ -45,3 +45,17 @@ async def test_where_translated_calls_go_is_set_and_nothing_else_is_taken(api: h
     assert (pool["translated"], changed["translated"]) == ("last", "never")
     assert refused.status_code == 400
     assert list(refused.json()["error"]["fields"]) == ["translated"]
+
+
+async def test_the_order_is_told_for_one_api_format(api: httpx.AsyncClient) -> None:
+    pool = (await api.get("/pools")).json()["items"][0]["id"]
+    form = {"name": "c", "base_url": "https://c.example/v1", "models": ["m"], "api_format": "anthropic_messages"}
+    await api.post("/backends", json=form)
+
+    asked = {"model": "m", "api_format": "anthropic_messages"}
+    found = (await api.get(f"/pools/{pool}/order", params=asked)).json()["items"]
+    nobody = (await api.get(f"/pools/{pool}/order", params={**asked, "api_format": "rerank"})).json()
+
+    assert [(one["backend"], one["api_format"]) for one in found] == [("c/main", "anthropic_messages")]
+    assert nobody["total"] == 0
+    assert (await api.get(f"/pools/{pool}/order?api_format=smoke")).status_code == 400

@@ -220,3 +220,17 @@ async def test_an_inactive_mapping_is_no_way(office: Office) -> None:
 
     assert (found.status, found.results) == (CheckStatus.DEGRADED, ())
     assert "every mapping of it is switched off" in found.reason
+
+
+async def test_a_key_for_many_formats_is_asked_for_models_once_and_for_a_token_where_chats_go(office: Office) -> None:
+    made = await backends.create(office.desk, ANN, {"name": "openai", "preset": "openai", "models": ["m"]})
+    model = made.models[0].id
+
+    listed = await model_checks.run(office.desk, ANN, model, {"probe": "models"})
+    asked = await model_checks.run(office.desk, ANN, model, {"probe": "completion"})
+
+    assert [result.is_ok for result in listed.results] == [True]
+    backends_by_id = office.desk.snapshot().backends
+    formats = {backends_by_id[result.backend_id].endpoint.api_format.value for result in asked.results}
+    assert formats == {"openai_chat", "openai_responses"}
+    assert (listed.status, asked.status) == (CheckStatus.HEALTHY, CheckStatus.HEALTHY)

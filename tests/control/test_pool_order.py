@@ -8,6 +8,7 @@ from gateway.control import backends, pool_order, pools, provider_keys, provider
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk
 from gateway.errors import NotFound
+from gateway.model.registry import ApiFormat
 from tests.desks import ANN, Office
 
 pytestmark = pytest.mark.anyio
@@ -83,3 +84,21 @@ async def test_looking_takes_no_turn_and_makes_no_state(desk: Desk) -> None:
     pool_order.places(desk, first.key.pool_id, "m")
 
     assert (desk.state.turns, desk.state.backends) == ({}, {})
+
+
+async def test_only_backends_that_can_serve_the_format_have_a_place_and_translated_ones_come_last(desk: Desk) -> None:
+    chat = await made(desk, "chat", priority=2)
+    claude = await made(desk, "claude", priority=1, api_format="anthropic_messages")
+    vectors = await made(desk, "vectors", api_format="openai_embeddings")
+    pool = chat.key.pool_id
+
+    def seen(*asked: ApiFormat) -> list[tuple[str, str]]:
+        return [(place.backend_id, place.api_format) for place in pool_order.places(desk, pool, "m", *asked)]
+
+    in_chat = [(chat.backend_id, "openai_chat"), (claude.backend_id, "anthropic_messages")]
+    assert seen() == in_chat
+    assert seen(ApiFormat.ANTHROPIC_MESSAGES) == in_chat[::-1]
+    assert seen(ApiFormat.OPENAI_EMBEDDINGS) == [(vectors.backend_id, "openai_embeddings")]
+    assert seen(ApiFormat.RERANK) == []
+    await pools.update(desk, ANN, pool, {"translated": "never"})
+    assert pool_order.places(desk, pool, "m")[1].fault.startswith("Its pool serves only calls of an endpoint's own")

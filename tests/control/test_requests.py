@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.control import backends, requests
+from gateway.control import backends, provider_keys, requests
 from gateway.control.desk import Desk
 from gateway.errors import InvalidFields, NotFound
 from gateway.model.calls import CallStatus
@@ -151,3 +151,21 @@ async def test_the_overview_says_what_needs_attention(office: Office) -> None:
 async def test_the_last_ten_requests_are_shown(desk: Desk) -> None:
     await store(desk, *(call(number) for number in range(1, 13)))
     assert [row.started_at for row in (await requests.overview(desk)).recent] == list(range(12, 2, -1))
+
+
+async def test_what_holds_for_all_backends_of_a_key_needs_attention_once(office: Office) -> None:
+    made = await backends.create(
+        office.desk, ANN, {"name": "openai", "preset": "openai", "api_key": "env:GROQ_API_KEY"}
+    )
+    (one,) = (await requests.overview(office.desk)).attention
+    assert (one.kind, one.subject) == ("env_missing", "openai/main")
+
+    await provider_keys.update(office.desk, ANN, made.key.id, {"api_key": "sk-0123456789abcdef"})
+    office.desk.state.of(made.backend_id).rest(office.clock.mono() + 41, "rate limited")
+    (one,) = (await requests.overview(office.desk)).attention
+    assert (one.kind, one.subject, one.subject_id, one.seconds) == (
+        "cooling",
+        "openai/main (openai_chat)",
+        made.backend_id,
+        41,
+    )

@@ -45,7 +45,8 @@ async def test_a_rest_counts_down(office: Office, backend: Backend) -> None:
     office.clock.advance(1)
 
     (seen,) = look(office).backends
-    assert (seen.name, seen.rest_seconds, seen.rest_reason) == ("acme/main", 40.0, "rate limited")
+    assert (seen.name, seen.api_format) == ("acme/main", "openai_chat")
+    assert (seen.rest_seconds, seen.rest_reason) == (40.0, "rate limited")
     assert (seen.rest_kind, seen.needs_probe, seen.circuit) == ("limited", True, "closed")
     office.clock.advance(60)
     assert look(office).backends[0].rest_seconds == 0
