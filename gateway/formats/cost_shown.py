@@ -35,12 +35,13 @@ def with_cost(body: bytes, cost: int | None) -> bytes:
 class CostSide:
     """A StreamSide that has the cost in every chunk that tells usage."""
 
-    __slots__ = ("_cost_of", "_inner", "ping")
+    __slots__ = ("_cost_of", "_inner", "ping", "tells_errors")
 
     def __init__(self, inner: StreamSide, cost_of: CostOf) -> None:
         self._inner = inner
         self._cost_of = cost_of
         self.ping = inner.ping
+        self.tells_errors = inner.tells_errors
 
     @property
     def tap(self) -> Tap:

@@ -128,6 +128,7 @@ class SameStream:
     tap: Tap
     hides_usage: bool
     ping: bytes = b""
+    tells_errors: bool = True
 
     def pass_on(self, event: bytes) -> bytes:
         return b"" if self.tap.read(event) and self.hides_usage else event
@@ -139,12 +140,13 @@ class SameStream:
 class TranslatedStream:
     """Every event read in the provider's format and written in the client's."""
 
-    __slots__ = ("_reader", "_writer", "ping", "tap")
+    __slots__ = ("_reader", "_writer", "ping", "tap", "tells_errors")
 
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.ping = writer.ping
+        self.tells_errors = False
         self.tap: Tap = EventTap()
 
     def pass_on(self, event: bytes) -> bytes:

@@ -8,9 +8,13 @@ from gateway.formats.metering import Tap
 
 
 class StreamSide(Protocol):
-    """A stream's way back to the client. `tap` has read all that was passed on; `ping` fills a long silence."""
+    """A stream's way back to the client. `tap` has read all that was passed on; `ping` fills a long silence.
+
+    `tells_errors`: an error inside the stream is passed on like everything else; else somebody must tell it.
+    """
 
     ping: bytes
+    tells_errors: bool
 
     @property
     def tap(self) -> Tap: ...

@@ -130,7 +130,9 @@ class Relay:
                 f"Provider {provider} broke off the answer."
             )
         if stream.tap.error:
-            return Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), None
+            untold = UpstreamFailed(f"Provider {provider} broke off the answer: {stream.tap.error}")
+            ending = Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}")
+            return ending, None if stream.side.tells_errors else untold
         if not stream.tap.is_finished:
             return Ending(Verdict.FAILED, "the stream ended without its end"), UpstreamFailed(
                 f"Provider {provider} broke off the answer."

@@ -30,6 +30,9 @@ class ResponsesCaller:
             assert isinstance(answer, Response)
             return _got(answer, raw.headers)
         events = [event async for event in raw.parse()]
+        if events[-1].type == "error":
+            # This SDK hands it to its caller like every other event.
+            raise openai.APIError(events[-1].message, raw.http_request, body=None)
         return _got(_last(events), raw.headers)
 
 

@@ -138,6 +138,14 @@ def test_a_stream_that_is_torn_is_never_ended_by_us(ours: ApiFormat, theirs: Api
         assert end not in got
 
 
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_an_error_inside_a_stream_is_left_for_others_to_tell(ours: ApiFormat, theirs: ApiFormat) -> None:
+    request = request_in(ours)
+    side = translated(request, theirs, Destination("up"), told(request)).stream()
+    assert not side.tells_errors
+    assert same(request, asks_usage=False, model="up").stream().tells_errors
+
+
 def test_several_answers_to_one_question_are_refused_by_name() -> None:
     body = json.dumps({"model": "m", "n": 2, "messages": [{"role": "user", "content": WORDS}]}).encode()
     request = FORMATS[ApiFormat.OPENAI_CHAT].read_request(Asked(body))
