@@ -69,7 +69,7 @@ async def test_snippets_fit_the_key_and_need_no_script(operator: Operator) -> No
     assert 'env_key = "WEIR_API_KEY"' in page
     assert f"OPENAI_API_BASE_URL={operator.gateway.url}/v1" in page
     assert '"model": "demo/echo"' in page
-    assert got.text.count('type="radio"') == 5
+    assert got.text.count('type="radio"') == 10
 
 
 async def test_examples_name_a_model_that_answers(operator: Operator, provider: MakeProvider) -> None:
