@@ -19,6 +19,7 @@ from tests.harness import RunningGateway
 pytestmark = pytest.mark.anyio
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "clients.md").read_text("utf-8")
+PROGRAMS = re.findall(r"```python\n(.+?)```", DOCUMENT, re.S)
 BASE, KEY, MODEL = "http://127.0.0.1:8080/weir", "sk-gw-secret", 'a "quoted" model'
 
 
