@@ -52,6 +52,15 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The line that says where it is served; what is logged before it is passed over."""
+    while line := line_of(process):
+        found: dict[str, Any] = json.loads(line)
+        if "api" in found:
+            return found
+    raise SystemExit("The gateway did not start.")
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
@@ -90,7 +99,7 @@ def gateway(upstream: str, directory: str) -> Iterator[tuple[str, str, int, floa
     began = time.perf_counter()
     command = ["-m", "gateway", "serve", "--data-dir", directory, "--port", "0", "--log-format", "json", "--no-detect"]
     with running(PYTHON, *command) as process:
-        base = json.loads(line_of(process))["api"]
+        base = ready(process)["api"]
         with urllib.request.urlopen(base.removesuffix("/v1") + "/readyz", timeout=5):
             started = time.perf_counter() - began
         backend = {"name": "bench", "base_url": upstream, "api_key": "sk-bench-0123456789", "models": ["bench"]}
