@@ -16,12 +16,14 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.model.sums import DAY_MS
 from gateway.model.system_settings import SystemSettings
-from gateway.store import retention
+from gateway.store import retention, stored_responses
 from gateway.store.database import Database, Tx
 
 log = logging.getLogger("gateway.retention")
 
 LOOK_SECONDS = 300.0
+KEPT_DAYS = 35
+"""OpenAI keeps a Responses answer for 30 days."""
 _MOST_ROWS = 400
 _MOST_CAPTURES = 50
 _LEAST_PAUSE = 0.02
@@ -39,7 +41,8 @@ class Deleted:
 
 
 async def tidy(db: Database, settings: SystemSettings, now: int) -> Deleted:
-    """Delete all that is due."""
+    """Delete all that is due. Whose a kept answer is is known as long as its provider keeps it."""
+    await _repeat(db, _stored(now - KEPT_DAYS * DAY_MS))
     deleted = Deleted(captures=await _repeat(db, _captures(now - settings.capture_days * DAY_MS)))
     if settings.retention_days is not None:
         deleted += Deleted(calls=await _repeat(db, _calls(now - settings.retention_days * DAY_MS)))
@@ -103,6 +106,13 @@ async def _used(db: Database) -> int:
 def _captures(until: int, *, is_bodies_only: bool = False) -> Step:
     async def step(tx: Tx) -> int:
         return await retention.delete_captures(tx, until, _MOST_CAPTURES, is_bodies_only=is_bodies_only)
+
+    return step
+
+
+def _stored(until: int) -> Step:
+    async def step(tx: Tx) -> int:
+        return await stored_responses.delete_before(tx, until, _MOST_ROWS)
 
     return step
 

@@ -45,7 +45,13 @@ async def delete(tx: Tx, response_id: str) -> None:
     await tx.execute("DELETE FROM stored_responses WHERE id = :id", {"id": response_id})
 
 
-async def delete_before(tx: Tx, created_at: int) -> int:
-    """How many were older."""
-    async with tx.execute("DELETE FROM stored_responses WHERE created_at < :at", {"at": created_at}) as done:
+async def delete_before(tx: Tx, created_at: int, most: int) -> int:
+    """Delete the oldest, at most so many; how many those were."""
+    async with tx.execute(
+        """
+        DELETE FROM stored_responses WHERE id IN (
+          SELECT id FROM stored_responses WHERE created_at < :at ORDER BY created_at LIMIT :most)
+        """,
+        {"at": created_at, "most": most},
+    ) as done:
         return done.rowcount
