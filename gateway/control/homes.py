@@ -16,7 +16,7 @@ from gateway.control.pool_stats import BackendStats, BackendStatus
 from gateway.control.versions import editable
 from gateway.errors import Conflict, InvalidFields, NotFound
 from gateway.model.people import Actor, ApiKey, User
-from gateway.model.registry import Model, Price
+from gateway.model.registry import ApiFormat, Model, Price
 from gateway.model.sums import DAY_MS, Dimension, Sums, total
 from gateway.routing.owners import with_owner
 from gateway.routing.permissions import may_reach
@@ -148,7 +148,7 @@ def catalogue(desk: Desk, user: User) -> tuple[Offer, ...]:
         model = snapshot.models[code]
         lanes = [lane for lane in snapshot.lanes.get(model.id, ()) if lane.is_open and may_reach(anyone, lane.backend)]
         formats = {lane.backend.endpoint.api_format.value for lane in lanes}
-        offers.append(Offer(model, tuple(sorted(formats)), _lowest(lanes)))
+        offers.append(Offer(model, tuple(sorted(formats, key=_place)), _lowest(lanes)))
     return tuple(offers)
 
 
@@ -162,7 +162,7 @@ def status(desk: Desk, user: User) -> tuple[ProviderState, ...]:
                 by_endpoint.setdefault((backend.provider, backend.api_format), []).append(backend)
     return tuple(
         ProviderState(provider, api_format, _state(found))
-        for (provider, api_format), found in sorted(by_endpoint.items())
+        for (provider, api_format), found in sorted(by_endpoint.items(), key=lambda one: (one[0][0], _place(one[0][1])))
     )
 
 
@@ -196,6 +196,11 @@ def _any_key(user: User) -> ApiKey:
         user_id=user.id,
     )
     return with_owner(bare, user)
+
+
+def _place(api_format: str) -> int:
+    """Chats come first."""
+    return list(ApiFormat).index(ApiFormat(api_format))
 
 
 def _lowest(lanes: list[Lane]) -> Price | None:

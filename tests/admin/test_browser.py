@@ -68,7 +68,7 @@ async def test_with_scripts(gateway: RunningGateway, provider: MakeProvider) -> 
     async with window(gateway.url) as opened:
         page = opened.page
         secret = await set_up(page, gateway, await provider(provider_with_models))
-        await page.get_by_text("Python", exact=True).click()
+        await page.get_by_text("OpenAI SDK", exact=True).click()
         await expect(page.locator("pre").filter(has_text="from openai import OpenAI")).to_be_visible()
         await expect(page.locator("pre").filter(has_text="curl ")).to_be_hidden()
         await page.get_by_role("button", name="Copy the API key").click()
@@ -85,7 +85,7 @@ async def test_without_scripts(gateway: RunningGateway, provider: MakeProvider) 
     async with window(gateway.url, java_script_enabled=False) as opened:
         page = opened.page
         secret = await set_up(page, gateway, await provider(provider_with_models))
-        await page.get_by_text("Python", exact=True).click()
+        await page.get_by_text("OpenAI SDK", exact=True).click()
         await expect(page.locator("pre").filter(has_text="from openai import OpenAI")).to_be_visible()
         await expect(page.get_by_role("button", name="Copy the API key")).to_be_hidden()
 

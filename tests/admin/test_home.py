@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.control import providers, users
+from gateway.control import backends, providers, users
+from gateway.routing.state import RestKind
 from tests.admin.browsing import PASSWORD, Operator, fault_of, parse, text_of, values_of, visitor
 from tests.harness import HELLO, OPERATOR
 
@@ -149,3 +150,18 @@ async def test_an_administrator_has_a_home_too(operator: Operator) -> None:
 
     assert page.status_code == 200
     assert "/admin/providers" in page.text
+
+
+async def test_a_provider_with_many_formats_is_one_line_unless_they_differ(bob: Operator) -> None:
+    desk = bob.gateway.desk
+    await backends.create(desk, OPERATOR, {"name": "openai", "preset": "openai", "models": ["gpt"]})
+    alike = text_of((await bob.get("/home/status")).text)
+    slow = next(one for one in desk.snapshot().backends.values() if one.endpoint.api_format == "openai_images")
+    desk.state.of(slow.id).rest(desk.clock.mono() + 60, "rate limited", RestKind.QUOTA)
+    differing = text_of((await bob.get("/home/status")).text)
+    models = text_of((await bob.get("/home/models")).text)
+
+    assert "openai openai_chat and 6 more answers" in alike
+    assert "openai openai_chat and 5 more answers" in differing
+    assert "openai openai_images does not answer" in differing
+    assert "+5" in models
