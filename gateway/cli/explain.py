@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _line(candidate: dict[str, Any]) -> str:
-    where = f"{candidate['pool']:<10} {candidate['backend']:<24}"
+    where = f"{candidate['pool']:<10} {candidate['backend']:<24} {candidate['api_format']:<18}"
     if candidate["taken"]:
         why = f" ({candidate['why']})" if candidate["why"] else ""
         return f"{where} as {candidate['upstream_model']}{why}"

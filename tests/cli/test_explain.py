@@ -19,6 +19,7 @@ def test_it_prints_the_plan_for_people_and_programs(tmp_path: Path) -> None:
     assert lines[0].startswith("demo/echo  (configuration ")
     assert "seed " in lines[0]
     assert ["demo/main" in lines[1], "demo-spare/main" in lines[2]] == [True, True]
+    assert "openai_chat" in lines[1]
     assert [found["backend"] for found in plan["candidates"]] == ["demo/main", "demo-spare/main"]
     assert (unknown.returncode, "demo/echo" in unknown.stderr) == (1, True)
 
