@@ -9,6 +9,7 @@ from urllib.parse import quote
 from gateway.formats import intermediate as form
 from gateway.formats.body import is_object
 from gateway.formats.cost_shown import CostOf, CostSide, with_cost
+from gateway.formats.in_turn import InTurn
 from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, Kind, StreamReader, StreamWriter, Told
 from gateway.formats.metering import AnswerFacts, Tap, covering
 from gateway.formats.request import Request
@@ -140,10 +141,11 @@ class SameStream:
 class TranslatedStream:
     """Every event read in the provider's format and written in the client's."""
 
-    __slots__ = ("_reader", "_writer", "ping", "tap", "tells_errors")
+    __slots__ = ("_in_turn", "_reader", "_writer", "ping", "tap", "tells_errors")
 
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self._reader = reader
+        self._in_turn = InTurn()
         self._writer = writer
         self.ping = writer.ping
         self.tells_errors = False
@@ -160,7 +162,7 @@ class TranslatedStream:
         assert isinstance(self.tap, EventTap)
         for event in events:
             self.tap.note(event)
-        return b"".join(map(self._writer.write, events))
+        return b"".join(map(self._writer.write, self._in_turn.arranged(events)))
 
 
 @dataclass(slots=True)
