@@ -24,6 +24,8 @@ _WITHOUT_PLACE = frozenset(
         *("program", "program_output", "configuration_update"),
     }
 )
+_THOUGHT_ID = "rs_"
+"""How the ids of thoughts begin. One that stays with another provider is lost as those without a proof are."""
 _OF_TOOLS = ("_call", "_call_output")
 """What tools of the provider did ends in one of these: web_search_call, computer_call_output and many more."""
 ADDITIONAL_TOOLS = "additional_tools"
@@ -77,14 +79,18 @@ def _turn(item: Members, lost: set[str]) -> Turn | None:
     if read is not None:
         role = Role.USER if kind.endswith("_output") else Role.ASSISTANT
         return Turn(role, (read(item, lost),))
-    if kind in _KEPT_ELSEWHERE:
+    if kind in _KEPT_ELSEWHERE and not _is_thought(kind, item):
         raise NotTranslatable(f"What an item of type '{kind}' stands for is known to its provider only.", item.place)
     if kind == ADDITIONAL_TOOLS:
         return None
-    if kind not in _WITHOUT_PLACE and not kind.endswith(_OF_TOOLS):
+    if kind not in _WITHOUT_PLACE | _KEPT_ELSEWHERE and not kind.endswith(_OF_TOOLS):
         raise NotTranslatable(f"An item of type '{kind[:50]}' has no counterpart.", item.where("type"))
     lost.add(f"input.{kind}")
     return None
+
+
+def _is_thought(kind: str, item: Members) -> bool:
+    return kind == "item_reference" and item.text("id").startswith(_THOUGHT_ID)
 
 
 _OF_MESSAGES = frozenset({"type", "role", "content", "id", "status"})

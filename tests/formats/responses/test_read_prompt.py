@@ -170,6 +170,12 @@ def test_what_only_its_provider_knows_is_refused(kind: str) -> None:
     assert refused(USER, {"type": kind, "id": "x"}) == "input[1]"
 
 
+def test_a_reference_to_a_thought_is_left_out_by_name_as_a_thought_without_its_proof_would_be() -> None:
+    found = read(USER, {"type": "item_reference", "id": "rs_1"})
+
+    assert (len(found.turns), found.lost) == (1, ("input.item_reference",))
+
+
 def test_an_item_without_a_type_is_a_message_or_a_reference() -> None:
     assert read({"role": "user", "content": "x"}).turns == (Turn(Role.USER, (Text("x"),)),)
     assert refused({"id": "msg_1"}) == "input[0]"
