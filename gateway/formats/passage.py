@@ -9,6 +9,7 @@ from urllib.parse import quote
 from gateway.formats import intermediate as form
 from gateway.formats.body import is_object
 from gateway.formats.cost_shown import CostOf, CostSide, with_cost
+from gateway.formats.foreign import without_foreign
 from gateway.formats.in_turn import InTurn
 from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, Kind, StreamReader, StreamWriter, Told
 from gateway.formats.metering import AnswerFacts, Tap, covering
@@ -97,10 +98,14 @@ def translation_of(row: Format) -> Translation:
 
 
 def same(request: Request, *, asks_usage: bool, model: str, cost_of: CostOf | None = None) -> Passage:
-    """To an endpoint of the request's own format: only the model's name changes, and maybe what is told of usage."""
+    """To an endpoint of the request's own format: only the model's name changes, and maybe what is told of usage.
+
+    Thoughts that came from a provider of another format do not go there.
+    """
     row = FORMATS[request.api_format]
-    asking = row.asking_usage(request) if asks_usage else None
-    return Passage(request, row, row.upstream_body(asking or request, model), (), asking is not None, None, cost_of)
+    own = without_foreign(request)
+    asking = row.asking_usage(own) if asks_usage else None
+    return Passage(request, row, row.upstream_body(asking or own, model), (), asking is not None, None, cost_of)
 
 
 def translated(
