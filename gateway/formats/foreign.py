@@ -19,8 +19,6 @@ from gateway.model.registry import ApiFormat
 
 _MARKED = re.compile(rb'\s*"(?:gw1\.|Z3cxL)')
 """A signature of another format, as signatures.py and in base64 gemini/seals.py write it."""
-_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
-"""What has never been signed; Anthropic signs every thought."""
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _FIELDS = msgspec.json.Decoder(Fields)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -43,7 +41,7 @@ def without_foreign(request: Request) -> Request:
 
 
 def _is_suspect(value: bytes) -> bool:
-    return b'"gw1.' in value or b'"Z3cxL' in value or _UNSIGNED.search(value) is not None
+    return b'"gw1.' in value or b'"Z3cxL' in value
 
 
 def _each(listed: msgspec.Raw, cleaner: Cleaner) -> msgspec.Raw:
@@ -86,9 +84,7 @@ def _block(block: Fields) -> Fields | None:
     """One content block of Anthropic's."""
     kind = _type_of(block)
     if kind == b'"thinking"':
-        signature = block.get("signature")
-        is_unsigned = signature is None or bytes(signature).strip() in (b'""', b"null")
-        return None if is_unsigned or _is_marked(signature) else block
+        return None if _is_marked(block.get("signature")) else block
     return None if kind == b'"redacted_thinking"' and _is_marked(block.get("data")) else block
 
 

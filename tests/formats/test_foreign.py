@@ -21,6 +21,7 @@ CHAT, RESPONSES, MESSAGES, GEMINI = TRANSLATABLE
 FOREIGN = marked("abc", CHAT, MESSAGES)
 FROM_CLAUDE = marked("abc", MESSAGES, CHAT)
 SEALED = sealed("abc", MESSAGES)
+UNSIGNED = marked("", CHAT, MESSAGES)
 SAID = {"type": "text", "text": "hm, 1.50 and 12345678901234567890"}
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
 CASES: list[tuple[ApiFormat, str, list[Any], list[Any]]] = [
@@ -34,7 +35,7 @@ CASES: list[tuple[ApiFormat, str, list[Any], list[Any]]] = [
                 "content": [
                     THOUGHT,
                     {**THOUGHT, "signature": FOREIGN},
-                    {**THOUGHT, "signature": ""},
+                    {**THOUGHT, "signature": UNSIGNED},
                     {"type": "redacted_thinking", "data": FOREIGN},
                     {"type": "redacted_thinking", "data": "own"},
                     SAID,

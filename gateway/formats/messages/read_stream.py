@@ -231,7 +231,7 @@ class Reader:
             events.append(Delta(part.index, part.given))
         if part.signature:
             signature, origin = signature_of(part.signature)
-            events += [Signed(part.index, signature, origin)] if origin is not None else []
+            events += [Signed(part.index, signature, origin)] if signature and origin is not None else []
         return [*events, PartEnded(part.index)]
 
     def _message_delta(self, said: _Said) -> list[Event]:

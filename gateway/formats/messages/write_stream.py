@@ -158,10 +158,11 @@ class Writer:
         """The signature, or the whole of a thought that has no text."""
         if not part.before and (data := redacted_data(part.signature, part.origin)):
             return self._block_began(part, {"type": "redacted_thinking", "data": data})
+        if not part.before and not part.signature:
+            return self._thought_began(part)
         begun = b"" if part.before else self._thought_began(part)
-        signature = marked(part.signature, part.origin, HERE)
-        if not signature:
-            return begun
+        # No provider of this format leaves a thought unsigned: what has no signature came from one of chat's.
+        signature = marked(part.signature, part.origin or ApiFormat.OPENAI_CHAT, HERE)
         delta = {"type": "signature_delta", "signature": signature}
         return begun + _event("content_block_delta", index=part.index, delta=delta)
 

@@ -26,6 +26,7 @@ from gateway.formats.intermediate import (
     Told,
 )
 from gateway.formats.messages.stream import Writer
+from gateway.formats.signatures import marked
 from gateway.model.calls import Usage, UsageSource
 from gateway.model.registry import ApiFormat
 from tests.formats.messages.judges import judged_events
@@ -180,3 +181,11 @@ def test_the_sdk_gathers_a_message_from_parts_that_are_told_in_turns() -> None:
         *(("text", None), ("tool_use", {"x": 1}), ("tool_use", {"y": 2})),
     ]
     assert (found.stop_reason, found.usage.input_tokens, found.usage.output_tokens) == ("tool_use", 10, 5)
+
+
+def test_an_unsigned_thought_is_known_again_when_it_comes_back() -> None:
+    """It came from a provider of chat, which wants to read it again and which no provider of this format could."""
+    said = part(PartBegan(0, Kind.THINKING), Delta(0, "hm"), PartEnded(0))
+    signed = [event["delta"] for event in said if event.get("delta", {}).get("type") == "signature_delta"]
+    unsigned = marked("", ApiFormat.OPENAI_CHAT, ApiFormat.ANTHROPIC_MESSAGES)
+    assert [delta["signature"] for delta in signed] == [unsigned]
