@@ -1,8 +1,8 @@
 """Coding agents, each with a home directory of its own, doing one real piece of work through the gateway.
 
-Most read a file that holds a secret word, with their own tool, and must say the word in their answer; the scripted
-provider only knows it from the tool's result. Whatever is known to call home is switched off, and the rest is sent to
-a proxy that does not answer.
+Most read two files that hold secret words, with their own tool, which is called for both in one turn, and must say the
+words in their answer; the scripted provider only knows them from the tool's results. Whatever is known to call home is
+switched off, and the rest is sent to a proxy that does not answer.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 
 from clients import installed
 from clients.cells import Cell
-from clients.stage import UPSTREAMS, Stage, model_of
+from clients.stage import UPSTREAMS, Stage, model_of, question
 
 _SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run has: `work` holds `secret.txt`, both directories are its own."""
+    """What one run has: `work` holds the files with the secrets, both directories are its own."""
 
     origin: str
     api_key: str
     model: str
     home: Path
     work: Path
-    word: str
+    secrets: Mapping[str, str]
 
     @property
     def question(self) -> str:
-        return f"Read the file {self.work / 'secret.txt'} and say the word in it."
+        return question(self.work, self.secrets)
 
     def write(self, path: str, content: object) -> Path:
         """A file of the home directory; what is no text is written as JSON."""
@@ -153,14 +153,20 @@ def read_secret(path: str) -> str:
 
 
 def aider_with(*words: str) -> Callable[[Job], Run]:
-    """It knows no tools: it is told to write the word into a file, and the file must have it."""
+    """It knows no tools: it is told to write the words into a file, and the file must have them."""
 
     def aider(job: Job) -> Run:
         # A list of prices that is new enough is not asked for again.
         job.write(".aider/caches/model_prices_and_context_window.json", {"scripted": {}})
         off = ("--no-git", "--no-check-update", "--analytics-disable", "--no-show-release-notes")
         quiet = ("--yes-always", "--no-pretty", "--no-show-model-warnings")
-        task = ("--edit-format", "whole", "--message", f"WRITE {job.word} INTO notes.txt", "notes.txt")
+        task = (
+            "--edit-format",
+            "whole",
+            "--message",
+            f"WRITE {'_'.join(job.secrets.values())} INTO notes.txt",
+            "notes.txt",
+        )
         command = (str(installed.AIDER / "bin/aider"), "--model", f"openai/{job.model}", *off, *quiet, *words, *task)
         environ = {
             "OPENAI_API_BASE": f"{job.origin}/v1",
@@ -172,25 +178,28 @@ def aider_with(*words: str) -> Callable[[Job], Run]:
     return aider
 
 
-AGENTS: Mapping[str, Callable[[Job], Run]] = {
-    "claude-code": claude_code,
-    "codex": codex,
-    "opencode, chat": opencode_with("@ai-sdk/openai-compatible"),
-    "opencode, responses": opencode_with("@ai-sdk/openai"),
-    "opencode, messages": opencode_with("@ai-sdk/anthropic"),
-    "opencode, gemini": opencode_with("@ai-sdk/google", "v1beta"),
-    "gemini-cli": gemini_cli,
-    "llm": llm_with(),
-    "llm --no-stream": llm_with("--no-stream"),
-    "aider": aider_with(),
-    "aider --no-stream": aider_with("--no-stream"),
+AGENTS: Mapping[str, tuple[str, Callable[[Job], Run]]] = {
+    "claude-code": ("messages", claude_code),
+    "codex": ("responses", codex),
+    "opencode, chat": ("chat", opencode_with("@ai-sdk/openai-compatible")),
+    "opencode, responses": ("responses", opencode_with("@ai-sdk/openai")),
+    "opencode, messages": ("messages", opencode_with("@ai-sdk/anthropic")),
+    "opencode, gemini": ("gemini", opencode_with("@ai-sdk/google", "v1beta")),
+    "gemini-cli": ("gemini", gemini_cli),
+    "llm": ("chat", llm_with()),
+    "llm --no-stream": ("chat", llm_with("--no-stream")),
+    "aider": ("chat", aider_with()),
+    "aider --no-stream": ("chat", aider_with("--no-stream")),
 }
+"""By name: the format that it speaks, and how it is started."""
 
 
 def prove(stage: Stage) -> Iterator[Cell]:
-    for client, start in AGENTS.items():
+    for client, (api_format, start) in AGENTS.items():
         for upstream in UPSTREAMS:
-            yield _worked(stage, client, start, upstream)
+            with stage.judging(client, api_format) as judged:
+                yield _worked(stage, client, start, upstream)
+            yield from judged
 
 
 def _worked(stage: Stage, client: str, start: Callable[[Job], Run], upstream: str) -> Cell:
@@ -199,23 +208,23 @@ def _worked(stage: Stage, client: str, start: Callable[[Job], Run], upstream: st
     before = stage.newest_call()
     environ = installed.environment(job.home, run.environ)
     code, output, errors = installed.run(run.command, job.work, environ, _SECONDS)
-    why = ""
-    try:
-        if job.word not in run.said(output):
-            why = "the word is not in the answer"
-    except (ValueError, LookupError, OSError) as error:
-        why = f"no answer: {error!r}"
-    faults = stage.faults_after(before)
+    faults = [*_missing(job, run, output), *stage.faults_after(before)]
     if faults:
-        why = f"{why}; the gateway answered: {'; '.join(faults)}".strip("; ")
-    if why:
         print(f"--- {client} → {upstream}: exit code {code}\n{output[-3000:]}\n{errors[-3000:]}", file=sys.stderr)
-    return Cell(client, upstream, "edit" if "aider" in client else "tool", why)
+    return Cell(client, upstream, "edit" if "aider" in client else "tool", "; ".join(faults))
+
+
+def _missing(job: Job, run: Run, output: str) -> list[str]:
+    try:
+        said = run.said(output)
+    except (ValueError, LookupError, OSError) as error:
+        return [f"no answer: {error!r}"]
+    return [f"{word} is not in the answer" for word in job.secrets.values() if word not in said]
 
 
 def _job(stage: Stage, name: str, model: str) -> Job:
     home, work = stage.work / name / "home", stage.work / name / "work"
     home.mkdir(parents=True)
     work.mkdir()
-    (work / "secret.txt").write_text(stage.secret_file.read_text("utf-8"), "utf-8")
-    return Job(stage.origin, stage.api_key, model, home, work, stage.word)
+    stage.hide_secrets(work)
+    return Job(stage.origin, stage.api_key, model, home, work, stage.secrets)

@@ -8,10 +8,28 @@ from collections.abc import Iterator
 
 from clients import installed
 from clients.cells import Cell, cells_of
-from clients.stage import UPSTREAMS, Stage, model_of
+from clients.stage import UPSTREAMS, Stage, model_of, question
 from clients.upstream import script
 
-_SCRIPTS = ("openai", "anthropic", "genai", "ai")
+_NODE = {
+    "openai (node), chat": ("chat", "openai_chat.mjs"),
+    "openai (node), responses": ("responses", "openai_responses.mjs"),
+    "@anthropic-ai/sdk": ("messages", "anthropic.mjs"),
+    "@google/genai": ("gemini", "genai.mjs"),
+    "ai + @ai-sdk/openai, chat": ("chat", "ai.mjs"),
+    "ai + @ai-sdk/openai, responses": ("responses", "ai.mjs"),
+    "ai + @ai-sdk/openai, responses, store: false": ("responses", "ai.mjs"),
+    "ai + @ai-sdk/openai-compatible": ("chat", "ai.mjs"),
+    "ai + @ai-sdk/anthropic": ("messages", "ai.mjs"),
+    "ai + @ai-sdk/google": ("gemini", "ai.mjs"),
+}
+"""By name: the format that it speaks, and the script that knows it."""
+_LANGCHAIN = {
+    "LangChain ChatOpenAI, chat": "chat",
+    "LangChain ChatOpenAI, responses": "responses",
+    "LangChain ChatAnthropic": "messages",
+    "LangChain ChatGoogleGenerativeAI": "gemini",
+}
 _SECONDS = 120
 
 
@@ -19,16 +37,29 @@ def of_node(stage: Stage) -> Iterator[Cell]:
     for source in (installed.HERE / "node").glob("*.mjs"):
         # Beside the packages, which are looked for from where a script is.
         shutil.copy(source, installed.NODE)
-    for name in _SCRIPTS:
-        yield from _cells(stage, "node", str(installed.NODE / f"{name}.mjs"))
+    for client, (api_format, name) in _NODE.items():
+        yield from _cells(stage, client, api_format, "node", str(installed.NODE / name))
 
 
 def of_langchain(stage: Stage) -> Iterator[Cell]:
-    program = installed.HERE / "python/langchain_models.py"
-    yield from _cells(stage, str(installed.PYTHON / "bin/python"), str(program))
+    program = str(installed.HERE / "python/langchain_models.py")
+    for client, api_format in _LANGCHAIN.items():
+        yield from _cells(stage, client, api_format, str(installed.PYTHON / "bin/python"), program)
 
 
-def asked_of(stage: Stage) -> str:
+def _cells(stage: Stage, client: str, api_format: str, *command: str) -> list[Cell]:
+    environ = installed.environment(stage.work, {})
+    with stage.judging(client, api_format) as judged:
+        code, output, errors = installed.run(
+            [*command, _asked(stage), client, api_format], stage.work, environ, _SECONDS
+        )
+    cells = cells_of(client, (json.loads(line) for line in output.splitlines() if line.startswith("{")))
+    if code != 0:
+        cells.append(Cell(client, UPSTREAMS[0], "run", f"exit code {code}: {errors[-600:]}"))
+    return [*cells, *judged]
+
+
+def _asked(stage: Stage) -> str:
     """What a program is told, as JSON."""
     usage = {"input": script.INPUT_TOKENS, "cached": script.CACHED_TOKENS, "output": script.OUTPUT_TOKENS}
     return json.dumps(
@@ -36,18 +67,9 @@ def asked_of(stage: Stage) -> str:
             "origin": stage.origin,
             "key": stage.api_key,
             "models": {upstream: model_of(upstream) for upstream in UPSTREAMS},
-            "file": str(stage.secret_file),
-            "word": stage.word,
+            "question": question(stage.work, stage.secrets),
+            "words": list(stage.secrets.values()),
             "hello": script.HELLO,
             "usage": usage,
         }
     )
-
-
-def _cells(stage: Stage, *command: str) -> list[Cell]:
-    environ = installed.environment(stage.work, {})
-    code, output, errors = installed.run([*command, asked_of(stage)], stage.work, environ, _SECONDS)
-    cells = cells_of(json.loads(line) for line in output.splitlines() if line.startswith("{"))
-    if code != 0:
-        cells.append(Cell(command[-1], UPSTREAMS[0], "run", f"exit code {code}: {errors[-600:]}"))
-    return cells

@@ -1,17 +1,19 @@
-"""The gateway as a user starts it, with one scripted provider of each format behind it, and a file with a secret."""
+"""The gateway as a user starts it, with one scripted provider of each format behind it, and two files with secrets."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+from clients import judges
+from clients.cells import Cell
 from clients.upstream.server import SPEECHES, Upstream, scripted
 from tests.cli.program import Program, run, serving
 
@@ -22,22 +24,35 @@ _WRITTEN_BY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`work` is empty but for `secret.txt`, which holds the word that an answer must quote."""
+    """`work` is a directory, in which there are `secrets`: files by their names, each with a word in it."""
 
     program: Program
     api_key: str
     management_token: str
     upstreams: Mapping[str, Upstream]
     work: Path
-    word: str
+    secrets: Mapping[str, str]
 
     @property
     def origin(self) -> str:
         return self.program.url
 
-    @property
-    def secret_file(self) -> Path:
-        return self.work / "secret.txt"
+    def hide_secrets(self, place: Path) -> None:
+        for name, word in self.secrets.items():
+            (place / name).write_text(f"The word is {word}.\n", "utf-8")
+
+    @contextmanager
+    def judging(self, client: str, api_format: str) -> Iterator[list[Cell]]:
+        """The list gets what the upstreams of other formats had to say of their requests, once the block ends."""
+        marks = {name: (len(one.bodies), len(one.signatures)) for name, one in self.upstreams.items()}
+        found: list[Cell] = []
+        yield found
+        for name, (bodies, signatures) in marks.items():
+            upstream = self.upstreams[name]
+            if upstream.signatures[signatures:]:
+                found.append(Cell(client, name, "signed"))
+            faults = [judges.fault(name, body) for body in upstream.bodies[bodies:]] if name != api_format else []
+            found += [Cell(client, name, "request", fault) for fault in dict.fromkeys(faults) if fault]
 
     def backend(self, **fields: Any) -> None:
         """Register a backend over the admin API, as an operator would."""
@@ -66,6 +81,11 @@ class Stage:
         return list(json.loads(answer)["items"])
 
 
+def question(work: Path, names: Iterable[str]) -> str:
+    """Asks for what only a tool can know."""
+    return f"Read the files {' and '.join(str(work / name) for name in names)} and say the words in them."
+
+
 def model_of(upstream: str) -> str:
     """The public model that only this upstream serves."""
     return f"scripted-{upstream}"
@@ -84,15 +104,15 @@ def set_up() -> Iterator[Stage]:
             management_token=made["management_token"],
             upstreams=upstreams,
             work=place / "work",
-            word=f"heron{secrets.token_hex(4)}",
+            secrets={f"secret-{name}.txt": f"{name}{token_hex(4)}" for name in ("heron", "otter")},
         )
         stage.work.mkdir()
-        stage.secret_file.write_text(f"The word is {stage.word}.\n", "utf-8")
+        stage.hide_secrets(stage.work)
         for name, upstream in upstreams.items():
             stage.backend(
                 name=f"scripted-{name}",
                 base_url=upstream.base_url,
                 api_format=SPEECHES[name].api_format,
-                models={model_of(name): "scripted"},
+                models={model_of(name): SPEECHES[name].model},
             )
         yield stage

@@ -3,7 +3,7 @@ import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
-import { description, isHello, prove, question, quotesTheWord, readSecret, same, schema, stage } from "./cells.mjs";
+import { client, description, isHello, prove, question, quotesTheWords, readSecret, same, schema, stage } from "./cells.mjs";
 
 const common = { baseURL: `${stage.origin}/v1`, apiKey: stage.key };
 const openai = createOpenAI(common);
@@ -11,6 +11,7 @@ const compatible = createOpenAICompatible({ ...common, name: "weir", includeUsag
 const providers = {
   "ai + @ai-sdk/openai, chat": (model) => openai.chat(model),
   "ai + @ai-sdk/openai, responses": (model) => openai.responses(model),
+  "ai + @ai-sdk/openai, responses, store: false": (model) => openai.responses(model),
   "ai + @ai-sdk/openai-compatible": (model) => compatible(model),
   "ai + @ai-sdk/anthropic": createAnthropic(common),
   "ai + @ai-sdk/google": createGoogleGenerativeAI({ ...common, baseURL: `${stage.origin}/v1beta` }),
@@ -23,7 +24,9 @@ const tools = {
     execute: async ({ path }) => readSecret(path),
   }),
 };
-const withTool = { prompt: question, tools, stopWhen: stepCountIs(3), maxRetries: 0 };
+// What a provider does not keep must be sent to it again.
+const providerOptions = client.endsWith("store: false") ? { openai: { store: false } } : undefined;
+const withTool = { providerOptions, prompt: question, tools, stopWhen: stepCountIs(3), maxRetries: 0 };
 
 const read = (usage) => ({
   input: usage.inputTokens,
@@ -37,32 +40,42 @@ function streamed(asked) {
   return { result, check: () => { if (failure) throw failure; } };
 }
 
-for (const [client, provider] of Object.entries(providers))
-  await prove(client, {
-    async whole(model) {
-      const answer = await generateText({ model: provider(model), prompt: "Say hello", maxRetries: 0 });
-      same(answer.finishReason, "stop", "finishReason");
-      isHello(answer.text, read(answer.usage));
-    },
-    async stream(model) {
-      const { result, check } = streamed({ model: provider(model), prompt: "Say hello", maxRetries: 0 });
-      let deltas = "";
-      for await (const piece of result.textStream) deltas += piece;
-      check();
-      same(await result.finishReason, "stop", "finishReason");
-      isHello(deltas, read(await result.usage));
-    },
-    async tool(model) {
-      const answer = await generateText({ model: provider(model), ...withTool });
-      same(answer.steps.length, 2, "the number of steps");
-      quotesTheWord(answer.text);
-    },
-    async "tool streamed"(model) {
-      const { result, check } = streamed({ model: provider(model), ...withTool });
-      let deltas = "";
-      for await (const piece of result.textStream) deltas += piece;
-      check();
-      same((await result.steps).length, 2, "the number of steps");
-      quotesTheWord(deltas);
-    },
-  });
+const provider = providers[client];
+
+await prove({
+  async whole(model) {
+    const answer = await generateText({ model: provider(model), prompt: "Say hello", maxRetries: 0 });
+    same(answer.finishReason, "stop", "finishReason");
+    isHello(answer.text, read(answer.usage));
+  },
+  async stream(model) {
+    const { result, check } = streamed({ model: provider(model), prompt: "Say hello", maxRetries: 0 });
+    let deltas = "";
+    for await (const piece of result.textStream) deltas += piece;
+    check();
+    same(await result.finishReason, "stop", "finishReason");
+    isHello(deltas, read(await result.usage));
+  },
+  async tool(model) {
+    const answer = await generateText({ model: provider(model), ...withTool });
+    same(answer.steps.length, 2, "the number of steps");
+    quotesTheWords(answer.text);
+  },
+  async "next turn"(model) {
+    const { prompt, ...rest } = withTool;
+    const messages = [{ role: "user", content: question }];
+    for (const content of ["And again?", "Thank you."]) {
+      const answer = await generateText({ model: provider(model), messages, ...rest });
+      quotesTheWords(answer.text);
+      messages.push(...answer.response.messages, { role: "user", content });
+    }
+  },
+  async "tool streamed"(model) {
+    const { result, check } = streamed({ model: provider(model), ...withTool });
+    let deltas = "";
+    for await (const piece of result.textStream) deltas += piece;
+    check();
+    same((await result.steps).length, 2, "the number of steps");
+    quotesTheWords(deltas);
+  },
+});

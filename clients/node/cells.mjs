@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 
 export const stage = JSON.parse(process.argv[2]);
-export const question = `Read the file ${stage.file} and say the word in it.`;
+export const client = process.argv[3];
+export const question = stage.question;
 export const description = "Reads a file and gives its text.";
 export const schema = {
   type: "object",
@@ -26,12 +27,12 @@ export function isHello(text, usage) {
   same(usage, stage.usage, "usage");
 }
 
-export function quotesTheWord(text) {
-  if (!text.includes(stage.word)) throw new Error(`the answer is ${JSON.stringify(text)}`);
+export function quotesTheWords(text) {
+  for (const word of stage.words) if (!text.includes(word)) throw new Error(`the answer is ${JSON.stringify(text)}`);
 }
 
-// Each case of a client on each upstream: one line of JSON on standard output.
-export async function prove(client, cases) {
+// Each case on each upstream: one line of JSON on standard output.
+export async function prove(cases) {
   for (const [upstream, model] of Object.entries(stage.models))
     for (const [name, run] of Object.entries(cases)) {
       let why = "";
@@ -40,6 +41,6 @@ export async function prove(client, cases) {
       } catch (error) {
         why = `${error?.name}: ${error?.message}`.slice(0, 400);
       }
-      console.log(JSON.stringify({ client, upstream, case: name, why }));
+      console.log(JSON.stringify({ upstream, case: name, why }));
     }
 }

@@ -1,7 +1,7 @@
 import { GoogleGenAI } from "@google/genai";
-import { description, isHello, prove, question, quotesTheWord, readSecret, same, schema, stage } from "./cells.mjs";
+import { description, isHello, prove, question, quotesTheWords, readSecret, same, schema, stage } from "./cells.mjs";
 
-const client = new GoogleGenAI({ apiKey: stage.key, httpOptions: { baseUrl: stage.origin } });
+const google = new GoogleGenAI({ apiKey: stage.key, httpOptions: { baseUrl: stage.origin } });
 const { additionalProperties, ...parameters } = schema;
 const declared = [{ functionDeclarations: [{ name: "read_secret", description, parameters }] }];
 
@@ -16,7 +16,7 @@ async function gathered(asked) {
   const parts = [];
   let usage;
   let finish;
-  for await (const chunk of await client.models.generateContentStream(asked)) {
+  for await (const chunk of await google.models.generateContentStream(asked)) {
     parts.push(...(chunk.candidates?.[0]?.content?.parts ?? []));
     usage = chunk.usageMetadata ?? usage;
     finish = chunk.candidates?.[0]?.finishReason ?? finish;
@@ -25,7 +25,7 @@ async function gathered(asked) {
 }
 
 async function whole(asked) {
-  const answer = await client.models.generateContent(asked);
+  const answer = await google.models.generateContent(asked);
   const [candidate] = answer.candidates;
   return { parts: candidate.content.parts, usage: answer.usageMetadata, finish: candidate.finishReason };
 }
@@ -42,17 +42,17 @@ async function twoTurns(ask, model) {
   const contents = [{ role: "user", parts: [{ text: question }] }];
   const config = { tools: declared };
   const first = await ask({ model, contents, config });
-  const { functionCall } = first.parts.find((part) => part.functionCall);
-  const response = { output: readSecret(functionCall.args.path) };
-  contents.push(
-    { role: "model", parts: first.parts },
-    { role: "user", parts: [{ functionResponse: { id: functionCall.id, name: functionCall.name, response } }] },
-  );
+  const calls = first.parts.filter((part) => part.functionCall).map((part) => part.functionCall);
+  same(calls.length, stage.words.length, "the number of tool calls");
+  const results = calls.map(({ id, name, args }) => ({
+    functionResponse: { id, name, response: { output: readSecret(args.path) } },
+  }));
+  contents.push({ role: "model", parts: first.parts }, { role: "user", parts: results });
   const second = await ask({ model, contents, config });
-  quotesTheWord(textOf(second.parts));
+  quotesTheWords(textOf(second.parts));
 }
 
-await prove("@google/genai", {
+await prove({
   whole: (model) => isGreeted(whole, model),
   stream: (model) => isGreeted(gathered, model),
   tool: (model) => twoTurns(whole, model),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from clients.upstream import script
-from clients.upstream.script import Heard, Said, Tool
+from clients.upstream.script import Call, Heard, Said, Tool
 from clients.upstream.wire import Event
 
 _USAGE = {
@@ -30,21 +31,19 @@ def read(body: Mapping[str, Any], _path: str) -> Heard:
 
 def whole(said: Said) -> Mapping[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said.text or None, "refusal": None}
-    if said.tool is not None:
-        message["tool_calls"] = [{"id": "call_1", "type": "function", "function": _function(said)}]
+    if said.calls:
+        message |= {"reasoning_content": said.thought, "tool_calls": [_call(call) for call in said.calls]}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(said)}
     return {**_head("chat.completion"), "choices": [choice], "usage": _USAGE}
 
 
 def stream(said: Said, heard: Heard) -> Iterator[Event]:
     yield _chunk({"role": "assistant", "content": ""})
+    for piece in script.pieces(said.thought):
+        yield _chunk({"reasoning_content": piece})
     for piece in script.pieces(said.text):
         yield _chunk({"content": piece})
-    if said.tool is not None:
-        opening = {"name": said.tool.name, "arguments": ""}
-        yield _chunk({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": opening}]})
-        for piece in script.pieces(said.arguments_text):
-            yield _chunk({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})
+    yield from _call_chunks(said.calls)
     yield _chunk({}, _finish(said))
     if heard.wants_usage:
         yield Event({**_head("chat.completion.chunk"), "choices": [], "usage": _USAGE})
@@ -56,13 +55,28 @@ def _chunk(delta: Mapping[str, Any], finish: str | None = None) -> Event:
     return Event({**_head("chat.completion.chunk"), "choices": [choice]})
 
 
-def _function(said: Said) -> Mapping[str, str]:
-    assert said.tool is not None
-    return {"name": said.tool.name, "arguments": said.arguments_text}
+def _call_chunks(calls: Sequence[Call]) -> Iterator[Event]:
+    """The pieces of all of them by turns, as models that call in parallel may say them."""
+    for index, call in enumerate(calls):
+        opening = {"name": call.tool.name, "arguments": ""}
+        yield _chunk({"tool_calls": [{"index": index, "id": _id(call), "type": "function", "function": opening}]})
+    for turn in zip_longest(*(script.pieces(call.arguments_text) for call in calls)):
+        for index, piece in enumerate(turn):
+            if piece is not None:
+                yield _chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+
+
+def _call(call: Call) -> Mapping[str, Any]:
+    function = {"name": call.tool.name, "arguments": call.arguments_text}
+    return {"id": _id(call), "type": "function", "function": function}
+
+
+def _id(call: Call) -> str:
+    return f"call_{call.number}"
 
 
 def _finish(said: Said) -> str:
-    return "stop" if said.tool is None else "tool_calls"
+    return "tool_calls" if said.calls else "stop"
 
 
 def _head(kind: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ def read(body: Mapping[str, Any], path: str) -> Heard:
         text=script.all_text(body["contents"]),
         tools=[_tool(one) for tool in body.get("tools") or () for one in tool.get("functionDeclarations") or ()],
         results=[str(one.get("output", one.get("result", one))) for one in results],
+        signatures=[part["thoughtSignature"] for part in parts if "thoughtSignature" in part],
         is_stream=":streamGenerateContent" in path,
     )
 
@@ -27,21 +28,26 @@ def _tool(declared: Mapping[str, Any]) -> Tool:
 
 
 def whole(said: Said) -> Mapping[str, Any]:
-    return _answer([_part(said)], is_last=True)
+    return _answer(list(_parts(said)), is_last=True)
 
 
 def stream(said: Said, _heard: Heard) -> Iterator[Event]:
-    if said.tool is not None:
-        yield Event(_answer([_part(said)], is_last=False))
+    for part in _parts(Said(thought=said.thought, calls=said.calls)):
+        yield Event(_answer([part], is_last=False))
     for piece in script.pieces(said.text):
         yield Event(_answer([{"text": piece}], is_last=False))
     yield Event(_answer([{"text": ""}], is_last=True))
 
 
-def _part(said: Said) -> Mapping[str, Any]:
-    if said.tool is None:
-        return {"text": said.text}
-    return {"functionCall": {"name": said.tool.name, "args": said.arguments}}
+def _parts(said: Said) -> Iterator[Mapping[str, Any]]:
+    if said.thought:
+        yield {"text": said.thought, "thought": True}
+    if said.text:
+        yield {"text": said.text}
+    for call in said.calls:
+        # Of several calls only the first is signed.
+        signed = {"thoughtSignature": script.SIGNATURE} if call.number == 1 else {}
+        yield {"functionCall": {"name": call.tool.name, "args": call.arguments}, **signed}
 
 
 def _answer(parts: list[Mapping[str, Any]], *, is_last: bool) -> Mapping[str, Any]:

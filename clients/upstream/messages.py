@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ def read(body: Mapping[str, Any], _path: str) -> Heard:
         text=script.all_text(body["messages"]),
         tools=[Tool(tool["name"], script.properties_of(tool["input_schema"])) for tool in tools],
         results=[script.texts_in(block.get("content")) for block in blocks if block["type"] == "tool_result"],
+        signatures=[block["signature"] for block in blocks if block["type"] == "thinking"],
         is_stream=bool(body.get("stream")),
     )
 
@@ -24,7 +26,7 @@ def read(body: Mapping[str, Any], _path: str) -> Heard:
 def whole(said: Said) -> Mapping[str, Any]:
     return {
         **_HEAD,
-        "content": [{**_opening(said), **_filling(said)}],
+        "content": list(_blocks(said)),
         "stop_reason": _stop(said),
         "stop_sequence": None,
         "usage": _usage(script.OUTPUT_TOKENS),
@@ -34,13 +36,12 @@ def whole(said: Said) -> Mapping[str, Any]:
 def stream(said: Said, _heard: Heard) -> Iterator[Event]:
     start = {**_HEAD, "content": [], "stop_reason": None, "stop_sequence": None, "usage": _usage(1)}
     yield _event("message_start", message=start)
-    yield _event("content_block_start", index=0, content_block=_opening(said))
     yield _event("ping")
-    for piece in script.pieces(said.text):
-        yield _event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
-    for piece in script.pieces(said.arguments_text) if said.tool is not None else ():
-        yield _event("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": piece})
-    yield _event("content_block_stop", index=0)
+    for index, block in enumerate(_blocks(said)):
+        yield _event("content_block_start", index=index, content_block=_opening(block))
+        for delta in _deltas(block):
+            yield _event("content_block_delta", index=index, delta=delta)
+        yield _event("content_block_stop", index=index)
     ending = {"stop_reason": _stop(said), "stop_sequence": None}
     yield _event("message_delta", delta=ending, usage=_usage(script.OUTPUT_TOKENS))
     yield _event("message_stop")
@@ -53,18 +54,37 @@ def _event(kind: str, **members: Any) -> Event:
     return Event({"type": kind, **members}, kind)
 
 
-def _opening(said: Said) -> Mapping[str, Any]:
-    if said.tool is None:
-        return {"type": "text", "text": ""}
-    return {"type": "tool_use", "id": "toolu_1", "name": said.tool.name, "input": {}}
+def _blocks(said: Said) -> Iterator[Mapping[str, Any]]:
+    if said.thought:
+        yield {"type": "thinking", "thinking": said.thought, "signature": script.SIGNATURE}
+    if said.text:
+        yield {"type": "text", "text": said.text}
+    for call in said.calls:
+        yield {"type": "tool_use", "id": f"toolu_{call.number}", "name": call.tool.name, "input": call.arguments}
 
 
-def _filling(said: Said) -> Mapping[str, Any]:
-    return {"text": said.text} if said.tool is None else {"input": said.arguments}
+def _opening(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The block without what its deltas bring."""
+    empty: Mapping[str, Any] = {"thinking": "", "signature": "", "text": "", "input": {}}
+    return {name: empty.get(name, content) for name, content in block.items()}
+
+
+def _deltas(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    match block["type"]:
+        case "thinking":
+            for piece in script.pieces(block["thinking"]):
+                yield {"type": "thinking_delta", "thinking": piece}
+            yield {"type": "signature_delta", "signature": block["signature"]}
+        case "text":
+            for piece in script.pieces(block["text"]):
+                yield {"type": "text_delta", "text": piece}
+        case _:
+            for piece in script.pieces(json.dumps(block["input"], ensure_ascii=False)):
+                yield {"type": "input_json_delta", "partial_json": piece}
 
 
 def _stop(said: Said) -> str:
-    return "end_turn" if said.tool is None else "tool_use"
+    return "tool_use" if said.calls else "end_turn"
 
 
 def _usage(output: int) -> Mapping[str, int]:

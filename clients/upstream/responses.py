@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -18,6 +18,7 @@ def read(body: Mapping[str, Any], _path: str) -> Heard:
         text=script.all_text(body["input"]),
         tools=list(_tools(body.get("tools") or ())),
         results=[script.texts_in(item["output"]) for item in items if item.get("type") in ended],
+        signatures=[item["encrypted_content"] for item in items if item.get("encrypted_content")],
         is_stream=bool(body.get("stream")),
     )
 
@@ -31,7 +32,7 @@ def _tools(listed: Any, namespace: str = "") -> Iterator[Tool]:
 
 
 def whole(said: Said) -> Mapping[str, Any]:
-    return _response("completed", [_item(said, "completed")])
+    return _response("completed", list(_items(said)))
 
 
 def stream(said: Said, _heard: Heard) -> Iterator[Event]:
@@ -43,40 +44,66 @@ def _events(said: Said) -> Iterator[tuple[str, Mapping[str, Any]]]:
     begun = _response("in_progress", [])
     yield "response.created", {"response": begun}
     yield "response.in_progress", {"response": begun}
-    opening = _item(said, "in_progress")
-    yield "response.output_item.added", {"output_index": 0, "item": opening}
-    yield from _text_events(said) if said.tool is None else _call_events(said)
-    yield "response.output_item.done", {"output_index": 0, "item": _item(said, "completed")}
-    yield "response.completed", {"response": _response("completed", [_item(said, "completed")])}
+    items = list(_items(said))
+    for index, item in enumerate(items):
+        yield "response.output_item.added", {"output_index": index, "item": _opening(item)}
+        yield from _FILLING[item["type"]](item, {"item_id": item["id"], "output_index": index})
+        yield "response.output_item.done", {"output_index": index, "item": item}
+    yield "response.completed", {"response": _response("completed", items)}
 
 
-def _text_events(said: Said) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+Item = Mapping[str, Any]
+
+
+def _items(said: Said) -> Iterator[Item]:
+    if said.thought:
+        summary = [{"type": "summary_text", "text": said.thought}]
+        yield {"id": "rs_1", "type": "reasoning", "summary": summary, "encrypted_content": script.SIGNATURE}
+    if said.text:
+        message = {"type": "message", "role": "assistant", "status": "completed", "content": [_part(said.text)]}
+        yield {"id": "msg_1", **message}
+    for call in said.calls:
+        named = {"namespace": call.tool.namespace} if call.tool.namespace else {}
+        asked = {"call_id": f"call_{call.number}", "name": call.tool.name, "arguments": call.arguments_text}
+        yield {"id": f"fc_{call.number}", "type": "function_call", "status": "completed", **asked, **named}
+
+
+def _opening(item: Item) -> Item:
+    """The item without what its events bring."""
+    empty: Item = {"status": "in_progress", "content": [], "summary": [], "arguments": ""}
+    return {name: empty.get(name, content) for name, content in item.items() if name != "encrypted_content"}
+
+
+def _thinking(item: Item, place: Item) -> Iterator[tuple[str, Item]]:
+    place, text = {**place, "summary_index": 0}, item["summary"][0]["text"]
+    yield "response.reasoning_summary_part.added", {**place, "part": {"type": "summary_text", "text": ""}}
+    for piece in script.pieces(text):
+        yield "response.reasoning_summary_text.delta", {**place, "delta": piece}
+    yield "response.reasoning_summary_text.done", {**place, "text": text}
+    yield "response.reasoning_summary_part.done", {**place, "part": item["summary"][0]}
+
+
+def _telling(item: Item, place: Item) -> Iterator[tuple[str, Item]]:
+    place, text = {**place, "content_index": 0}, item["content"][0]["text"]
     yield "response.content_part.added", {**place, "part": _part("")}
-    for piece in script.pieces(said.text):
+    for piece in script.pieces(text):
         yield "response.output_text.delta", {**place, "delta": piece, "logprobs": []}
-    yield "response.output_text.done", {**place, "text": said.text, "logprobs": []}
-    yield "response.content_part.done", {**place, "part": _part(said.text)}
+    yield "response.output_text.done", {**place, "text": text, "logprobs": []}
+    yield "response.content_part.done", {**place, "part": _part(text)}
 
 
-def _call_events(said: Said) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    assert said.tool is not None
-    place = {"item_id": "fc_1", "output_index": 0}
-    for piece in script.pieces(said.arguments_text):
+def _calling(item: Item, place: Item) -> Iterator[tuple[str, Item]]:
+    for piece in script.pieces(item["arguments"]):
         yield "response.function_call_arguments.delta", {**place, "delta": piece}
-    whole = {"name": said.tool.name, "arguments": said.arguments_text}
+    whole = {"name": item["name"], "arguments": item["arguments"]}
     yield "response.function_call_arguments.done", {**place, **whole}
 
 
-def _item(said: Said, status: str) -> Mapping[str, Any]:
-    is_done = status == "completed"
-    if said.tool is None:
-        content = [_part(said.text)] if is_done else []
-        return {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": content}
-    arguments = said.arguments_text if is_done else ""
-    call = {"id": "fc_1", "type": "function_call", "status": status, "call_id": "call_1"}
-    named = {"namespace": said.tool.namespace} if said.tool.namespace else {}
-    return {**call, "name": said.tool.name, **named, "arguments": arguments}
+_FILLING: Mapping[str, Callable[[Item, Item], Iterator[tuple[str, Item]]]] = {
+    "reasoning": _thinking,
+    "message": _telling,
+    "function_call": _calling,
+}
 
 
 def _part(text: str) -> Mapping[str, Any]:

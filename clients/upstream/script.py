@@ -1,4 +1,7 @@
-"""What the scripted provider says, whatever the format: a tool call first, then text that quotes the tool's result."""
+"""What the scripted provider says, whatever the format.
+
+Asked to read files, it thinks, then calls the client's tool once for each, and last quotes what the tool gave back.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ HELLO = "Grüße, 世界 🚀: one answer in four formats."
 INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS = 11, 4, 7
 """Of the input, which counts them, `CACHED_TOKENS` were read from a cache."""
 
-_SECRET_FILE = re.compile(r"(/[\w./-]+/secret\.txt)")
+THOUGHT = "First I look into the files; déjà vu."
+SIGNATURE = "c2lnbmVkIGJ5IHRoZSBzY3JpcHRlZCBwcm92aWRlcg=="
+"""Goes with the thought, and should come back with it."""
+
+_SECRET_FILES = re.compile(r"(/[\w./-]+/secret-\w+\.txt)")
 _WRITE = re.compile(r"WRITE (\w+) INTO ([\w.]+)")
 _READERS = (
     *("read_secret", "Read", "read", "read_file", "view"),
@@ -34,36 +41,50 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A request, read. `results` are what tools gave back in the whole conversation, `text` everything in it."""
+    """A request, read. `results` are what tools gave back in the whole conversation, `text` everything in it.
+
+    `signatures` are those of thoughts that came back.
+    """
 
     text: str
     tools: Sequence[Tool] = ()
     results: Sequence[str] = ()
+    signatures: Sequence[str] = ()
     is_stream: bool = False
     wants_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Text, or the arguments of a tool that is called."""
+class Call:
+    """A tool that is called; `number` counts from 1 in its turn."""
 
-    text: str = ""
-    tool: Tool | None = None
-    arguments: Mapping[str, Any] | None = None
+    number: int
+    tool: Tool
+    arguments: Mapping[str, Any]
 
     @property
     def arguments_text(self) -> str:
         return json.dumps(self.arguments, ensure_ascii=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Text, or a thought and calls of tools."""
+
+    text: str = ""
+    thought: str = ""
+    calls: Sequence[Call] = ()
+
+
 def say(heard: Heard) -> Said:
-    """The next turn. A tool that can read the file that is spoken of is called once."""
+    """The next turn."""
     if heard.results:
-        return Said(f"The tool said: {heard.results[-1]}")
-    path = _SECRET_FILE.search(heard.text)
+        return Said(f"The tool said: {' '.join(heard.results)}")
+    paths = list(dict.fromkeys(_SECRET_FILES.findall(heard.text)))
     tool = _reader(heard.tools)
-    if path is not None and tool is not None:
-        return Said(tool=tool, arguments=_arguments(tool, path[1]))
+    if paths and tool is not None:
+        calls = [Call(number, tool, _arguments(tool, path)) for number, path in enumerate(paths, 1)]
+        return Said(thought=THOUGHT, calls=calls)
     wanted = _WRITE.search(heard.text)
     if wanted is not None:
         return Said(f"{wanted[2]}\n```\n{wanted[1]}\n```\n")

@@ -17,30 +17,35 @@ from clients.upstream.wire import Event
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """How one API format is read and said. `version` is the first part of its paths."""
+    """How one API format is read and said.
+
+    `version` is the first part of its paths, `model` a name by which the newest of its models are known.
+    """
 
     api_format: str
     version: str
+    model: str
     read: Callable[[Mapping[str, Any], str], Heard]
     whole: Callable[[Said], Mapping[str, Any]]
     stream: Callable[[Said, Heard], Iterator[Event]]
 
 
 SPEECHES = {
-    "chat": Speech("openai_chat", "v1", chat.read, chat.whole, chat.stream),
-    "responses": Speech("openai_responses", "v1", responses.read, responses.whole, responses.stream),
-    "messages": Speech("anthropic_messages", "v1", messages.read, messages.whole, messages.stream),
-    "gemini": Speech("gemini_generate", "v1beta", gemini.read, gemini.whole, gemini.stream),
+    "chat": Speech("openai_chat", "v1", "gpt-5.5", chat.read, chat.whole, chat.stream),
+    "responses": Speech("openai_responses", "v1", "gpt-5.5", responses.read, responses.whole, responses.stream),
+    "messages": Speech("anthropic_messages", "v1", "claude-opus-4-8", messages.read, messages.whole, messages.stream),
+    "gemini": Speech("gemini_generate", "v1beta", "gemini-3-pro", gemini.read, gemini.whole, gemini.stream),
 }
 
 
 @dataclass(slots=True)
 class Upstream:
-    """`bodies` are the requests that it heard."""
+    """`bodies` are the requests that it heard, `signatures` those of its thoughts that came back."""
 
     name: str
     base_url: str = ""
     bodies: list[Mapping[str, Any]] = field(default_factory=list)
+    signatures: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -53,7 +58,9 @@ def scripted(name: str) -> Iterator[Upstream]:
         def do_POST(self) -> None:  # noqa: N802  the base class finds it by this name
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             upstream.bodies.append(body)
-            self.answer(speech, speech.read(body, self.path))
+            heard = speech.read(body, self.path)
+            upstream.signatures.extend(heard.signatures)
+            self.answer(speech, heard)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
