@@ -78,6 +78,11 @@ class OpenStream:
         return self.side.tap.answer_id
 
     @property
+    def is_events(self) -> bool:
+        """False for sound and the like, which come as bytes."""
+        return not isinstance(self.side, RawSide)
+
+    @property
     def may_hold_more(self) -> bool:
         return len(self.held) <= _MOST_HELD_EVENTS and self.held_bytes <= _MOST_HELD_BYTES
 

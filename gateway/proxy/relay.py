@@ -96,24 +96,26 @@ class Relay:
         try:
             await _start(send, stream.status, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
             ending, error = await self._pass_events(send, stream)
-            if error is not None:
-                # No fake normal end: an error event, and never [DONE].
-                await _body(send, self._error_event(error), more=True)
-            await _body(send, b"", more=False)
+            await self._end(send, stream, error)
         except asyncio.CancelledError:
             if way.is_stopping():
                 ending = _STOPPED
-                stopping = Unavailable("The gateway is stopping; ask again.", retryable=True)
-                await _body(send, self._error_event(stopping), more=True)
-                await _body(send, b"", more=False)
+                await self._end(send, stream, Unavailable("The gateway is stopping; ask again.", retryable=True))
             raise
         finally:
             self.reply.finish(ending, stream.status)
             self.settle(self._stream_outcome(stream.tap, stream.status, ending, first_byte_at))
             await stream.answer.close()
 
-    def _error_event(self, error: GatewayError) -> bytes:
-        return self.call.arrival.family.event(error, self.call.id)
+    async def _end(self, send: Send, stream: OpenStream, error: GatewayError | None) -> None:
+        """No fake normal end: an error event, and never [DONE]. In sound there is no place for an error: it is not
+        ended at all, and the server cuts the connection.
+        """
+        if error is not None and not stream.is_events:
+            return
+        if error is not None:
+            await _body(send, self.call.arrival.family.event(error, self.call.id), more=True)
+        await _body(send, b"", more=False)
 
     async def _pass_events(self, send: Send, stream: OpenStream) -> tuple[Ending, GatewayError | None]:
         """Relay until the end; how the stream ended, and the error that the client has not been told yet."""
