@@ -99,6 +99,7 @@ class ClientSurface:
         body = await self._entrance.bodies.read_json(arrival, receive)
         row = FORMATS[surface.api_format]
         request = row.read_request(Asked(body, surface.action, surface.model, surface.is_stream))
+        request = self._stored.translated.filled(request, api_key)
         pinned = ""
         if answer_id := row.continues(request):
             pinned = (await self._stored.owner(answer_id, api_key)).backend_id
@@ -150,6 +151,7 @@ class ClientSurface:
             return
         relay = self._stored.background.follow(counting.in_place_of(relay))
         now = self._entrance.clock.mono()
+        send = self._stored.translated.listening(call, relay.reply, send)
         await relay.send_to(send, self._headers.of_answer(relay, trail, now), now, lambda: self.is_draining)
 
 

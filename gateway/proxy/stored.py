@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
+import msgspec
+
 from gateway.errors import CredentialsExhausted, Forbidden, MethodNotAllowed, NotFound, Unavailable, UpstreamFailed
 from gateway.formats.table import FORMATS
 from gateway.model.people import ApiKey
@@ -16,7 +18,8 @@ from gateway.model.registry import ApiFormat
 from gateway.proxy import headers as passing
 from gateway.proxy.background import Background
 from gateway.proxy.call import Arrival
-from gateway.proxy.sending import Send, id_headers
+from gateway.proxy.kept_answers import KeptAnswers
+from gateway.proxy.sending import Send, id_headers, send_json
 from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
 from gateway.routing.permissions import may_reach, require_format
 from gateway.routing.snapshot import Backend, Snapshot
@@ -38,6 +41,7 @@ class StoredAnswers:
         self._upstream = upstream
         self._recent: OrderedDict[str, StoredResponse] = OrderedDict()
         self.background = Background(upstream, self.keep)
+        self.translated = KeptAnswers()
 
     def remember(self, found: StoredResponse) -> None:
         """A call that goes on from it may come before it is written down."""
@@ -75,6 +79,9 @@ class StoredAnswers:
         if method not in _METHODS[what]:
             raise MethodNotAllowed(method, ", ".join(_METHODS[what]))
         require_format(api_key, ApiFormat.OPENAI_RESPONSES)
+        if not what and (kept := self.translated.get(answer_id, api_key)) is not None:
+            await self._serve_translated(method, answer_id, kept, arrival, api_key, send)
+            return
         backend = self._backend(await self.owner(answer_id, api_key), api_key)
         row = FORMATS[ApiFormat.OPENAI_RESPONSES]
         path = (backend.endpoint.custom_path or row.paths[""]) + f"/{answer_id}" + (f"/{what}" if what else "")
@@ -93,6 +100,14 @@ class StoredAnswers:
             self._recent.pop(answer_id, None)
             async with self._db.write() as tx:
                 await stored_responses.delete(tx, answer_id)
+
+    async def _serve_translated(
+        self, method: str, answer_id: str, kept: bytes, arrival: Arrival, api_key: ApiKey, send: Send
+    ) -> None:
+        if method == "DELETE":
+            self.translated.forget(answer_id, api_key)
+            kept = msgspec.json.encode({"id": answer_id, "object": "response.deleted", "deleted": True})
+        await send_json(send, 200, kept, id_headers(arrival))
 
     def _backend(self, found: StoredResponse, api_key: ApiKey) -> Backend:
         backend = self._snapshot().backends.get(found.backend_id)
