@@ -39,7 +39,7 @@ LIMITS = {
     ("ai + @ai-sdk/openai, responses", upstream, "next turn"): "item_reference"
     for upstream in ("chat", "messages", "gemini")
 }
-"""What is known not to work, and a word of the answer: there the SDK refers to what it takes for kept by the provider."""
+"""What is known not to work, with a word of the answer: the SDK refers to texts that it takes for kept."""
 
 
 def cells_of(client: str, rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
@@ -47,8 +47,9 @@ def cells_of(client: str, rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     return [Cell(client, row["upstream"], row["case"], row["why"]) for row in rows]
 
 
-def table(cells: Sequence[Cell], upstreams: Sequence[str]) -> str:
-    """Markdown: a row for each client, a column for each upstream format, in it the cases that hold."""
+def table(cells: Sequence[Cell], columns: Sequence[str]) -> str:
+    """Markdown: a row for each client, a column for each upstream format where there is any, in it the cases."""
+    upstreams = [column for column in columns if any(cell.upstream == column for cell in cells)]
     lines = [f"| client | {' | '.join(upstreams)} |", "| --- |" + " --- |" * len(upstreams)]
     for client in dict.fromkeys(cell.client for cell in cells):
         marks = [

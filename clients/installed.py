@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -19,6 +19,8 @@ _SECONDS = 900
 
 def install() -> None:
     """All of them; what is there already in the pinned versions is left as it is."""
+    if shutil.which("npm") is None:
+        sys.exit("Most of these clients are programs for node: it needs node and npm.")
     _once(NODE, HERE / "package.json", _install_node)
     _once(PYTHON, HERE / "requirements.txt", _install_python)
     _once(AIDER, HERE / "requirements-aider.txt", _install_python)
@@ -67,13 +69,12 @@ def run(command: Sequence[str], cwd: Path, environ: Mapping[str, str], seconds: 
     return process.returncode, output, errors
 
 
-def _once(place: Path, wanted: Path, make: object) -> None:
+def _once(place: Path, wanted: Path, make: Callable[[Path, Path], None]) -> None:
     stamp = place / ".installed"
     if stamp.exists() and stamp.read_text("utf-8") == wanted.read_text("utf-8"):
         return
     print(f"Installing {wanted.name} into {place.relative_to(HERE.parent)} …", flush=True)
     place.mkdir(parents=True, exist_ok=True)
-    assert callable(make)
     make(place, wanted)
     shutil.copy(wanted, stamp)
 

@@ -33,14 +33,17 @@ def fault(upstream: str, body: Mapping[str, Any]) -> str:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, in all {error.error_count()} faults"
-    except KeyError as error:
-        return f"there is no member {error}"
+    except (KeyError, AssertionError) as error:
+        return f"{type(error).__name__}: {error}"
     return ""
 
 
 def _gemini(body: Mapping[str, Any]) -> None:
     for name, content in body.items():
         _GEMINI[name].validate_python(content)
+    for turn in body["contents"]:
+        calls = [part for part in turn["parts"] if "functionCall" in part]
+        assert all("thoughtSignature" in call for call in calls[:1]), "Gemini 3 refuses a call without a signature"
 
 
 def _without_thoughts(messages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

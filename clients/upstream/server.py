@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from clients.upstream import chat, gemini, messages, responses
+from clients.upstream import chat, gemini, messages, responses, script
 from clients.upstream.script import Heard, Said, say
 from clients.upstream.wire import Event
 
@@ -59,7 +59,7 @@ def scripted(name: str) -> Iterator[Upstream]:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             upstream.bodies.append(body)
             heard = speech.read(body, self.path)
-            upstream.signatures.extend(heard.signatures)
+            upstream.signatures.extend(one for one in heard.signatures if one == script.SIGNATURE)
             self.answer(speech, heard)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
