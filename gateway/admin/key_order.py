@@ -13,7 +13,6 @@ from gateway.admin.visits import FormView, Visit
 from gateway.control import key_order, key_paste
 from gateway.control.key_order import FormatOrder
 from gateway.errors import InvalidFields
-from gateway.model.registry import ApiFormat
 
 _PASTED = frozenset({"provider_id", "pool", "api_formats", "secret_note"})
 _PASTE_SHOWN = _PASTED | {"api_keys", passwords.FIELD}
@@ -65,7 +64,7 @@ async def place(site: Site, visit: Visit) -> Response:
 async def show_paste(site: Site, visit: Visit) -> Response:
     asked = visit.request.query_params.get("provider", "")
     named = [one.id for one in site.desk.snapshot().registry.providers if asked in (one.id, one.name)]
-    begun = {"provider_id": named[0] if named else "", "api_formats": ApiFormat.OPENAI_CHAT}
+    begun = {"provider_id": named[0] if named else ""}
     return _paste_page(site, visit, FormView(begun, shown=_PASTE_SHOWN))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.control.versions import together
+from gateway.model.origin import origin_of
 from gateway.routing.breaker import BreakerState
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.limits import key_requests
@@ -181,6 +182,8 @@ def _configured(backend: Backend, env_names: Container[str]) -> tuple[BackendSta
         return BackendStatus.DISABLED, "Its weight or its requests per minute are 0."
     if key.masked and key.bound_origin is None:
         return BackendStatus.UNBOUND, "The address changed; its key must be entered again."
+    if key.masked and key.bound_origin != origin_of(backend.endpoint.base_url):
+        return BackendStatus.UNBOUND, f"Its key goes to {key.bound_origin} alone; this address needs a key of its own."
     if key.env_name is not None and key.env_name not in env_names:
         return BackendStatus.ENV_MISSING, f"{key.env_name} is not set in the gateway's environment."
     return None

@@ -24,7 +24,12 @@ FIELDS: Table = (
     Field("provider_id", Kind.TEXT, "The provider, by id or name.", required=True, fixed=True),
     Field("pool", Kind.TEXT, "The pool, by id or name; the first one where left out.", nullable=True),
     Field("name", Kind.LABEL, "Unique among the provider's keys; made up where left out.", default=""),
-    Field("api_formats", Kind.FORMATS, "Wire formats it is for.", default=(ApiFormat.OPENAI_CHAT.value,)),
+    Field(
+        "api_formats",
+        Kind.FORMATS,
+        "Wire formats it is for; null is all that the provider speaks where its first endpoint is.",
+        nullable=True,
+    ),
     Field("api_key", Kind.SECRET, "The secret, `env:NAME`, or empty where none is needed.", default=""),
     Field("secret_note", Kind.TEXT, "Kept with this secret in the key's history.", default=""),
     Field("note", Kind.PARAGRAPH, "Anything you want to keep with it.", default=""),
@@ -138,8 +143,9 @@ async def add(desk: Desk, change: Change, values: Values) -> ProviderKey:
     key_id = new_id()
     name = values["name"] or _free_name(siblings)
     require_free_name(siblings, name, key_id)
-    formats = _known_formats(values["api_formats"])
-    origin = _origin(await endpoints.of_provider(change.tx, values["provider_id"]), formats)
+    there = await endpoints.of_provider(change.tx, values["provider_id"])
+    formats = _formats(values["api_formats"], there)
+    origin = _origin(there, formats)
     credential = _credential(desk, key_id, origin, values["api_key"])
     plain = _plain(values)
     key = ProviderKey(
@@ -170,9 +176,10 @@ async def revise(desk: Desk, change: Change, before: ProviderKey, values: Values
         require_free_name(await provider_keys.of_provider(change.tx, before.provider_id), after.name, after.id)
     if "pool" in values:
         after = replace(after, pool_id=(await chosen_pool(change.tx, values["pool"])).id)
+    there = await endpoints.of_provider(change.tx, after.provider_id)
     if "api_formats" in values:
-        after = replace(after, api_formats=_known_formats(values["api_formats"]))
-    origin = _origin(await endpoints.of_provider(change.tx, after.provider_id), after.api_formats)
+        after = replace(after, api_formats=_formats(values["api_formats"], there))
+    origin = _origin(there, after.api_formats)
     if "api_key" in values:
         after = _with_credential(after, _credential(desk, after.id, origin, values["api_key"]), origin)
     else:
@@ -262,10 +269,15 @@ def _plain(values: Values) -> Values:
     return plain
 
 
-def _known_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    if not formats:
+def _formats(named: Sequence[str] | None, there: Sequence[Endpoint]) -> tuple[str, ...]:
+    """Those that are named, else those of the endpoints that one secret may go to; chats where there is none yet."""
+    if named is None:
+        origins = [origin_of(endpoint.base_url) for endpoint in there]
+        found = (one.api_format.value for one, origin in zip(there, origins, strict=True) if origin == origins[0])
+        return tuple(found) or (ApiFormat.OPENAI_CHAT.value,)
+    if not named:
         raise InvalidFields({"api_formats": f"must name one or more of {', '.join(ApiFormat)}"})
-    return tuple(formats)
+    return tuple(named)
 
 
 def _free_name(siblings: Sequence[ProviderKey]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control import key_order, provider_keys
+from gateway.control import backends, key_order, provider_keys
 from tests.admin.browsing import PASSWORD, Operator, fault_of, parse, text_of, values_of
 from tests.admin.test_providers import grow_old
 from tests.desks import ANN
+from tests.harness import OPERATOR
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +109,16 @@ async def test_the_form_begins_with_the_provider_that_led_to_it(operator: Operat
     for wanted in (acme.id, acme.name):
         assert values_of((await operator.get(f"{PASTE}?provider={wanted}")).text)["provider_id"] == acme.id
     assert (await operator.get(f"{PASTE}?provider=nobody")).status_code == 200
+
+
+async def test_pasted_keys_are_for_all_that_the_provider_speaks_unless_formats_are_named(operator: Operator) -> None:
+    desk = operator.gateway.desk
+    form = {"name": "azure", "preset": "azure", "base_url": "https://a.example/v1"}
+    made = await backends.create(desk, OPERATOR, form)
+    begun = values_of((await operator.get(f"{PASTE}?provider=azure")).text)
+
+    await operator.submit(PASTE, **{**begun, "api_keys": "more sk-CANARY-0123456789c"})
+
+    (key,) = [one for one in desk.snapshot().registry.keys if one.name == "more"]
+    assert (begun["api_formats"], begun["provider_id"]) == ("", made.provider.id)
+    assert set(key.api_formats) == {"openai_chat", "openai_responses", "openai_embeddings"}

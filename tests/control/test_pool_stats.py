@@ -120,3 +120,19 @@ async def test_a_pool_counts_its_backends_by_status(office: Office, made: Backen
     assert (primary.total, primary.enabled, primary.healthy) == (5, 4, 1)
     assert (primary.unknown, primary.cooling, primary.error) == (1, 1, 1)
     assert (fallback.name, fallback.total, fallback.backends) == ("fallback", 0, ())
+
+
+async def test_a_key_never_goes_to_a_second_address_and_its_backend_there_says_so(
+    office: Office, made: BackendMade
+) -> None:
+    desk = office.desk
+    office.clock.advance(1)
+    far = {"provider_id": "a", "base_url": "https://b.example/v1", "api_format": "openai_embeddings"}
+    await endpoints.create(desk, ANN, far)
+    await provider_keys.update(desk, ANN, made.key.id, {"api_formats": ["openai_chat", "openai_embeddings"]})
+
+    rows = {row.api_format: row for pool in pools.stats(desk) for row in pool.backends}
+
+    assert rows["openai_chat"].status is BackendStatus.UNKNOWN
+    assert rows["openai_embeddings"].status is BackendStatus.UNBOUND
+    assert rows["openai_embeddings"].reason.startswith("Its key goes to https://a.example:443 alone")

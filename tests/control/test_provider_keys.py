@@ -11,7 +11,7 @@ from gateway.control.desk import Desk
 from gateway.errors import InvalidFields, NotFound
 from gateway.model.registry import Endpoint
 from gateway.vault import provider_key_binding
-from tests.desks import ANN
+from tests.desks import ANN, Office
 from tests.trail import audit_rows
 
 pytestmark = pytest.mark.anyio
@@ -157,3 +157,22 @@ async def test_a_deleted_key_is_gone_from_routing(desk: Desk, endpoint: Endpoint
 async def test_an_empty_name_in_an_edit_form_keeps_the_old_one(desk: Desk, endpoint: Endpoint) -> None:
     made = await provider_keys.create(desk, ANN, {"provider_id": "a", "name": "mine"})
     assert (await provider_keys.update(desk, ANN, made.id, {"name": ""}, text=True)).name == "mine"
+
+
+async def test_a_key_without_formats_is_for_all_that_are_spoken_where_the_first_endpoint_is(office: Office) -> None:
+    desk = office.desk
+    await providers.create(desk, ANN, {"name": "many"})
+    for api_format, host in (("anthropic_messages", "a"), ("openai_chat", "a"), ("openai_embeddings", "b")):
+        address = f"https://{host}.example/v1"
+        office.clock.advance(1)
+        await endpoints.create(desk, ANN, {"provider_id": "many", "base_url": address, "api_format": api_format})
+    await providers.create(desk, ANN, {"name": "none"})
+
+    made = await provider_keys.create(desk, ANN, {"provider_id": "many", "api_key": "sk-0123456789abcdef"})
+    early = await provider_keys.create(desk, ANN, {"provider_id": "none"})
+    narrowed = await provider_keys.update(desk, ANN, made.id, {"api_formats": ["openai_chat"]})
+    widened = await provider_keys.update(desk, ANN, made.id, {"api_formats": None})
+
+    assert set(made.api_formats) == {"anthropic_messages", "openai_chat"}
+    assert (early.api_formats, narrowed.api_formats) == (("openai_chat",), ("openai_chat",))
+    assert (set(widened.api_formats), widened.bound_origin) == (set(made.api_formats), made.bound_origin)
