@@ -133,7 +133,7 @@ def _response(status: str, output: list[Mapping[str, Any]]) -> Mapping[str, Any]
 
 _USAGE = {
     "input_tokens": script.INPUT_TOKENS,
-    "input_tokens_details": {"cached_tokens": script.CACHED_TOKENS},
+    "input_tokens_details": {"cached_tokens": script.CACHED_TOKENS, "cache_write_tokens": 0},
     "output_tokens": script.OUTPUT_TOKENS,
     "output_tokens_details": {"reasoning_tokens": 0},
     "total_tokens": script.INPUT_TOKENS + script.OUTPUT_TOKENS,
