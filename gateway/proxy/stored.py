@@ -114,7 +114,7 @@ class StoredAnswers:
         if backend is None or not backend.is_enabled:
             raise Unavailable(f"The backend that keeps '{found.id}' is not there any more, or disabled.")
         if not may_reach(api_key, backend):
-            raise Forbidden(f"This API key may not use the provider that keeps '{found.id}' any more.")
+            raise Forbidden(f"This API key may not use the provider that keeps '{found.id}' any more.", retryable=False)
         return backend
 
     async def _ask(self, backend: Backend, method: str, path: str, arrival: Arrival) -> UpstreamAnswer:

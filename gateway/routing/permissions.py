@@ -23,5 +23,7 @@ def require_format(api_key: ApiKey, api_format: ApiFormat) -> None:
         return
     words = f"only {', '.join(allowed)}" if allowed else "no API format at all"
     raise Forbidden(
-        f"This API key may not use the API format {api_format.value}: it may use {words}.", code="format_not_allowed"
+        f"This API key may not use the API format {api_format.value}: it may use {words}.",
+        code="format_not_allowed",
+        retryable=False,
     )
