@@ -140,7 +140,7 @@ def _turn(content: dict[str, Any]) -> Turn:
                 parts.append(Thought("", seal))
         if found != Words(""):
             parts.append(found)
-    return Turn(content["role"] == "model", tuple(parts))
+    return Turn(content.get("role") == "model", tuple(parts))
 
 
 def _part(part: dict[str, Any]) -> Part:
