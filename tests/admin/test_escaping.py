@@ -76,9 +76,8 @@ def skeleton(html: str) -> Skeleton:
 
 async def write_everywhere(desk: Desk, text: str) -> None:
     """Put the text into every text column that a page shows, around all checks of what may be written."""
-    skips = json.dumps(
-        [{"backend_id": "b", "backend": text, "pool": text, "reason": text, "sentence": text, "seconds": 1.0}]
-    )
+    told = dict.fromkeys(("backend", "pool", "reason", "sentence", "api_format"), text)
+    skips = json.dumps([{"backend_id": "b", **told, "seconds": 1.0}])
     results = json.dumps([{"backend_id": "b", "backend": text, "is_ok": True, "latency_ms": 1, "words": text}])
     values = {
         "headers": json.dumps({"x-team": text}),
@@ -112,6 +111,9 @@ async def write_everywhere(desk: Desk, text: str) -> None:
             "UPDATE management_tokens SET name = :text, scopes = :words, allowed_ips = :words, last_used_ip = :text",
             "UPDATE announcements SET title = :text, author = :text",
             "UPDATE top_ups SET note = :text, actor = :text",
+            """UPDATE calls SET agent_session = 's', agent_id = :text, parent_agent_id = :text, request_class = :text,
+                      dropped = :words, upstream_format = 'x' || :text""",
+            "UPDATE attempts SET api_format = :text || number",
             """UPDATE calls SET api_key_name = :text, api_format = :text, path = :text, asked_model = :text,
                       served_model = :text, provider = :text, backend = :text, pool = :text, error_code = :text,
                       error = :text, client_ip = :text, skips = :skips""",
@@ -171,6 +173,7 @@ async def look_at_all(operator: Operator, call_id: str) -> dict[str, Skeleton]:
     model, provider_key = f"/admin/models/{rule.model_id}", snapshot.registry.keys[0].id
     paths = [
         *("/admin", "/admin/requests", f"/admin/requests/{call_id}", "/admin/providers", "/admin/providers/new"),
+        "/admin/requests/agents?session=s",
         *(f"/admin/backends/{backend}", f"/admin/backends/{backend}/delete", "/admin/keys", f"/admin/keys/{key}"),
         *(f"/admin/keys/{key}/delete", "/admin/setup/provider?preset=custom", "/admin/setup/first-call"),
         *("/admin/setup/first-call/waiting?since=1", "/admin/models", model, f"{model}/delete"),
