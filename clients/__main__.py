@@ -39,7 +39,7 @@ def main() -> int:
         for name in asked.only or GROUPS:
             for cell in GROUPS[name](stage):
                 cells.append(cell)
-                print(f"{'✗' if cell.fault else '·'} {cell.client} → {cell.upstream}, {cell.case}", flush=True)
+                print(f"{'✗' if cell.why else '·'} {cell.client} → {cell.upstream}, {cell.case}", flush=True)
     shown = table(cells, [*UPSTREAMS, real.OWN])
     print(f"\n{shown}\n")
     if asked.table:

@@ -17,29 +17,8 @@ class Cell:
     why: str = ""
 
     @property
-    def is_known(self) -> bool:
-        """A limit that is known, and still there."""
-        word = LIMITS.get((self.client, self.upstream, self.case))
-        return word is not None and word in self.why
-
-    @property
-    def fault(self) -> str:
-        if (self.client, self.upstream, self.case) in LIMITS and not self.why:
-            return "this holds now: it is no limit any more"
-        return "" if self.is_known else self.why
-
-    @property
     def mark(self) -> str:
-        if self.is_known:
-            return f"*not: {self.case}*"
         return self.case if not self.why else f"**{self.case} fails**"
-
-
-LIMITS = {
-    ("ai + @ai-sdk/openai, responses", upstream, "next turn"): "item_reference"
-    for upstream in ("chat", "messages", "gemini")
-}
-"""What is known not to work, with a word of the answer: the SDK refers to texts that it takes for kept."""
 
 
 def cells_of(client: str, rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
@@ -61,4 +40,4 @@ def table(cells: Sequence[Cell], columns: Sequence[str]) -> str:
 
 
 def failures(cells: Iterable[Cell]) -> list[str]:
-    return [f"{cell.client} → {cell.upstream}, {cell.case}: {cell.fault}" for cell in cells if cell.fault]
+    return [f"{cell.client} → {cell.upstream}, {cell.case}: {cell.why}" for cell in cells if cell.why]

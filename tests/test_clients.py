@@ -12,7 +12,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from clients import judges
-from clients.cells import LIMITS, Cell, failures, table
+from clients.cells import Cell, failures, table
 from clients.upstream import script
 from clients.upstream.script import Heard, Said, Tool, say
 from clients.upstream.server import SPEECHES
@@ -84,11 +84,3 @@ def test_a_table_has_the_columns_that_are_used_and_says_what_fails() -> None:
         "| b | – | **stream fails** |",
     ]
     assert failures(cells) == ["b → gemini, stream: it was cut"]
-
-
-def test_a_known_limit_is_no_fault_until_it_is_gone() -> None:
-    (client, upstream, case), word = next(iter(LIMITS.items()))
-
-    assert failures([Cell(client, upstream, case, f"400: {word}")]) == []
-    assert failures([Cell(client, upstream, case, "another reason")]) != []
-    assert failures([Cell(client, upstream, case)]) != []
