@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.errors import BadInput, DeadlineExceeded, GatewayError, Unavailable, UpstreamFailed, UpstreamRefused
+from gateway.errors import (
+    BadInput,
+    DeadlineExceeded,
+    GatewayError,
+    RateLimited,
+    Unavailable,
+    UpstreamFailed,
+    UpstreamRefused,
+)
 from gateway.formats.metering import estimated
 from gateway.formats.table import FORMATS
 from gateway.model.calls import CallStatus
@@ -24,8 +32,14 @@ def instead_of(call: Call, error: GatewayError) -> bytes | None:
     row = FORMATS[call.request.api_format]
     if call.request.action not in row.free or row.count_answer is None:
         return None
-    is_unable = isinstance(error, _UNABLE) or (isinstance(error, BadInput) and error.code == "format_not_served")
-    return _answer(call) if is_unable else None
+    return _answer(call) if _is_theirs(error) else None
+
+
+def _is_theirs(error: GatewayError) -> bool:
+    """Whether it is the backends that cannot count. A limit of ours says which it is, and holds."""
+    if isinstance(error, RateLimited):
+        return not error.details
+    return isinstance(error, _UNABLE) or (isinstance(error, BadInput) and error.code == "format_not_served")
 
 
 def _answer(call: Call) -> bytes:

@@ -14,7 +14,7 @@ from gateway.model.calls import CallStatus
 from gateway.model.registry import ApiFormat
 from tests.conftest import MakeProvider
 from tests.harness import RunningGateway
-from tests.provider import Scene, answer, refused
+from tests.provider import Scene, answer, limited, refused
 
 pytestmark = pytest.mark.anyio
 WORDS = "How many tokens has this sentence, roughly?"
@@ -81,3 +81,24 @@ async def test_where_the_backend_fails_it_is_an_estimate(
 async def test_a_model_that_is_not_there_is_not_counted(gateway: RunningGateway, provider: MakeProvider) -> None:
     with pytest.raises(anthropic.NotFoundError):
         await counted(gateway, ApiFormat.ANTHROPIC_MESSAGES.value)
+
+
+@pytest.mark.parametrize("asks", OWN)
+async def test_a_provider_at_its_limit_does_not_keep_anybody_from_counting(
+    gateway: RunningGateway, provider: MakeProvider, asks: str
+) -> None:
+    await gateway.backend(await provider(limited(60)), models={"m": "theirs"}, api_format=asks)
+    assert await counted(gateway, asks) == ESTIMATE
+
+
+async def test_a_limit_of_our_own_holds_for_counting_too(gateway: RunningGateway, provider: MakeProvider) -> None:
+    await gateway.backend(await provider())
+    token = {"authorization": f"Bearer {gateway.management_token}"}
+    made = {"name": "slow", "rpm_limit": 1}
+    key = (await gateway.client.post("/api/admin/api-keys", headers=token, json=made)).json()["key"]
+    asked = {"model": "m", "messages": [{"role": "user", "content": WORDS}]}
+    codes = [
+        (await gateway.client.post("/v1/messages/count_tokens", headers={"x-api-key": key}, json=asked)).status_code
+        for _ in range(2)
+    ]
+    assert codes == [200, 429]
