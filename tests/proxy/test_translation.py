@@ -349,3 +349,16 @@ async def test_what_was_dropped_is_named_by_the_answer_and_in_the_ledger(stage: 
     more = {"seed": 7, "logit_bias": {"50256": -100}}
     got = await stage.ask(CHAT, MESSAGES, asked(is_stream=True), Said("Hi."), **more)
     assert dropped(got) == {"seed", "logit_bias"} == set((await stage.row()).dropped)
+
+
+@each_way
+@pytest.mark.parametrize(("ours", "theirs"), [pair for pair in PAIRS if pair[0] in (CHAT, RESPONSES)])
+async def test_a_developers_prompt_is_heard_as_the_systems(
+    stage: Stage, ours: ApiFormat, theirs: ApiFormat, is_stream: bool
+) -> None:
+    turns = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+    more: Any = {"messages" if ours is CHAT else "input": turns}
+    got = await stage.ask(ours, theirs, asked(is_stream=is_stream), Said("Hi."), **more)
+    heard = stage.heard(theirs)
+    assert (heard.system, heard.turns) == ("Be brief.", (Turn(False, (Words("Hello"),)),))
+    assert (got.text, dropped(got)) == ("Hi.", set())
