@@ -60,6 +60,7 @@ class Pipeline:
         plan = trail.plan = plan_of(call, owner, target, world, self._default_output)
         admission = budgets.admit(plan.ask, owner, target.lanes, world)
         trail.admitted, trail.hold = admission.grant, admission.hold
+        require_endpoint(call.request, target, plan)
         take_turn(plan.ask, world)
         trail.skip(*plan.skips)
         if plan.ask.is_metered:
@@ -75,6 +76,7 @@ class Pipeline:
         """
         target = self._target(call)
         plan = plan_of(call, self._owner(call), target, self._world(), self._default_output)
+        require_endpoint(call.request, target, plan)
         return explain(target, plan).for_caller()
 
     def _target(self, call: Call) -> Target:
@@ -129,14 +131,14 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
         is_metered=bool(budgets.limits_of(api_key, owner)),
         stays=bool(request.action or call.pinned),
     )
-    plan = plan_candidates(target.lanes, ask, world)
-    if not plan.lanes and not plan.skips:
-        raise _no_endpoint(request, target)
-    return plan
+    return plan_candidates(target.lanes, ask, world)
 
 
-def _no_endpoint(request: Request, target: Target) -> BadInput:
-    return BadInput(
+def require_endpoint(request: Request, target: Target, plan: Plan) -> None:
+    """Raises BadInput where not one of the target's backends can say what the call says."""
+    if plan.lanes or plan.skips:
+        return
+    raise BadInput(
         f"No backend of '{target.model}' speaks {request.api_format}. The operator of this gateway can add an "
         "endpoint of that API format to one of the model's providers.",
         param="model",
