@@ -187,9 +187,9 @@ AGENTS: Mapping[str, tuple[str, Callable[[Job], Run]]] = {
     "opencode, gemini": ("gemini", opencode_with("@ai-sdk/google", "v1beta")),
     "gemini-cli": ("gemini", gemini_cli),
     "llm": ("chat", llm_with()),
-    "llm --no-stream": ("chat", llm_with("--no-stream")),
+    "llm, not streamed": ("chat", llm_with("--no-stream")),
     "aider": ("chat", aider_with()),
-    "aider --no-stream": ("chat", aider_with("--no-stream")),
+    "aider, not streamed": ("chat", aider_with("--no-stream")),
 }
 """By name: the format that it speaks, and how it is started."""
 
