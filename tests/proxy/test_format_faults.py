@@ -30,8 +30,7 @@ from tests.voices.voice import VOICES, Voice
 pytestmark = pytest.mark.anyio
 each_pair = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=IDS)
 each_way = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
-SHORT = 0.25
-"""Seconds until a silent provider is given up."""
+IMPATIENT = dict.fromkeys(("timeout_seconds", "first_byte_seconds", "idle_seconds"), 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,10 @@ def anyio_backend() -> str:
 
 @dataclass(slots=True)
 class Faulty:
-    """`alone-…` is served by the failing provider of that format, `both-…` by it and, after it, by a sound one."""
+    """`alone-…` is served by the failing provider of that format, `both-…` by it and, after it, by a sound one.
+
+    The same names after `hasty-` go to the same provider with little patience.
+    """
 
     stage: Stage
     failing: dict[ApiFormat, Provider] = field(default_factory=dict)
@@ -69,21 +71,16 @@ async def faulty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Faul
                 failing = made.failing[theirs] = await opened.enter_async_context(scripted_provider())
                 sound = made.sound[theirs] = await opened.enter_async_context(scripted_provider())
                 sound.always = VOICES[theirs].says(Said("Spare."))
-                name, upstream = theirs.value.replace("_", "-"), VOICES[theirs].upstream
-                alone, both = {f"alone-{name}": upstream}, {f"both-{name}": upstream}
-                first = await gateway.backend(
-                    failing, models={**alone, **both}, api_format=theirs.value, timeout_seconds=SHORT
-                )
-                second = await gateway.backend(sound, models=both, api_format=theirs.value, pool="fallback")
-                await _shorten(gateway, first.endpoint.id)
-                for pool in {first.key.pool_id, second.key.pool_id}:
+                names = [f"{word}-{theirs.value.replace('_', '-')}" for word in ("alone", "both")]
+                for prefix in ("", "hasty-"):
+                    alone, both = ({prefix + name: VOICES[theirs].upstream} for name in names)
+                    first = await gateway.backend(failing, models={**alone, **both}, api_format=theirs.value)
+                    second = await gateway.backend(sound, models=both, api_format=theirs.value, pool="fallback")
+                    if prefix:
+                        await endpoints.update(gateway.desk, OPERATOR, first.endpoint.id, IMPATIENT)
+                for pool in (first.key.pool_id, second.key.pool_id):
                     await pools.update(gateway.desk, OPERATOR, pool, {"wait_seconds": 0})
             yield made
-
-
-async def _shorten(gateway: Any, endpoint_id: str) -> None:
-    changed = {"first_byte_seconds": SHORT, "idle_seconds": SHORT}
-    await endpoints.update(gateway.desk, OPERATOR, endpoint_id, changed)
 
 
 def error_of(api_format: ApiFormat, status: int, **headers: str) -> Scene:
@@ -144,9 +141,10 @@ async def test_a_fault_is_an_error_of_the_callers_format_and_another_backend_tak
     faulty.forget()
     scene, status = FAULTS[fault]
     faulty.failing[theirs].always = scene(theirs)
+    prefix = "hasty-" if fault == "silent" else ""
 
     with pytest.raises(ERRORS[ours]) as raised:
-        await faulty.ask(ours, "alone", theirs, is_stream=is_stream)
+        await faulty.ask(ours, f"{prefix}alone", theirs, is_stream=is_stream)
 
     told_in_the_words_of(ours, raised.value, status)
     if fault == "429 with retry-after":
@@ -159,7 +157,7 @@ async def test_a_fault_is_an_error_of_the_callers_format_and_another_backend_tak
     assert attempt.error
 
     faulty.forget()
-    got = await faulty.ask(ours, "both", theirs, is_stream=is_stream)
+    got = await faulty.ask(ours, f"{prefix}both", theirs, is_stream=is_stream)
     assert got.text == "Spare."
     row = await faulty.stage.row()
     assert (row.status, [one.outcome for one in row.attempts][-1]) == (CallStatus.COMPLETED, "ok")
@@ -245,9 +243,10 @@ async def test_a_stream_that_breaks_after_output_ends_with_an_error_and_never_we
     make, is_cut = BROKEN[how]
     faulty.failing[theirs].always = stream(make(VOICES[theirs], begun(theirs)), cut=is_cut)
     heard = len(faulty.sound[theirs].heard)
+    prefix = "hasty-" if how == "silence" else ""
 
     with pytest.raises(STREAM_ERRORS[ours]):
-        await faulty.ask(ours, "both", theirs, is_stream=True)
+        await faulty.ask(ours, f"{prefix}both", theirs, is_stream=True)
 
     row = await faulty.stage.row()
     assert (row.status, row.error_code) == (CallStatus.FAILED, "stream_broken")
@@ -256,7 +255,7 @@ async def test_a_stream_that_breaks_after_output_ends_with_an_error_and_never_we
     assert len(faulty.sound[theirs].heard) == heard
 
     faulty.forget()
-    told = await _bytes_of(faulty, ours, f"alone-{theirs.value.replace('_', '-')}")
+    told = await _bytes_of(faulty, ours, f"{prefix}alone-{theirs.value.replace('_', '-')}")
     assert b"Once" in told
     assert told.endswith(b"\n\n")
     assert b"error" in told.rstrip().split(b"\n\n")[-1]
