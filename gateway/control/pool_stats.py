@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.control.versions import together
-from gateway.model.origin import origin_of
 from gateway.routing.breaker import BreakerState
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.limits import key_requests
@@ -182,19 +181,11 @@ def _configured(backend: Backend, env_names: Container[str]) -> tuple[BackendSta
         return BackendStatus.DISABLED, "Its weight or its requests per minute are 0."
     if key.masked and key.bound_origin is None:
         return BackendStatus.UNBOUND, "The address changed; its key must be entered again."
-    if key.masked and _is_elsewhere(backend):
+    if backend.is_elsewhere:
         return BackendStatus.UNBOUND, f"Its key goes to {key.bound_origin} alone; this address needs a key of its own."
     if key.env_name is not None and key.env_name not in env_names:
         return BackendStatus.ENV_MISSING, f"{key.env_name} is not set in the gateway's environment."
     return None
-
-
-def _is_elsewhere(backend: Backend) -> bool:
-    """Whether the endpoint is at another address than the one that the key may go to."""
-    try:
-        return backend.key.bound_origin != origin_of(backend.endpoint.base_url)
-    except ValueError:
-        return True
 
 
 def _rpm_left(limit: int | None, bucket: TokenBucket | None, now: float) -> int | None:

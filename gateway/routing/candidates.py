@@ -106,6 +106,8 @@ def _configured_away(backend: Backend, env_names: Container[str]) -> Skip | None
         return skip(backend, "env_missing", f"The environment variable {key.env_name} is not set.")
     if key.masked and key.env_name is None and key.bound_origin is None:
         return skip(backend, "key_unbound", "The address changed; its key must be entered again.")
+    if backend.is_elsewhere:
+        return skip(backend, "key_unbound", f"Its key is for {key.bound_origin} alone; this address needs its own.")
     if key.rpm_limit == 0:
         return skip(backend, "rpm_zero", "Its requests per minute are set to 0.")
     return None

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
 from gateway.model.catalogue import Catalogue
+from gateway.model.origin import origin_of
 from gateway.model.people import ApiKey, User
 from gateway.model.registry import (
     Endpoint,
@@ -29,13 +30,17 @@ from gateway.routing.owners import with_owner
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One endpoint and one provider key: the smallest thing that a call can be sent to."""
+    """One endpoint and one provider key: the smallest thing that a call can be sent to.
+
+    `is_elsewhere`: the key is bound to another address than the endpoint's, and goes to no other.
+    """
 
     id: str
     provider: Provider
     endpoint: Endpoint
     key: ProviderKey
     pool: Pool
+    is_elsewhere: bool = False
 
     @property
     def name(self) -> str:
@@ -267,11 +272,21 @@ def _backends(registry: Registry, providers: Mapping[str, Provider]) -> list[Bac
             endpoint=endpoint,
             key=key,
             pool=pools[key.pool_id],
+            is_elsewhere=_is_elsewhere(endpoint, key),
         )
         for endpoint in registry.endpoints
         for key in keys.get(endpoint.provider_id, ())
         if endpoint.api_format in key.api_formats
     ]
+
+
+def _is_elsewhere(endpoint: Endpoint, key: ProviderKey) -> bool:
+    if key.bound_origin is None or not key.masked:
+        return False
+    try:
+        return key.bound_origin != origin_of(endpoint.base_url)
+    except ValueError:
+        return True
 
 
 def _grouped(backends: Iterable[Backend]) -> dict[str, tuple[Backend, ...]]:

@@ -43,6 +43,8 @@ REASONS: list[tuple[str, dict[str, Any]]] = [
     ("weight_zero", {"weight": 0}),
     ("env_missing", {"env_name": "UNSET_API_KEY"}),
     ("key_unbound", {"masked": "sk-a…wxyz"}),
+    ("key_unbound", {"masked": "sk-a…wxyz", "bound_origin": "https://elsewhere.test:443"}),
+    ("key_unbound", {"masked": "env:SET_API_KEY", "env_name": "SET_API_KEY", "bound_origin": "http://out.test:80"}),
     ("rpm_zero", {"rpm_limit": 0}),
 ]
 
