@@ -47,6 +47,10 @@ class CostSide:
     def tap(self) -> Tap:
         return self._inner.tap
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        return self._inner.lost
+
     def pass_on(self, event: bytes) -> bytes:
         return self._with_cost(self._inner.pass_on(event))
 

@@ -41,13 +41,14 @@ class Tap(Protocol):
 class AnswerFacts:
     """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it.
 
-    `is_pending`: it is only promised, and there when it is asked for later.
+    `is_pending`: it is only promised, and there when it is asked for later. `lost` names what translation left out.
     """
 
     fault: str
     usage: Usage | None
     characters: int
     is_pending: bool = False
+    lost: tuple[str, ...] = ()
 
 
 def estimated(asked: int, answered: int) -> Usage:

@@ -20,7 +20,7 @@ from gateway.formats.table import FORMATS, Format, Translation
 from gateway.model.calls import Usage
 from gateway.model.registry import ApiFormat
 
-_MOST_NAMES, _LONGEST_NAME = 100, 100
+MOST_NAMES, _LONGEST_NAME = 100, 100
 """Of what was dropped: a client may make up any number of fields."""
 
 
@@ -84,8 +84,10 @@ class Passage:
             return body, AnswerFacts(str(error), facts.usage, facts.characters)
         if self.request.is_stream:
             # It was asked for a stream and told all at once: the client gets the stream that it asked for.
-            return _all_at_once(answer, self._client.writer(self.told)), facts
-        return self._client.write_whole(answer, self.told), facts
+            passed = _all_at_once(answer, self._client.writer(self.told))
+        else:
+            passed = self._client.write_whole(answer, self.told)
+        return passed, replace(facts, lost=answer.lost)
 
     @property
     def _client(self) -> Translation:
@@ -114,7 +116,7 @@ def translated(
     """To an endpoint of another format. Raises NotTranslatable or BadInput, naming the field."""
     prompt = translation_of(FORMATS[request.api_format]).read_prompt(request)
     written = translation_of(FORMATS[to]).write_prompt(prompt, destination)
-    dropped = tuple(name[:_LONGEST_NAME] for name in dict.fromkeys((*prompt.lost, *written.dropped)))[:_MOST_NAMES]
+    dropped = tuple(name[:_LONGEST_NAME] for name in dict.fromkeys((*prompt.lost, *written.dropped)))[:MOST_NAMES]
     asks_usage = request.is_stream and FORMATS[to].not_asking_usage is not None
     return Passage(request, FORMATS[to], written.body, dropped, asks_usage, told, cost_of)
 
@@ -135,6 +137,7 @@ class SameStream:
     hides_usage: bool
     ping: bytes = b""
     tells_errors: bool = True
+    lost: tuple[str, ...] = ()
 
     def pass_on(self, event: bytes) -> bytes:
         return b"" if self.tap.read(event) and self.hides_usage else event
@@ -155,6 +158,10 @@ class TranslatedStream:
         self.ping = writer.ping
         self.tells_errors = False
         self.tap: Tap = EventTap()
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        return tuple(sorted(self._reader.lost))
 
     def pass_on(self, event: bytes) -> bytes:
         return self._written(self._reader.read(event))

@@ -43,6 +43,7 @@ class RawSide:
     tap: Tap = field(default_factory=RawTap)
     ping: bytes = b""
     tells_errors: bool = True
+    lost: tuple[str, ...] = ()
 
     def pass_on(self, event: bytes) -> bytes:
         self.tap.read(event)

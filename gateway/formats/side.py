@@ -19,6 +19,11 @@ class StreamSide(Protocol):
     @property
     def tap(self) -> Tap: ...
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Names of what was left out so far."""
+        ...
+
     def pass_on(self, event: bytes) -> bytes:
         """What the client gets of one whole event of the provider's."""
         ...

@@ -13,7 +13,7 @@ from gateway.formats.body import decode_any
 from gateway.formats.cost_shown import CostOf
 from gateway.formats.intermediate import Destination, Told
 from gateway.formats.metering import Tap, estimated, message_of
-from gateway.formats.passage import Passage, not_asking_usage, same, translated
+from gateway.formats.passage import MOST_NAMES, Passage, not_asking_usage, same, translated
 from gateway.formats.raw import NoSplitter, RawSide
 from gateway.formats.side import StreamSide
 from gateway.formats.sse import EventSplitter, Splitter
@@ -53,7 +53,7 @@ class OpenStream:
     """A stream under way: what was held back of it, and where the rest comes from.
 
     It may be silent for `idle_seconds`, and last until `ends_at` (the event loop's time). After `ping_seconds` of
-    silence the client gets a ping, where its stream has one.
+    silence the client gets a ping, where its stream has one. `not_sent` names what of the request was not carried.
     """
 
     status: int
@@ -63,7 +63,7 @@ class OpenStream:
     ends_at: float
     side: StreamSide
     source: AsyncIterator[bytes]
-    dropped: tuple[str, ...] = ()
+    not_sent: tuple[str, ...] = ()
     held: list[bytes] = field(default_factory=list)
     held_bytes: int = 0
     splitter: Splitter = field(default_factory=EventSplitter)
@@ -76,6 +76,11 @@ class OpenStream:
     @property
     def answer_id(self) -> str:
         return self.side.tap.answer_id
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Names of what was not carried: of the request, and of as much of the answer as has passed."""
+        return _named(self.not_sent, self.side.lost)
 
     @property
     def is_events(self) -> bool:
@@ -290,6 +295,10 @@ def _query(call: Call, passage: Passage) -> str:
 _SAFE_QUERY = re.compile(rb"[A-Za-z0-9_.~%&=+-]{1,500}")
 
 
+def _named(*names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for each in names for name in each))[:MOST_NAMES]
+
+
 def _body_of(call: Call, road: Road) -> tuple[Content, list[Header]]:
     """What is sent, and the headers that say what it is."""
     if call.upload is None:
@@ -318,7 +327,7 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
         body,
         facts.usage,
         facts.characters,
-        dropped=passage.dropped,
+        dropped=_named(passage.dropped, facts.lost),
         answer_id=answer_id,
         is_pending=facts.is_pending,
     )
@@ -338,7 +347,7 @@ async def _first_output(
         ends_at=ends_at,
         side=passage.stream() if answer.is_event_stream else RawSide(),
         source=answer.chunks(),
-        dropped=passage.dropped,
+        not_sent=passage.dropped,
         splitter=EventSplitter() if answer.is_event_stream else NoSplitter(),
     )
     while not stream.tap.has_output and stream.may_hold_more:

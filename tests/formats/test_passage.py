@@ -201,3 +201,20 @@ def test_an_answer_is_told_part_by_part() -> None:
         *("Began", "PartBegan", "Delta", "Signed", "PartEnded", "PartBegan", "Delta", "PartEnded", "Stopped", "Ended"),
     ]
     assert [event.index for event in events if isinstance(event, form.PartBegan)] == [0, 1]
+
+
+ANNOTATED = {"role": "assistant", "content": "By the river.", "annotations": [{"type": "url_citation"}]}
+CITED = {"id": "c", "model": "u", "choices": [{"index": 0, "message": ANNOTATED, "finish_reason": "stop"}]}
+
+
+def test_what_an_answer_loses_is_named() -> None:
+    request = FORMATS[ApiFormat.ANTHROPIC_MESSAGES].read_request(
+        Asked(b'{"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}')
+    )
+    passage = translated(request, ApiFormat.OPENAI_CHAT, Destination("up"), told(request))
+    assert passage.whole(json.dumps(CITED).encode())[1].lost == ("annotations",)
+    side = passage.stream()
+    delta = {"id": "c", "model": "u", "choices": [{"index": 0, "delta": ANNOTATED}]}
+    side.pass_on(b"data: " + json.dumps(delta).encode() + b"\n\n")
+    assert side.lost == ("annotations",)
+    assert same(request, asks_usage=False, model="u").stream().lost == ()
