@@ -53,7 +53,6 @@ class Limited:
 
 def classify(headers: Mapping[str, str], body: Any, now: float) -> Limited:
     """`headers` by lower-case name, `body` decoded JSON or None, `now` in Unix seconds."""
-    body = body[0] if isinstance(body, list) and body else body
     seconds = server_delay(headers, body, now)
     if _is_quota(headers, body):
         return Limited(LimitClass.QUOTA, seconds)
@@ -115,9 +114,16 @@ def parse_duration(text: str) -> float | None:
     return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
 
 
+def error_of(body: Any) -> Any:
+    """What the member `error` of an answer holds; Gemini's streams have the answer in a list of one."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    return body.get("error") if isinstance(body, dict) else None
+
+
 def names_spend_limit(body: Any) -> bool:
     """Whether an error says that money is used up, or a day's quota."""
-    error = body.get("error") if isinstance(body, dict) else None
+    error = error_of(body)
     if not isinstance(error, dict):
         return False
     details = error.get("details")
@@ -132,7 +138,7 @@ def names_spend_limit(body: Any) -> bool:
 
 def _quota_ids(body: Any) -> str:
     """Names of the quotas that Gemini's google.rpc.QuotaFailure says were exceeded."""
-    error = body.get("error") if isinstance(body, dict) else None
+    error = error_of(body)
     details = error.get("details") if isinstance(error, dict) else None
     found = []
     for detail in details if isinstance(details, list) else ():
@@ -186,9 +192,7 @@ def _exhausted_reset(headers: Mapping[str, str], now: float) -> float | None:
 
 def _body_delay(body: Any) -> float | None:
     """Gemini's google.rpc.RetryInfo, in an object or a list of one."""
-    if isinstance(body, list) and body:
-        body = body[0]
-    error = body.get("error") if isinstance(body, dict) else None
+    error = error_of(body)
     details = error.get("details") if isinstance(error, dict) else None
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None

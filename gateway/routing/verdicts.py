@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.routing.health import Ending, Verdict
-from gateway.routing.rate_limits import LimitClass, Limited, classify, names_spend_limit
+from gateway.routing.rate_limits import LimitClass, Limited, classify, error_of, names_spend_limit
 
 _REFUSALS = frozenset({401, 402, 403})
 _TRY_LATER = frozenset({408, 425})
@@ -18,16 +19,17 @@ _CONTEXT_WORDS = (
 )
 _PROVIDER_WORDS = (
     *("unsupported parameter", "model not found", "unknown model", "does not support parameter"),
-    *("is not found for api version", "is not supported for generatecontent", "model: "),
+    *("is not found for api version", "is not supported for generatecontent"),
 )
-"""The last two lines are Gemini's, and Anthropic's whole sentence for a model that it does not know begins so."""
+"""The last line is Gemini's."""
+_UNKNOWN_MODEL = re.compile(r"model: \S+")
+"""All that Anthropic says of a model that it does not know."""
 _NO_PATH = frozenset({404, 405})
 """Without an error that a format knows, these mean that the server has no such path: another one may."""
 
 
 def judge(status: int, headers: Mapping[str, str], body: Any, now: float) -> Ending:
     """Judge an answer whose status is not 2xx. `body` is its decoded JSON or None, `now` Unix seconds."""
-    body = unwrapped(body)
     said = _said(body)
     reason = f"HTTP {status}" + (f": {said}" if said else "")
     if status in _REFUSALS or (status == 400 and _names_our_key(body)):
@@ -39,23 +41,14 @@ def judge(status: int, headers: Mapping[str, str], body: Any, now: float) -> End
         return Ending(Verdict.LIMITED, f"out of quota ({reason})", Limited(LimitClass.QUOTA, None))
     if status >= 500 or status < 400 or status in _TRY_LATER:
         return Ending(Verdict.FAILED, reason)
-    if names_provider_limit(body) or (status in _NO_PATH and not isinstance(_error(body), dict)):
+    if names_provider_limit(body) or (status in _NO_PATH and not isinstance(error_of(body), dict)):
         return Ending(Verdict.NOT_SERVED, f"this provider cannot serve it ({reason})")
     return Ending(Verdict.CLIENT_FAULT, reason)
 
 
-def unwrapped(body: Any) -> Any:
-    """The object of an error that came as a list of one, as Gemini's streams have it."""
-    return body[0] if isinstance(body, list) and body else body
-
-
-def _error(body: Any) -> Any:
-    return body.get("error") if isinstance(body, dict) else None
-
-
 def _names_our_key(body: Any) -> bool:
     """Gemini says with a 400 that a key is none."""
-    error = _error(body)
+    error = error_of(body)
     details = error.get("details") if isinstance(error, dict) else None
     return isinstance(details, list) and any(
         isinstance(one, dict) and one.get("reason") in ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED") for one in details
@@ -64,15 +57,17 @@ def _names_our_key(body: Any) -> bool:
 
 def names_provider_limit(body: Any) -> bool:
     """Whether a 400-class answer blames what this provider can do, so that another one may do it."""
-    error = _error(body)
+    error = error_of(body)
     if not isinstance(error, dict):
         return False
-    return _names(error, _PROVIDER_CODES, _PROVIDER_WORDS) or names_context(body)
+    message = error.get("message")
+    is_unknown_model = isinstance(message, str) and _UNKNOWN_MODEL.fullmatch(message) is not None
+    return is_unknown_model or _names(error, _PROVIDER_CODES, _PROVIDER_WORDS) or names_context(body)
 
 
 def names_context(body: Any) -> bool:
     """Whether it says that the context is too long: a backend that takes a longer one may serve the call."""
-    error = _error(unwrapped(body))
+    error = error_of(body)
     return isinstance(error, dict) and _names(error, _CONTEXT_CODES, _CONTEXT_WORDS)
 
 
@@ -84,7 +79,7 @@ def _names(error: Mapping[str, Any], codes: frozenset[str], words: tuple[str, ..
 
 
 def _said(body: Any) -> str:
-    error = _error(body)
+    error = error_of(body)
     if isinstance(error, dict):
         error = error.get("message")
     return error[:200] if isinstance(error, str) else ""

@@ -29,6 +29,7 @@ CASES: list[tuple[int, Any, Verdict]] = [
     (400, {"type": "error", "error": {"message": "Your credit balance is too low to access it."}}, Verdict.LIMITED),
     (400, {"error": {"details": {"error_code": "enforced_spend_limit_reached"}}}, Verdict.LIMITED),
     (404, {"type": "error", "error": {"type": "not_found_error", "message": "model: claude-x"}}, Verdict.NOT_SERVED),
+    (400, {"error": {"message": "Invalid value for model: it must be a string"}}, Verdict.CLIENT_FAULT),
     (404, [{"error": {"message": "models/x is not found for API version v1beta"}}], Verdict.NOT_SERVED),
     (404, {"detail": "Not Found"}, Verdict.NOT_SERVED),
     (404, None, Verdict.NOT_SERVED),
