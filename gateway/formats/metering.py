@@ -42,6 +42,7 @@ class AnswerFacts:
     """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it.
 
     `is_pending`: it is only promised, and there when it is asked for later. `lost` names what translation left out.
+    `answer_id` as a Tap's.
     """
 
     fault: str
@@ -49,6 +50,7 @@ class AnswerFacts:
     characters: int
     is_pending: bool = False
     lost: tuple[str, ...] = ()
+    answer_id: str = ""
 
 
 def estimated(asked: int, answered: int) -> Usage:

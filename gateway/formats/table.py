@@ -66,10 +66,6 @@ def _not_at_all(_request: Request) -> bool:
     return False
 
 
-def _nameless(_body: bytes) -> str:
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Format:
     """`paths` come after an endpoint's base URL, by action, with `{model}` for the provider's name of it.
@@ -79,7 +75,7 @@ class Format:
     it is told anyway. `not_asking_usage` takes that out of a translated body again. `passes_query`: what the client
     put behind the path goes on to the provider. `free` are actions that no provider charges, and `count_answer`
     says a number of tokens as such an action would. `continues` is the id of the kept answer that a request goes on
-    from, `keeps` whether the provider will keep its answer, `answer_id` the id of a whole answer.
+    from, and `keeps` whether the provider will keep its answer.
     """
 
     family: Family
@@ -100,7 +96,6 @@ class Format:
     count_answer: Callable[[int], bytes] | None = None
     continues: Callable[[Request], str] = _from_nothing
     keeps: Callable[[Request], bool] = _not_at_all
-    answer_id: Callable[[bytes], str] = _nameless
     translation: Translation | None = None
 
     def path(self, action: str, *, is_stream: bool) -> str:
@@ -187,7 +182,6 @@ FORMATS: Mapping[ApiFormat, Format] = MappingProxyType(
             count_answer=responses.count_answer,
             continues=responses.previous_response,
             keeps=responses.keeps,
-            answer_id=responses.response_id,
             translation=Translation(
                 responses_prompts.read_prompt,
                 responses_requests.write_prompt,

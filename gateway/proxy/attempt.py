@@ -320,7 +320,6 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
     headers = tuple(passing.from_upstream(answer.headers))
     if passage.is_translated:
         headers = passing.as_stream(headers) if passage.request.is_stream else passing.as_json(headers)
-    answer_id = "" if passage.is_translated else passage.upstream.answer_id(came)
     return WholeAnswer(
         answer.status,
         headers,
@@ -328,7 +327,8 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
         facts.usage,
         facts.characters,
         dropped=_named(passage.dropped, facts.lost),
-        answer_id=answer_id,
+        # A translated answer has an id of ours, under which no provider keeps it.
+        answer_id="" if passage.is_translated else facts.answer_id,
         is_pending=facts.is_pending,
     )
 

@@ -16,7 +16,7 @@ from gateway.formats.metering import AnswerFacts
 from gateway.formats.table import FORMATS
 from gateway.model.calls import CallStatus
 from gateway.proxy.attempt import WholeAnswer
-from gateway.proxy.call import estimate
+from gateway.proxy.call import estimate, stored_by
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Outcome
 from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream
@@ -53,7 +53,8 @@ class Background:
         """However it ends, the call is settled exactly once."""
         usage = estimate(relay.call, answered=0)
         try:
-            await self.keep(_stored(relay))
+            reply = relay.reply
+            await self.keep(stored_by(relay.call, reply.answer.answer_id, reply.lane.backend.id, reply.target.model))
             async with asyncio.timeout(PATIENCE_SECONDS):
                 facts = await self._facts(relay)
             usage = facts.usage or estimate(relay.call, facts.characters)
@@ -95,15 +96,3 @@ class Background:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-
-def _stored(relay: Relay) -> StoredResponse:
-    call = relay.call
-    return StoredResponse(
-        id=relay.reply.answer.answer_id,
-        api_key_id=call.api_key.id,
-        user_id=call.api_key.user_id,
-        backend_id=relay.reply.lane.backend.id,
-        model=relay.reply.target.model,
-        created_at=call.arrival.started_at,
-    )

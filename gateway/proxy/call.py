@@ -18,6 +18,7 @@ from gateway.routing.limits import Grant
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
 from gateway.routing.spends import Hold
+from gateway.store.stored_responses import StoredResponse
 
 Header = tuple[bytes, bytes]
 
@@ -107,6 +108,18 @@ class Trail:
         """Keep the first reason of each backend: later ones are often its echo."""
         for found in skips:
             self.skips.setdefault(found.backend_id, found)
+
+
+def stored_by(call: Call, answer_id: str, backend_id: str, model: str) -> StoredResponse:
+    """Whose the answer to the call is, that a backend keeps under its own id for it."""
+    return StoredResponse(
+        id=answer_id,
+        api_key_id=call.api_key.id,
+        user_id=call.api_key.user_id,
+        backend_id=backend_id,
+        model=model,
+        created_at=call.arrival.started_at,
+    )
 
 
 def estimate(call: Call, answered: int) -> Usage:

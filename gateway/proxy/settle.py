@@ -13,7 +13,7 @@ from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.captures import Captured
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
-from gateway.proxy.call import Arrival, Call, Header, Trail, estimate
+from gateway.proxy.call import Arrival, Call, Header, Trail, estimate, stored_by
 from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.forward import Reply
 from gateway.proxy.headers import attribution_of
@@ -160,14 +160,7 @@ class Settler:
             return None
         if not FORMATS[call.request.api_format].keeps(call.request):
             return None
-        found = StoredResponse(
-            id=answer_id,
-            api_key_id=call.api_key.id,
-            user_id=call.api_key.user_id,
-            backend_id=record.backend_id,
-            model=record.served_model,
-            created_at=record.started_at,
-        )
+        found = stored_by(call, answer_id, record.backend_id, record.served_model)
         self._remember(found)
         return found
 

@@ -242,14 +242,13 @@ def read_answer(body: bytes) -> AnswerFacts:
         return AnswerFacts(error_message(answer.error) or _FAULT, usage, 0)
     if not isinstance(answer.output, list):
         return AnswerFacts("the provider's answer has no output", usage, 0)
-    said = sum(_characters(item) for item in answer.output)
-    return AnswerFacts("", usage, said, is_pending=answer.status in ("queued", "in_progress"))
-
-
-def response_id(body: bytes) -> str:
-    """What the provider calls a whole answer; empty where it does not say."""
-    answer = _decoded(body)
-    return answer.id if answer is not None and isinstance(answer.id, str) else ""
+    return AnswerFacts(
+        fault="",
+        usage=usage,
+        characters=sum(_characters(item) for item in answer.output),
+        is_pending=answer.status in ("queued", "in_progress"),
+        answer_id=answer.id if isinstance(answer.id, str) else "",
+    )
 
 
 def _decoded(body: bytes) -> _Answer | None:

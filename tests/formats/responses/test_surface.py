@@ -217,8 +217,7 @@ def test_an_error_event_has_words(told: bytes, words: str) -> None:
 def test_a_tap_reads_anything(sent: Any) -> None:
     payload = sent if isinstance(sent, bytes) else sent.encode("utf-8", "surrogatepass")
     tapped(b"data: " + payload + b"\n\n")
-    surface.read_answer(payload)
-    surface.response_id(payload)
+    assert isinstance(surface.read_answer(payload).answer_id, str)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +238,7 @@ def test_an_answer_is_one_in_each_of_its_states(status: str) -> None:
     found = surface.read_answer(body)
 
     assert (found.fault, found.usage, found.characters) == ("", COUNTED, 4 + 7 + 16)
-    assert surface.response_id(body) == "resp_1"
+    assert found.answer_id == "resp_1"
 
 
 @pytest.mark.parametrize(
