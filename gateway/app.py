@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
+import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from gateway.admin import routes as pages
@@ -45,8 +46,7 @@ from gateway.store.migrate import migrate
 _LAST_WORDS_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(msgspec.Struct, frozen=True):
     """The running gateway: `asgi` serves it, `desk` operates it, `ledger` writes it down."""
 
     asgi: Front

@@ -8,8 +8,9 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.errors import BadInput, GatewayError, Misdirected, NotFound, Unavailable, Unexpected
 from gateway.ids import new_request_id
@@ -25,8 +26,7 @@ _PROBE_PATHS = frozenset({"/livez", "/readyz", "/healthz"})
 _NO_STORE = (b"cache-control", b"no-store")
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
+class Rooms(msgspec.Struct, frozen=True):
     """The programs behind the door, by the beginning of the path. `readiness` gives the reasons not to be ready."""
 
     clients: App

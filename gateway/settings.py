@@ -8,11 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gateway.errors import ConfigurationFault
+from gateway.model.hiding import hiding
 
 _PROVIDER_SECRET = re.compile(r"(?!GATEWAY_)[A-Z][A-Z0-9_]*_(API_KEY|KEY|TOKEN|SECRET)")
 _BASE_URL = re.compile(r"(?!GATEWAY_)[A-Z][A-Z0-9_]*_BASE_URL")
@@ -22,8 +24,7 @@ _CREDENTIAL = "gateway-master-key"
 _FOR_CLIENTS = frozenset({"GATEWAY_BASE_URL", "GATEWAY_API_KEY"})
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """`secrets` holds the environment's provider keys by name, `base_urls` what goes with them (OPENAI_BASE_URL).
 
     Nothing else reads the environment.
@@ -46,9 +47,11 @@ class Settings:
     grace_seconds: float = 30.0
     call_deadline_seconds: float = 600.0
     max_body_bytes: int = 32 * 1024 * 1024
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
-    master_key: bytes | None = field(default=None, repr=False)
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
+    base_urls: Mapping[str, str] = msgspec.field(default_factory=dict)
+    master_key: bytes | None = None
+
+    __repr__ = hiding("secrets", "master_key")
 
     @property
     def database(self) -> Path:
@@ -63,8 +66,7 @@ class Settings:
         return f"http://{host}:{self.port}{self.root_path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One setting: the field it fills, how its text is read, and how people are told about it.
 
     `parse` raises ValueError saying what the text must be.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import markdown
@@ -57,8 +57,7 @@ _ICONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(msgspec.Struct, frozen=True):
     """An announcement as people see it."""
 
     of: Announcement

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,8 +26,7 @@ _YEAR = 365 * 24 * 3600
 _WORTH_PACKING = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True):
     """`packed` is the gzip of `body` where that is smaller."""
 
     body: bytes

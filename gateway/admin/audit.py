@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin.site import Site, signed_in
@@ -39,8 +39,7 @@ _PAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A row with its words. `address` is the page of what it was done to; empty where it has none or is gone."""
 
     row: Row

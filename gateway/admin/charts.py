@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.admin.wording import count, duration
 
@@ -18,14 +19,12 @@ HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, HISTOGRAM_TOP = 340, 196, 30
 _LETTER = 5.6  # the mean width of a letter at the histogram's font size
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     name: str
     values: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One series of a stacked area. `shade` is its CSS class, the same as in the legend."""
 
     name: str
@@ -34,8 +33,7 @@ class Layer:
     total: float
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """The invisible box over one point, whose title names the values."""
 
     x: float
@@ -43,8 +41,7 @@ class Column:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class AreaChart:
+class AreaChart(msgspec.Struct, frozen=True):
     """`ticks` are the words of the vertical axis from top to bottom, `lines` their heights."""
 
     layers: tuple[Layer, ...]
@@ -53,8 +50,7 @@ class AreaChart:
     columns: tuple[Column, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True):
     x: float
     y: float
     width: float
@@ -62,8 +58,7 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """A percentile: a line at `x` from `line_y` down, and its words centred on `text_x` at `text_y`."""
 
     x: float
@@ -73,8 +68,7 @@ class Mark:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(msgspec.Struct, frozen=True):
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     ticks: tuple[tuple[float, str], ...]

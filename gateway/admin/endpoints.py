@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from gateway.admin import passwords

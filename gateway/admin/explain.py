@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.admin.pools import several
 from gateway.admin.site import Site
@@ -17,8 +18,7 @@ FIELDS = ("api_key", "api_format", "agent", "business", "capability", "require")
 ASKED = "explain"
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(msgspec.Struct, frozen=True):
     """`found` None with a `fault` where such a call would be refused; both None and empty before anybody asked.
 
     `several` are the names that more backends than one have.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from gateway.admin.wording import stamp
 from gateway.control.fields import Field, Kind, Table
@@ -25,8 +26,7 @@ _NUMERIC: Mapping[Kind, str] = MappingProxyType(
 _UNWRITTEN = frozenset({Kind.SECRET, Kind.PROXY})
 
 
-@dataclass(frozen=True, slots=True)
-class FieldLook:
+class FieldLook(msgspec.Struct, frozen=True):
     """One field of a form. `kind` is text, password, area, check or choice; `about` is the help under it.
 
     `shade` is a CSS class, `attrs` further attributes of the input, `options` values and words of a choice.
@@ -41,22 +41,20 @@ class FieldLook:
     options: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Fields that belong together, under a heading."""
 
     legend: str
     fields: tuple[FieldLook, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FormPlan:
+class FormPlan(msgspec.Struct, frozen=True):
     """Which fields of `table` a form shows, by heading, with labels that its names do not give by themselves."""
 
     table: Table
     groups: Mapping[str, tuple[str, ...]]
     words: Mapping[str, str]
-    help: Mapping[str, str] = field(default_factory=dict)
+    help: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:

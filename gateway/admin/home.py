@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import charts, money_bars
@@ -25,8 +25,7 @@ from gateway.money import format_dollars
 PER_PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
-class OwnKey:
+class OwnKey(msgspec.Struct, frozen=True):
     """`state` is active, locked, disabled or expired; `used` of the last 30 days."""
 
     key: ApiKey

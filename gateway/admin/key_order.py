@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import passwords
@@ -18,8 +17,7 @@ _PASTED = frozenset({"provider_id", "pool", "api_formats", "secret_note"})
 _PASTE_SHOWN = _PASTED | {"api_keys", passwords.FIELD}
 
 
-@dataclass(frozen=True, slots=True)
-class OrderTable:
+class OrderTable(msgspec.Struct, frozen=True):
     """One API format's keys. `ids` is the order as a form sends it, `pools` are those that go by it."""
 
     order: FormatOrder

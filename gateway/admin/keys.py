@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import api_key_forms, money_bars, snippets
@@ -17,8 +17,7 @@ from gateway.errors import InvalidFields, Stale
 from gateway.model.people import ApiKey, Period
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRow:
+class KeyRow(msgspec.Struct, frozen=True):
     """`state` is active, locked, disabled or expired; `spent` nano-dollars this month."""
 
     key: ApiKey
@@ -29,8 +28,7 @@ class KeyRow:
     spent: int
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(msgspec.Struct, frozen=True):
     """The forms beside that of the settings."""
 
     rotate: FormView = FormView({"grace_hours": "24"}, shown=frozenset({"grace_hours"}))

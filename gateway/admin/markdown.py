@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import nh3
 from markdown_it import MarkdownIt
 
@@ -17,8 +16,7 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _SCHEMES = {"http", "https", "mailto"}
 
 
-@dataclass(frozen=True, slots=True)
-class CleanHtml:
+class CleanHtml(msgspec.Struct, frozen=True):
     """HTML that a template shows as it is."""
 
     html: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import explain
@@ -45,8 +45,7 @@ _ADDED = frozenset({"provider_id", "upstream_name"})
 _TRIED = frozenset({"message", "system_prompt", "backend"})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A button that leads to another state of its life."""
 
     status: str
@@ -54,8 +53,7 @@ class Step:
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
-class MappingRow:
+class MappingRow(msgspec.Struct, frozen=True):
     """A provider that serves it, and what it costs there."""
 
     mapping: ModelMapping
@@ -63,8 +61,7 @@ class MappingRow:
     price: PriceRow
 
 
-@dataclass(frozen=True, slots=True)
-class Forms:
+class Forms(msgspec.Struct, frozen=True):
     """What stands in the forms of the page; an empty one is as it begins."""
 
     edit: FormView | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin.model_forms import CHECK_LOOKS, FIELDS, LOOKS, price_words
@@ -24,8 +24,7 @@ _NEW_FIELDS = frozenset({"code", "display_name", "description"})
 _LAST_PAGE = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(msgspec.Struct, frozen=True):
     """A target as a small label: `look` is good, warn, bad or empty for its state, which `title` says in words."""
 
     name: str
@@ -34,8 +33,7 @@ class Chip:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
+class Tier(msgspec.Struct, frozen=True):
     """`more` are targets that have no chip."""
 
     pool: str
@@ -43,8 +41,7 @@ class Tier:
     more: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A model as the list shows it."""
 
     of: ModelRow
@@ -53,8 +50,7 @@ class Row:
     price: str
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(msgspec.Struct, frozen=True):
     """A figure. `path` is where it is told more of, empty for nowhere; `title` more of it when pointed at."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.control.budget_view import Money
 from gateway.model.people import Period
@@ -13,8 +13,7 @@ _NAMES = {"api_key_budget": "budget", "api_key_balance": "balance", "user_quota"
 _PERIODS = {Period.NONE: "in all", Period.DAILY: "today", Period.WEEKLY: "this week", Period.MONTHLY: "this month"}
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyBar:
+class MoneyBar(msgspec.Struct, frozen=True):
     """Nano-dollars; `share` is of 1, `shade` a colour of the meter, `resets_at` Unix ms or None."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.admin.pools import place_of
 from gateway.admin.site import Site
@@ -29,8 +30,7 @@ _LOOKS: Mapping[EventKind, tuple[str, str]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(msgspec.Struct, frozen=True):
     """An event with its colour and what happened in words."""
 
     event: MonitorEvent
@@ -38,8 +38,7 @@ class EventRow:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorRow:
+class MonitorRow(msgspec.Struct, frozen=True):
     """An endpoint: `words` say what the strip shows, `counts` are colours, numbers and words."""
 
     of: EndpointMonitor
@@ -50,8 +49,7 @@ class MonitorRow:
     events: tuple[EventRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Monitored:
+class Monitored(msgspec.Struct, frozen=True):
     """`form` is what the page's address asks for; with faults, what is shown is the usual.
 
     `trouble` says why nothing is shown: the rest of the page does not wait for it. Of many endpoints those where

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import charts, strips
@@ -23,8 +23,7 @@ _AXIS_LABELS = 4
 _ONLY: Mapping[str, str] = MappingProxyType({"Errors": "&status=failed"})
 
 
-@dataclass(frozen=True, slots=True)
-class Kpi:
+class Kpi(msgspec.Struct, frozen=True):
     """One figure. `more` stands beside it, `note` below, with `note_title` explaining it."""
 
     name: str
@@ -36,8 +35,7 @@ class Kpi:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """Something that needs attention: `subject` links to `path`, then `words`, then a countdown if any."""
 
     subject: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.admin import strips
 from gateway.control.pool_stats import BackendStats, BackendStatus, PoolStats
@@ -41,8 +42,7 @@ _EXPLAINED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PoolCard:
+class PoolCard(msgspec.Struct, frozen=True):
     """A pool in numbers; `meter` is the same as one bar, `words` for those who cannot see it."""
 
     id: str
@@ -56,8 +56,7 @@ class PoolCard:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class BackendRow:
+class BackendRow(msgspec.Struct, frozen=True):
     """A backend as a row. `seconds` of its rest or open breaker, None without; `secret` its masked or env: form.
 
     `reason` is why it is not well, empty where the state says enough.
@@ -78,8 +77,7 @@ def pool_cards(pools: Sequence[PoolStats]) -> list[PoolCard]:
     return [_card(pool) for pool in pools]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRow:
+class KeyRow(msgspec.Struct, frozen=True):
     """A provider key with its backends: one for each API format that it is for, in the order of `ApiFormat`.
 
     `main` is the first of them, `lead` the one that needs attention most and speaks for all.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+import msgspec
 
 from gateway.admin import passwords
 from gateway.admin.pools import shade
@@ -44,8 +45,7 @@ _OF_YOUR_OWN: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PresetCard:
+class PresetCard(msgspec.Struct, frozen=True):
     code: str
     label: str
     words: str

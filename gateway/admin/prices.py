@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin.model_forms import mapping_values
@@ -24,8 +24,7 @@ _LAST_PAGE = 10_000
 _FIELDS = frozenset({*PRICES, TIERS})
 
 
-@dataclass(frozen=True, slots=True)
-class PriceLine:
+class PriceLine(msgspec.Struct, frozen=True):
     """One tier in words: for which calls (empty for all), tokens in and out, and what goes from and to a cache."""
 
     bound: str
@@ -33,8 +32,7 @@ class PriceLine:
     cached: str
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRow:
+class PriceRow(msgspec.Struct, frozen=True):
     """A model at a provider. Without `lines` it is unpriced; `fee` is empty where there is none."""
 
     of: Effective

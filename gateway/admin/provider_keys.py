@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import key_forms, passwords
@@ -19,8 +19,7 @@ _ROTATED = frozenset({"api_key", "secret_note", passwords.FIELD})
 _PROVED = frozenset({passwords.FIELD})
 
 
-@dataclass(frozen=True, slots=True)
-class Forms:
+class Forms(msgspec.Struct, frozen=True):
     """What stands in the forms of the page; an empty one is as it begins."""
 
     edit: FormView | None = None

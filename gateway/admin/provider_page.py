@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import monitor
@@ -71,8 +71,7 @@ _BILLING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRow:
+class EndpointRow(msgspec.Struct, frozen=True):
     """An endpoint with its health, None as long as nothing is known."""
 
     endpoint: Endpoint
@@ -140,8 +139,7 @@ async def delete(site: Site, visit: Visit) -> Response:
     return site.go("/admin/providers", "provider_deleted")
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryRow:
+class SummaryRow(msgspec.Struct, frozen=True):
     """A provider as a row of the list. `look` is the colour of its health."""
 
     of: ProviderSummary

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -30,8 +29,7 @@ PER_PAGE = 50
 FILTERS = ("text", "key", "user", "model", "provider", "status", "range", "code", "session")
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
+class CostLine(msgspec.Struct, frozen=True):
     """One component: how much of it, at which price, and what that came to, all in words."""
 
     name: str
@@ -93,8 +91,7 @@ async def delete_capture(site: Site, visit: Visit) -> Response:
     return site.go(f"/admin/requests/{call_id}", "capture_deleted")
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPart:
+class KeptPart(msgspec.Struct, frozen=True):
     """A part of a call as the page shows it."""
 
     title: str

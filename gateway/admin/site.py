@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -53,8 +54,7 @@ _HOME = (("/home", "Back to your page"),)
 _DOOR = (("/admin/login", "Sign in"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """`root` is the path under which a reverse proxy shows all of this."""
 
     desk: Desk
@@ -94,8 +94,7 @@ class Site:
 Handler = Callable[[Site, Visit], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(msgspec.Struct, frozen=True):
     """A page's function with who may come in: `public`, `person` who is signed in, `session` of an administrator.
 
     Coming through an `unattended` one does not keep a session alive.
@@ -129,8 +128,7 @@ def signed_in(place: str) -> Callable[[Handler], Door]:
     return guard
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A door in a wall: an ASGI app for one route."""
 
     site: Site

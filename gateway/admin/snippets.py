@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.admin.site import Site
 
@@ -13,16 +14,14 @@ DEMO = "demo/echo"
 _HELLO = [{"role": "user", "content": "Say hi"}]
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(msgspec.Struct, frozen=True):
     code: str
     name: str
     words: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """`base` is where the browser reaches us, without a slash at its end; `key` a real one or a placeholder."""
 
     base: str

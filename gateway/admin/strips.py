@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.admin.wording import duration
 from gateway.control.overview import Cell
@@ -27,8 +28,7 @@ VERDICTS: Mapping[str, str] = MappingProxyType(
 _WARNINGS = frozenset({"rate_limited", "abandoned", "client_fault", "not_served"})
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """One minute of a strip: its CSS class and what it says when pointed at."""
 
     x: int
@@ -36,8 +36,7 @@ class Box:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A piece of a bar: its CSS class, and where it is in thousandths of the width."""
 
     shade: str
@@ -46,8 +45,7 @@ class Part:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """One attempt of a waterfall. `look` is good, warn or bad, `verdict` the same in words."""
 
     attempt: Attempt
@@ -56,8 +54,7 @@ class Lane:
     verdict: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waterfall:
+class Waterfall(msgspec.Struct, frozen=True):
     """`ticks` are evenly spaced from the start of the call to its end."""
 
     lanes: tuple[Lane, ...]

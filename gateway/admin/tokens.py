@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import passwords
@@ -21,8 +20,7 @@ _NEW = {"may": "read", "from": "everywhere"}
 _WHOLE = {"everything": None, "read": ["read"], "write": ["write"], "everywhere": None}
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRow:
+class TokenRow(msgspec.Struct, frozen=True):
     """`state` is active, disabled or expired."""
 
     token: ManagementToken

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import charts
@@ -42,8 +42,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
 _NEXT: Mapping[str, str] = MappingProxyType({Dimension.MODEL: Dimension.API_KEY.value})
 
 
-@dataclass(frozen=True, slots=True)
-class Kpi:
+class Kpi(msgspec.Struct, frozen=True):
     """One figure of the whole range, and how it changed."""
 
     name: str
@@ -52,8 +51,7 @@ class Kpi:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A row of the table in words; `path` narrows the page to its subject, empty where it cannot."""
 
     row: Row
@@ -63,8 +61,7 @@ class Line:
     width: float
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(msgspec.Struct, frozen=True):
     """A filter in force, and the page without it."""
 
     words: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from starlette.responses import Response
 
 from gateway.admin import money_bars, user_forms
@@ -18,8 +18,7 @@ from gateway.errors import Conflict, InvalidFields, Stale
 from gateway.model.people import Period, User
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
+class UserRow(msgspec.Struct, frozen=True):
     """`spent` nano-dollars this month; `bars` are the quota, where there is one."""
 
     user: User

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,8 +31,7 @@ _NEXT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Flash:
+class Flash(msgspec.Struct, frozen=True):
     """A sentence shown once, on the page after a change. `kind` is a colour: good or warn."""
 
     words: str
@@ -115,8 +114,7 @@ FLASHES: Mapping[str, Flash] = MappingProxyType(
 """Only these are ever shown: the cookie holds a name of this table, never words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """`csrf` goes into every form. `form` holds the fields that were posted, the last one of each name.
 
     `user` and `session` are None for a guest, whose forms hang on `guest_token` instead of a session. What the page
@@ -127,7 +125,7 @@ class Visit:
     client: Client
     csrf: str
     guest_token: str
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = msgspec.field(default_factory=dict)
     user: User | None = None
     session: Session | None = None
     place: str = ""
@@ -182,12 +180,11 @@ class Visit:
         return self.scheme == "https" or is_loopback(self.request)
 
 
-@dataclass(frozen=True, slots=True)
-class FormView:
+class FormView(msgspec.Struct, frozen=True):
     """A form as the page shows it: what is in its fields, and what is wrong with them."""
 
-    values: Mapping[str, str] = field(default_factory=dict)
-    faults: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = msgspec.field(default_factory=dict)
+    faults: Mapping[str, str] = msgspec.field(default_factory=dict)
     shown: frozenset[str] = frozenset()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import agent_sessions
@@ -14,8 +14,7 @@ from gateway.money import exact_dollars
 _SESSION = Field("session", Kind.TEXT, "What the agent calls its session.", required=True, most=100)
 
 
-@dataclass(frozen=True, slots=True)
-class AgentUseShown:
+class AgentUseShown(msgspec.Struct, frozen=True):
     """What one agent, or one class of request, used. `name` is empty where the calls did not say.
 
     `parent_agent` is whom an agent works for. `cost` and `actual` are dollars; times are Unix milliseconds.
@@ -30,8 +29,7 @@ class AgentUseShown:
     actual: str
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSessionShown:
+class AgentSessionShown(msgspec.Struct, frozen=True):
     """The newest calls of a session, 10000 at most; `is_whole` unless there may be more."""
 
     session: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.api.collection import Collection, operations
 from gateway.api.money_shown import MoneyLimitShown, SpentShown, limits_shown, spent_shown
@@ -15,8 +16,7 @@ from gateway.model.people import Actor, ApiKey, Period
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyShown:
+class ApiKeyShown(msgspec.Struct, frozen=True):
     """An API key without the key. What is allowed: null is everything, an empty list nothing.
 
     `old_until` is until when the secret before the last rotation works (Unix ms). `budget` is in dollars;
@@ -54,8 +54,7 @@ class ApiKeyShown:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyMade(ApiKeyShown):
+class ApiKeyMade(ApiKeyShown, frozen=True):
     """A new API key; `key` is shown this once."""
 
     key: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import audit_log
@@ -16,8 +16,7 @@ _PAGING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AuditShown:
+class AuditShown(msgspec.Struct, frozen=True):
     """One row. `changes` are the fields that differ, as JSON; `hash` covers the row and the hash before it."""
 
     seq: int
@@ -35,8 +34,7 @@ class AuditShown:
     hash: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditItems:
+class AuditItems(msgspec.Struct, frozen=True):
     """`next_before` as `before` gives the page after; null at the end."""
 
     items: tuple[AuditShown, ...]

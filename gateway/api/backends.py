@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import PAGING, Items
 from gateway.api.endpoints import EndpointShown, endpoint_shown
@@ -19,8 +19,7 @@ from gateway.errors import Stale
 from gateway.model.registry import ModelMapping, Provider
 
 
-@dataclass(frozen=True, slots=True)
-class BackendMadeShown:
+class BackendMadeShown(msgspec.Struct, frozen=True):
     """What was made or changed. `notes` say what an operator should know.
 
     `version` is that of provider, endpoint and key together.
@@ -36,8 +35,7 @@ class BackendMadeShown:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelNames:
+class ModelNames(msgspec.Struct, frozen=True):
     """The models that a backend says it has."""
 
     models: tuple[str, ...]

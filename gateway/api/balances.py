@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.api_keys import ApiKeyShown, api_key_shown
 from gateway.api.collection import Items
@@ -11,8 +11,7 @@ from gateway.control import balances
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class TopUpShown:
+class TopUpShown(msgspec.Struct, frozen=True):
     """`amount` dollars that `actor` paid in at `at` (Unix ms)."""
 
     id: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
+
+import msgspec
 
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control.desk import Desk
@@ -21,16 +22,14 @@ PAGING: Table = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(msgspec.Struct, frozen=True):
     """A list, and how many there are in all."""
 
     items: tuple[object, ...]
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Collection(Generic[Row]):
+class Collection(msgspec.Struct, Generic[Row], frozen=True):
     """A noun's control functions, and how its rows are shown. `made` is shown by the answer to a creation."""
 
     noun: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.api.collection import Collection, operations
 from gateway.control import endpoints
@@ -11,8 +12,7 @@ from gateway.control.desk import Desk
 from gateway.model.registry import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointShown:
+class EndpointShown(msgspec.Struct, frozen=True):
     """One provider's base URL for one API format. `proxy` is shown without its credentials."""
 
     id: str

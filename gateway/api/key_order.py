@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -12,8 +12,7 @@ from gateway.control.desk import Desk
 from gateway.control.key_order import FormatOrder
 
 
-@dataclass(frozen=True, slots=True)
-class OrderedKeyShown:
+class OrderedKeyShown(msgspec.Struct, frozen=True):
     """A key at its place. `priority` null is behind all that have one; `counts`: its pool goes by this order."""
 
     id: str
@@ -25,16 +24,14 @@ class OrderedKeyShown:
     masked: str
 
 
-@dataclass(frozen=True, slots=True)
-class FormatOrderShown:
+class FormatOrderShown(msgspec.Struct, frozen=True):
     """All keys of one API format in their order."""
 
     api_format: str
     keys: tuple[OrderedKeyShown, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PastedShown:
+class PastedShown(msgspec.Struct, frozen=True):
     """The keys that were made, in the order of their lines."""
 
     keys: tuple[ProviderKeyShown, ...]

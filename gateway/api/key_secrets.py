@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import provider_keys, rotations
 from gateway.control.fields import Field, Kind, Table, read
+from gateway.model.hiding import hiding
 
 _REVEAL: Table = (
     Field("password", Kind.TEXT, "The password of the user whose management token this is.", required=True, most=1000),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KeyVersionShown:
+class KeyVersionShown(msgspec.Struct, frozen=True):
     """One secret that the key has had, by what recognises it. `actor` set it at `at` (Unix ms)."""
 
     number: int
@@ -27,11 +27,12 @@ class KeyVersionShown:
     is_active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RevealedShown:
+class RevealedShown(msgspec.Struct, frozen=True):
     """The secret in plain text."""
 
-    secret: str = field(repr=False)
+    secret: str
+
+    __repr__ = hiding("secret")
 
 
 @policy("token")

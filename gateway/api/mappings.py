@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import Collection, operations
 from gateway.control import mappings
@@ -12,8 +12,7 @@ from gateway.model.registry import ModelMapping, UpstreamAlias
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class MappingShown:
+class MappingShown(msgspec.Struct, frozen=True):
     """How one provider serves a model."""
 
     id: str

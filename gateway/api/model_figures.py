@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import PAGING, Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -11,8 +11,7 @@ from gateway.control.fields import read
 from gateway.control.model_list import ModelRow, ModelTier
 
 
-@dataclass(frozen=True, slots=True)
-class TargetShown:
+class TargetShown(msgspec.Struct, frozen=True):
     """A backend that serves the model. `status` is how it is doing now."""
 
     backend_id: str
@@ -21,16 +20,14 @@ class TargetShown:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class TierShown:
+class TierShown(msgspec.Struct, frozen=True):
     """The targets of one pool, in the order of trying."""
 
     pool: str
     targets: tuple[TargetShown, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFigures:
+class ModelFigures(msgspec.Struct, frozen=True):
     """`share_24h` is of all calls that found a model, null without any. Tests are of the last seven days."""
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -10,8 +10,7 @@ from gateway.control import model_checks, model_tests, usage_reports
 from gateway.model.checks import ModelCheck, ModelTest
 
 
-@dataclass(frozen=True, slots=True)
-class UsageTaken:
+class UsageTaken(msgspec.Struct, frozen=True):
     """How many reports were written down."""
 
     taken: int

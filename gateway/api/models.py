@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.api.collection import PAGING, Collection, Items, operations
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -16,8 +17,7 @@ from gateway.model.registry import Model
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class ModelShown:
+class ModelShown(msgspec.Struct, frozen=True):
     """A public model; prices are null where it is unpriced. `notes` say what an operator should know of it."""
 
     id: str
@@ -78,8 +78,7 @@ def model_shown(desk: Desk, row: Model) -> ModelShown:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceUseShown:
+class SourceUseShown(msgspec.Struct, frozen=True):
     """Use of the last seven days from one source; `API` and `TEST` are this gateway's, others were reported."""
 
     source: str
@@ -92,8 +91,7 @@ class SourceUseShown:
     unpriced: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsSummaryShown:
+class ModelsSummaryShown(msgspec.Struct, frozen=True):
     """`unhealthy` are enabled models whose newest check is not HEALTHY, or that were never checked."""
 
     total: int

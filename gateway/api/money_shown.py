@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.control.budget_view import Money
 from gateway.model.people import Period
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyLimitShown:
+class MoneyLimitShown(msgspec.Struct, frozen=True):
     """A limit that holds now, in dollars. `reserved` is for calls under way, `resets_at` Unix ms, null for never."""
 
     name: str
@@ -22,8 +21,7 @@ class MoneyLimitShown:
     resets_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SpentShown:
+class SpentShown(msgspec.Struct, frozen=True):
     """Dollars since midnight UTC, since Monday, since the first of the month, and ever."""
 
     today: str

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.control.fields import Table
+from gateway.model.hiding import hiding
 from gateway.model.people import Actor
 from gateway.model.scopes import READ, WRITE
 
@@ -15,15 +17,16 @@ PREFIX = "/api/admin"
 _DESCRIPTION = "openapi.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """One authenticated request. `path` and `query` hold strings, `body` the JSON object that was sent."""
 
     desk: Desk
     actor: Actor
     path: Mapping[str, str]
     query: Mapping[str, str]
-    body: Mapping[str, object] = field(repr=False)
+    body: Mapping[str, object]
+
+    __repr__ = hiding("body")
 
 
 Handler = Callable[[Visit], Awaitable[object]]
@@ -50,8 +53,7 @@ def policy_of(handler: Handler) -> str:
     return str(declared)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """`request` are the body's fields (a `partial` body may leave any out), `query` those of the query string.
 
     `answer` is the type of what the handler gives, or of each item where it gives a list or a stream of events; None

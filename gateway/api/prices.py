@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from gateway.api.collection import PAGING, Items
@@ -26,8 +24,7 @@ _CATALOGUE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UnpricedShown:
+class UnpricedShown(msgspec.Struct, frozen=True):
     """A model that was used in the last seven days without a price; `mappings` are its ways that have none now."""
 
     model: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -12,8 +12,7 @@ from gateway.control.provider_summary import Count, EndpointHealth, ProviderSumm
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaShown:
+class QuotaShown(msgspec.Struct, frozen=True):
     """`used` and `limit` are dollars, `limit` null no quota; times are Unix milliseconds."""
 
     billing_type: str
@@ -26,8 +25,7 @@ class QuotaShown:
     is_expired: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSummaryShown:
+class ProviderSummaryShown(msgspec.Struct, frozen=True):
     """A provider in numbers. `health` is the mean score of its endpoints, 0 to 1; null is unknown."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.api.collection import Collection, operations
 from gateway.control import provider_keys
@@ -12,8 +13,7 @@ from gateway.model.registry import ProviderKey
 from gateway.money import exact_factor
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderKeyShown:
+class ProviderKeyShown(msgspec.Struct, frozen=True):
     """A provider key without its secret. `source` is stored, env or none.
 
     `is_bound` false: the address changed and the key must be entered again. `is_present` false: the variable

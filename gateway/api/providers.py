@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.api.collection import Collection, operations
 from gateway.control import provider_summary, providers
@@ -14,8 +15,7 @@ from gateway.model.registry import Provider
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderShown:
+class ProviderShown(msgspec.Struct, frozen=True):
     """A company, account or local server that answers LLM calls.
 
     `monthly_used` was spent since `quota_last_reset_at`, null where nothing was yet.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -21,8 +22,7 @@ _PAGING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PriceShown:
+class PriceShown(msgspec.Struct, frozen=True):
     """The prices that a call was charged at: those of the tier that it was in. `origin` is whose they are.
 
     `cache_creation_1h` null is as `cache_creation`.
@@ -37,8 +37,7 @@ class PriceShown:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallShown:
+class CallShown(msgspec.Struct, frozen=True):
     """A request in a list. `cost` is in dollars, null where a used model has no price; `cost_nano` in 1e-9 dollars.
 
     `actual` is what the provider takes of that. `route` is the rule that chose the model, `source` API or TEST.
@@ -81,8 +80,7 @@ class CallShown:
     attempt_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallDetail(CallShown):
+class CallDetail(CallShown, frozen=True):
     """One request with its attempts, the order in which backends were planned, and those passed over and why.
 
     `rate_multiplier` is actual cost over list cost, in millionths; `seed` makes the same order again. `charged_at` says
@@ -102,8 +100,7 @@ class CallDetail(CallShown):
     reserved_nano: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestItems(Items):
+class RequestItems(Items, frozen=True):
     """`next_before` as `before` gives the page after; null at the end."""
 
     next_before: str | None
@@ -135,8 +132,7 @@ async def _explain(visit: Visit) -> object:
     return explain_past(await requests.get(visit.desk, visit.path["id"]))
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureShown:
+class CaptureShown(msgspec.Struct, frozen=True):
     """A part of the call that was kept: headers as a JSON list of pairs, a body as text. `size` is the whole one's."""
 
     part: str

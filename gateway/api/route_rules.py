@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import Collection, Items, as_is, operations
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -18,8 +18,7 @@ _MOVE: Table = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LinkShown:
+class LinkShown(msgspec.Struct, frozen=True):
     """A rule at its place. `fault` is why it cannot win, empty where it could; `wins` is the first that can."""
 
     rule_id: str
@@ -29,8 +28,7 @@ class LinkShown:
     wins: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ChainShown:
+class ChainShown(msgspec.Struct, frozen=True):
     """The rules of one type and key in order. `winner` is the model that serves now, null for none."""
 
     route_type: str

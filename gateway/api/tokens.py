@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
@@ -10,8 +10,7 @@ from gateway.control import tokens
 from gateway.model.people import ManagementToken
 
 
-@dataclass(frozen=True, slots=True)
-class TokenShown:
+class TokenShown(msgspec.Struct, frozen=True):
     """A management token without its secret, of which `tail` are the last letters. Null is everything or never."""
 
     id: str

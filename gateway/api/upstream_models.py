@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.mappings import MappingShown, mapping_shown
 from gateway.api.models import ModelShown, model_shown
@@ -11,8 +11,7 @@ from gateway.control import upstream_models
 from gateway.control.upstream_models import UpstreamModels
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedShown:
+class AttachedShown(msgspec.Struct, frozen=True):
     """What the provider serves now of what was asked. `notes` say what an operator should know."""
 
     models: tuple[ModelShown, ...]
@@ -20,8 +19,7 @@ class AttachedShown:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Detached:
+class Detached(msgspec.Struct, frozen=True):
     """The public names that the provider serves no more."""
 
     models: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import exports, usage, usage_terms
@@ -11,8 +11,7 @@ from gateway.model.sums import Sums
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRow:
+class UsageRow(msgspec.Struct, frozen=True):
     """One group, or one of a group's groups. `subject` is an id, a model's code, `` for none or `*` for the rest.
 
     `value` is the metric's, `share` its part of the whole; null where it has none. `cost` and `actual` are dollars.
@@ -29,8 +28,7 @@ class UsageRow:
     actual: str
 
 
-@dataclass(frozen=True, slots=True)
-class UsageShown:
+class UsageShown(msgspec.Struct, frozen=True):
     """Times are Unix milliseconds; point `n` of a series begins at `since + n * bucket_ms`.
 
     `heat` has the metric by weekday, Monday first, and hour of the time zone; null where the question has none.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.api.collection import Collection, Items, operations
 from gateway.api.money_shown import MoneyLimitShown, SpentShown, limits_shown, spent_shown
@@ -15,8 +16,7 @@ from gateway.model.people import User
 from gateway.money import exact_dollars
 
 
-@dataclass(frozen=True, slots=True)
-class UserShown:
+class UserShown(msgspec.Struct, frozen=True):
     """A person. What is allowed: null is everything, an empty list nothing."""
 
     id: str
@@ -69,8 +69,7 @@ def user_shown(desk: Desk, row: User) -> UserShown:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SessionShown:
+class SessionShown(msgspec.Struct, frozen=True):
     """Somebody signed in to the admin site. Times are Unix ms."""
 
     id: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -12,8 +11,7 @@ import msgspec
 from gateway.control.first_start import Detected
 
 
-@dataclass(frozen=True, slots=True)
-class Banner:
+class Banner(msgspec.Struct, frozen=True):
     """`api_key` is set at the first start only, `setup_token` while nobody can sign in.
 
     `client_file` holds the base URL and the first key, where it is there.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class ClientFile:
+
+class ClientFile(msgspec.Struct, frozen=True):
     """What a client needs: `base_url` ends in /v1."""
 
     base_url: str

@@ -10,7 +10,6 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -28,8 +27,7 @@ class Holder(msgspec.Struct, frozen=True):
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(msgspec.Struct, frozen=True):
     _descriptor: int
 
     def announce(self, url: str) -> None:

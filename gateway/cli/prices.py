@@ -8,7 +8,6 @@ import http.client
 import sqlite3
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -35,8 +34,7 @@ class Failed(Exception):
     """Why nothing was taken, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """`catalogue` is the one in force, of which some `prices` may come."""
 
     catalogue: Catalogue

@@ -13,12 +13,12 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 import uvicorn
+from msgspec.structs import replace
 
 from gateway.app import open_app
 from gateway.cli import banner, client_file, lock, logs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control.desk import Desk
 from gateway.control.lookup import require
@@ -14,8 +15,7 @@ from gateway.routing.limits import key_requests
 from gateway.store import provider_keys
 
 
-@dataclass(frozen=True, slots=True)
-class KeyLimit:
+class KeyLimit(msgspec.Struct, frozen=True):
     """A key's requests per minute. `fixed` is the operator's number; with None what was learned is held to."""
 
     key_id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.control.lookup import require
@@ -14,8 +15,7 @@ from gateway.store.agent_sessions import AgentGroup
 MOST_CALLS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class AgentUse:
+class AgentUse(msgspec.Struct, frozen=True):
     """What one agent, or one class of request, used. `parent_agent` is whom the agent works for.
 
     A class has none. `name` is empty where the calls did not say.
@@ -28,8 +28,7 @@ class AgentUse:
     sums: Sums
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSession:
+class AgentSession(msgspec.Struct, frozen=True):
     """The newest MOST_CALLS calls of a session; `is_whole` unless there may be more. Times are Unix milliseconds."""
 
     session: str

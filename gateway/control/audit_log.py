@@ -7,7 +7,8 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import trail
 from gateway.control.desk import Desk
@@ -37,16 +38,14 @@ FILTERS: Table = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Newest first. `next_before` asks for the page after, None at the end."""
 
     items: tuple[Row, ...]
     next_before: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(msgspec.Struct, frozen=True):
     """One field of an object, as JSON; None where there was none."""
 
     name: str
@@ -54,8 +53,7 @@ class FieldChange:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """`fault` is what is wrong with the first row that does not fit; empty where all `rows` do."""
 
     rows: int

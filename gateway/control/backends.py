@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control import backend_parts as parts
 from gateway.control import endpoints as endpoint_control
@@ -67,8 +69,7 @@ UPDATE_FIELDS: Table = tuple(
 _OF_KEY = ("api_key", "pool", "rpm_limit", "tpm_limit", "max_concurrent", "weight")
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """What a backend is made of, as it is stored."""
 
     provider: Provider
@@ -80,8 +81,7 @@ class Rows:
         return together(self.provider, self.endpoint, self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class BackendMade:
+class BackendMade(msgspec.Struct, frozen=True):
     """What one form made or changed. `notes` say what an operator should know: nothing in them is a fault."""
 
     provider: Provider

@@ -7,7 +7,8 @@ was spent before there was one, and then the balance is exactly what was paid.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, read

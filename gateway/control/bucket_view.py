@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.model.registry import Endpoint
 from gateway.routing.buckets import DAY, MINUTE, MONTH
@@ -12,8 +13,7 @@ from gateway.routing.snapshot import Registry, Snapshot
 from gateway.routing.state import RuntimeState
 
 
-@dataclass(frozen=True, slots=True)
-class BucketNow:
+class BucketNow(msgspec.Struct, frozen=True):
     """`left` of `limit` `words` are there, below zero a debt; it is full in `seconds_left`. `owner` is for people."""
 
     name: str

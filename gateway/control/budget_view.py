@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.model.people import ApiKey, Period, User
@@ -12,8 +13,7 @@ from gateway.routing.budgets import MoneyLimit, Standing
 from gateway.routing.spends import key_owner, user_owner
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(msgspec.Struct, frozen=True):
     """Nano-dollars. `limits` are those that hold, `spent` in the running period of each length, whatever holds."""
 
     limits: tuple[Standing, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 import msgspec
@@ -39,8 +38,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {name: bytes(found).decode() for name, found in self.providers.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """What became of an offered catalogue: whether it was newer and so taken, and which one is in force now."""
 
     is_taken: bool

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
 
 import msgspec
 
@@ -30,8 +29,7 @@ from gateway.vault import Vault
 _NEVER_IN_AUDIT = frozenset({"sealed", "proxy_sealed", "key_hash", "old_hash", "token_hash", "password_hash"})
 
 
-@dataclass(slots=True)
-class SnapshotCell:
+class SnapshotCell(msgspec.Struct):
     """The one place that holds the snapshot in force."""
 
     current: Snapshot
@@ -40,17 +38,16 @@ class SnapshotCell:
         return self.current
 
 
-@dataclass(slots=True)
-class Change:
+class Change(msgspec.Struct):
     """A change in progress: use `tx` for its statements and `note` each row that it touches."""
 
     tx: Tx
     at: int
     actor: Actor
-    notes: list[tuple[str, str, str, object, object]] = field(default_factory=list)
+    notes: list[tuple[str, str, str, object, object]] = msgspec.field(default_factory=list)
 
     def note(self, action: str, kind: str, object_id: str, before: object, after: object) -> None:
-        """One audit row. Rows are frozen dataclasses or None; secrets in them are left out."""
+        """One audit row. Rows are frozen structs or None; secrets in them are left out."""
         self.notes.append((action, kind, object_id, before, after))
 
 
@@ -59,8 +56,7 @@ async def try_nothing(trial: Trial) -> TrialOutcome:
     raise Unavailable("Nothing is sent from here; start the gateway.")
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(msgspec.Struct, frozen=True):
     """`demo_origin` is where the built-in demo backend listens.
 
     `ask_models` asks a backend for its model names, `try_call` makes a call as a client would.
@@ -74,8 +70,8 @@ class Desk:
     settings: Settings
     demo_origin: str
     ask_models: Callable[[Backend], Awaitable[list[str]]]
-    events: Events = field(default_factory=Events)
-    refusals: Refusals = field(default_factory=Refusals)
+    events: Events = msgspec.field(default_factory=Events)
+    refusals: Refusals = msgspec.field(default_factory=Refusals)
     try_call: Callable[[Trial], Awaitable[TrialOutcome]] = try_nothing
 
     @contextlib.asynccontextmanager
@@ -107,9 +103,9 @@ def shown(row: object) -> str | None:
     """A row as JSON for the audit log, without hashes and ciphertexts."""
     if row is None:
         return None
-    if is_dataclass(row):
+    if isinstance(row, msgspec.Struct):
         kept: Mapping[str, object] = {
-            item.name: getattr(row, item.name) for item in fields(row) if item.name not in _NEVER_IN_AUDIT
+            name: getattr(row, name) for name in row.__struct_fields__ if name not in _NEVER_IN_AUDIT
         }
         return msgspec.json.encode(kept).decode()
     return msgspec.json.encode(row).decode()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -26,8 +25,7 @@ WRITE_IDLE_SECONDS = 60.0
 _PING = b": still here\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class EventStream:
+class EventStream(msgspec.Struct, frozen=True):
     """ASGI. `after` is the id of the last event that the client has, as it sent it; its Last-Event-ID is newer.
 
     `is_allowed` is asked before anything is told, pings too: a session may end meanwhile, a token be disabled.

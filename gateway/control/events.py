@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from gateway.errors import Unavailable
 
@@ -29,8 +30,7 @@ class Topic(StrEnum):
 EVERY_TOPIC = frozenset(Topic)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """`action` happened to each `noun` named by `ids`, as of `config_version`; `at` in Unix milliseconds.
 
     `id` grows with every event, over restarts too. Two events with one `dedupe_key` tell of one thing.
@@ -46,8 +46,7 @@ class Event:
     dedupe_key: str
 
 
-@dataclass(slots=True, eq=False)
-class Listener:
+class Listener(msgspec.Struct, eq=False):
     """One who listens. `since` is the id after which everything is told.
 
     `is_behind` where something was missed: because of a slow reader, or because it is too long ago to be kept.
@@ -57,8 +56,8 @@ class Listener:
     since: int
     is_behind: bool = False
     is_over: bool = False
-    _waiting: deque[Event] = field(default_factory=deque)
-    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: deque[Event] = msgspec.field(default_factory=deque)
+    _bell: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     async def wait(self, seconds: float) -> None:
         """Until there is something to take, or the end, or for so long."""

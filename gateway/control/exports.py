@@ -6,12 +6,12 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, astuple, fields, replace
 
 from gateway.control import subjects, usage
 from gateway.control.desk import Desk
@@ -34,8 +34,7 @@ _ROWS_A_READ = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(msgspec.Struct, frozen=True):
     """ASGI. A file that is made as it is sent; it ends where its reader leaves or takes nothing for a minute."""
 
     name: str

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control import form_text, kinds, price_kinds, registry_kinds
 from gateway.errors import InvalidFields
@@ -57,8 +59,7 @@ class Kind(StrEnum):
     OBJECTS = "objects"  # list of values, each as the field's own table reads them
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """`default` is what a left-out field becomes; `least` and `most` bound a number, `most` a text's length.
 
     `fixed` fields are set at creation only. `about` is one line for people. `of` is the table of each object in a

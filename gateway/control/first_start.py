@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import api_keys, backend_parts, backends, endpoints, models, provider_keys, providers, setup
 from gateway.control.desk import Change, Desk
@@ -22,8 +23,7 @@ _ACTOR = Actor("system", "first_start", "first start")
 _log = logging.getLogger("gateway")
 
 
-@dataclass(frozen=True, slots=True)
-class Detected:
+class Detected(msgspec.Struct, frozen=True):
     """A provider that could be added. `env_name` refers to its key; `models` are what a local server offers."""
 
     preset: str

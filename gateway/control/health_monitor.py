@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.control.fields import Field, Kind, Table, Values, read
@@ -48,8 +49,7 @@ _KINDS: Mapping[str, EventKind] = MappingProxyType(
 """As routing/health.py counts for the circuit breaker; every other outcome is OTHER."""
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorEvent:
+class MonitorEvent(msgspec.Struct, frozen=True):
     """One attempt, or one call that passed the endpoint by. Times as in the ledger: Unix milliseconds."""
 
     kind: EventKind
@@ -62,8 +62,7 @@ class MonitorEvent:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorCell:
+class MonitorCell(msgspec.Struct, frozen=True):
     """Events of one stretch of time, counted by what they say."""
 
     since: int
@@ -74,8 +73,7 @@ class MonitorCell:
     skipped: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointMonitor:
+class EndpointMonitor(msgspec.Struct, frozen=True):
     """`events` are the newest ones, newest first, and everything is counted over them.
 
     `success_rate` is success / (success + failed), None where there is neither. `is_cut`: there were more events than
@@ -98,8 +96,7 @@ class EndpointMonitor:
     events: tuple[MonitorEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderMonitor:
+class ProviderMonitor(msgspec.Struct, frozen=True):
     """The endpoints of one provider from `since` to `until`, Unix milliseconds."""
 
     provider_id: str

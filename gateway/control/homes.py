@@ -6,7 +6,8 @@ Every function takes the person and gives nothing of anybody else's: what is not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import api_keys, audit_log, pools, users
 from gateway.control.audit_log import Page
@@ -41,16 +42,14 @@ KEY_FIELDS: Table = tuple(field for field in api_keys.FIELDS if field.name in _O
 PROFILE_FIELDS: Table = tuple(field for field in users.FIELDS if field.name in _PROFILE)
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """What the person's calls came to on one day in UTC, which begins at `at` (Unix ms)."""
 
     at: int
     sums: Sums
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """The last 30 days, today among them. `by_key` goes by the id of the API key."""
 
     days: tuple[Day, ...]
@@ -58,8 +57,7 @@ class Usage:
     by_key: Mapping[str, Sums]
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A model that the person may use. `price` is the lowest that a call can have, None where none is known."""
 
     model: Model
@@ -67,8 +65,7 @@ class Offer:
     price: Price | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderState:
+class ProviderState(msgspec.Struct, frozen=True):
     """Whether a provider answers in one API format. `state` is up, limited or down."""
 
     provider: str

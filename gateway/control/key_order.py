@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control.desk import Change, Desk
 from gateway.control.fields import Field, Kind, Table, read
@@ -26,8 +28,7 @@ PLACE_FIELDS: Table = (
 _STEP = 10
 
 
-@dataclass(frozen=True, slots=True)
-class OrderedKey:
+class OrderedKey(msgspec.Struct, frozen=True):
     """A key at its place. `priority` None is no place: behind all that have one, by the usual priorities.
 
     `counts` says whether its pool goes by this order.
@@ -40,8 +41,7 @@ class OrderedKey:
     counts: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FormatOrder:
+class FormatOrder(msgspec.Struct, frozen=True):
     """All keys of one API format in their order, those that are switched off too."""
 
     api_format: str

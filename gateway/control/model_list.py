@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import pools
 from gateway.control.desk import Desk
@@ -24,32 +25,28 @@ FILTERS: Table = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFilter:
+class ModelFilter(msgspec.Struct, frozen=True):
     """None and "" are any."""
 
     status: ModelStatus | None = None
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTarget:
+class ModelTarget(msgspec.Struct, frozen=True):
     """A backend that serves the model, and the name that its provider knows the model by."""
 
     backend: BackendStats
     upstream_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTier:
+class ModelTier(msgspec.Struct, frozen=True):
     """The backends of one pool, in the order of trying."""
 
     pool: str
     targets: tuple[ModelTarget, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRow:
+class ModelRow(msgspec.Struct, frozen=True):
     """`share` is its part of all calls of the last 24 hours that found a model, None where there were none.
 
     `passed` and `failed` are its tests of the last seven days, `check` its newest one.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.control.model_list import WEEK_MS
@@ -14,8 +15,7 @@ from gateway.store import model_checks, model_tests, usage_reports
 from gateway.store.usage_reports import UsageSum
 
 
-@dataclass(frozen=True, slots=True)
-class SourceUse:
+class SourceUse(msgspec.Struct, frozen=True):
     """Use from one source. `is_reported`: it was told to us, rather than served here."""
 
     source: str
@@ -28,8 +28,7 @@ class SourceUse:
     unpriced: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsSummary:
+class ModelsSummary(msgspec.Struct, frozen=True):
     """`unhealthy` are codes of enabled models whose newest check is not HEALTHY, or that were never checked.
 
     `uses` are of the last seven days, `passed` and `failed` the tests of the same time.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.control.pool_stats import BackendStats, BackendStatus, PoolStats
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, percentile
@@ -18,8 +19,7 @@ _SHOWN_MODELS = 4
 STRIP_MINUTES = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A range that the page offers, and the width of one point of its chart.
 
     It begins where an hour or a day does, by `step_ms`; the running one is its last.
@@ -49,16 +49,14 @@ SPANS: Mapping[str, Span] = MappingProxyType(
 DEFAULT_SPAN = "24h"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """Requests of one model per bucket. `other` sums the models that have no line of their own."""
 
     model: str
     requests: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True):
     """Everything in one bucket of time, for the small charts. `at` is its start in Unix milliseconds."""
 
     at: int
@@ -68,8 +66,7 @@ class Bucket:
     cost_nano: int
 
 
-@dataclass(frozen=True, slots=True)
-class FirstByte:
+class FirstByte(msgspec.Struct, frozen=True):
     """Calls by time to first byte, in the buckets of FIRST_BYTE_BOUNDS_MS; percentiles in ms, None without calls."""
 
     counts: tuple[int, ...]
@@ -78,8 +75,7 @@ class FirstByte:
     p99: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """Attempts in one minute."""
 
     ok: int
@@ -87,8 +83,7 @@ class Cell:
     limited: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderStrip:
+class ProviderStrip(msgspec.Struct, frozen=True):
     """The last hour of a provider, oldest minute first. `up` is ok / all, None where nothing was tried."""
 
     provider: str
@@ -96,8 +91,7 @@ class ProviderStrip:
     up: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(msgspec.Struct, frozen=True):
     """Something an operator should look at. `kind`: cooling, open, quota, refused, unbound, env_missing or unpriced.
 
     `subject` is the backend's or model's name, with the API formats where it is not so with all of its key's;
@@ -111,8 +105,7 @@ class Attention:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """How long requests are kept and in how many bytes, None without a limit; how many are used, and since when."""
 
     days: int | None
@@ -121,8 +114,7 @@ class Kept:
     oldest_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(msgspec.Struct, frozen=True):
     """`before` is the same time one length of the span earlier. Times are Unix milliseconds."""
 
     span: Span

@@ -5,7 +5,8 @@ everywhere, so that nobody gains or loses by it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.control.desk import Change
 from gateway.model.people import ApiKey, User

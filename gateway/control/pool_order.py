@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
+
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.control.explanations import ANYONE
@@ -19,8 +20,7 @@ _ANY_PRICE = PriceTable(Price(1_000_000_000, 1_000_000_000, 0, 0, 0))
 _AT_ANY_PRICE = "by its rate, as if all prices were equal"
 
 
-@dataclass(frozen=True, slots=True)
-class PoolPlace:
+class PoolPlace(msgspec.Struct, frozen=True):
     """A backend of the pool. `why` says what put it there besides priority; `fault` why nothing is sent to it now.
 
     `api_format` is the endpoint's: one that is not the call's is reached by translation.

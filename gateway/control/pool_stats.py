@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from gateway.control.versions import together
 from gateway.routing.breaker import BreakerState
@@ -35,8 +36,7 @@ class BackendStatus(StrEnum):
 _BROKEN = frozenset({BackendStatus.UNBOUND, BackendStatus.ENV_MISSING, BackendStatus.OPEN, BackendStatus.ERROR})
 
 
-@dataclass(frozen=True, slots=True)
-class BackendStats:
+class BackendStats(msgspec.Struct, frozen=True):
     """One backend now. `seconds_left` and `rest_kind` of a rest, 0 without one; `rpm_left` None without a limit.
 
     `reason` is a sentence for people, empty where all is well. `models` are the codes it serves. `version` is that of
@@ -75,8 +75,7 @@ class BackendStats:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStats:
+class PoolStats(msgspec.Struct, frozen=True):
     """`error` counts backends that failed last or cannot be used as they are configured."""
 
     id: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.model.people import Actor
 from gateway.model.registry import DEMO_PRESET, ApiFormat, Auth
 
 
-@dataclass(frozen=True, slots=True)
-class PresetEndpoint:
+class PresetEndpoint(msgspec.Struct, frozen=True):
     """One API format that a provider speaks: at the preset's base URL and `suffix`, with the endpoint's `custom_path`
     and `auth` where those are not the format's own.
     """
@@ -32,8 +32,7 @@ _AZURE_VERSION = "2024-10-21"
 """The newest api-version of Azure's deployments that is not a preview."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(msgspec.Struct, frozen=True):
     """`base_url` is empty where only the operator can know it. Of `endpoints` the first is what the provider is asked
     for its models at.
 

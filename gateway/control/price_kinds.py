@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import kinds
 from gateway.model.registry import Price, PriceTier
@@ -17,8 +18,7 @@ _MOST_TIERS = 20
 _MOST_TOKENS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class TierShown:
+class TierShown(msgspec.Struct, frozen=True):
     """Prices of calls with more than `above` input tokens, in dollars per million. `cache_creation_1h` null is as
     `cache_creation`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.model.registry import Model, ModelMapping, Price, PriceOverride, PriceTable, Provider
@@ -16,8 +16,7 @@ from gateway.store.figures import Question
 SEEN_DAYS = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(msgspec.Struct, frozen=True):
     """How a mapped model is priced at one provider; `table` None is unpriced."""
 
     mapping: ModelMapping
@@ -31,8 +30,7 @@ class Effective:
         return self.mapping.price != PriceOverride()
 
 
-@dataclass(frozen=True, slots=True)
-class Unpriced:
+class Unpriced(msgspec.Struct, frozen=True):
     """A model that was used in the last seven days without a price. `served` are those of its ways without one now.
 
     It has none where it was priced since, or was asked for by a provider's own name.
@@ -43,8 +41,7 @@ class Unpriced:
     served: tuple[Effective, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TierListed:
+class TierListed(msgspec.Struct, frozen=True):
     """Dollars per million tokens, for calls of at most `up_to` input tokens, cached ones among them; null is any."""
 
     up_to: int | None
@@ -55,8 +52,7 @@ class TierListed:
     cache_creation_1h: str
 
 
-@dataclass(frozen=True, slots=True)
-class PriceListed:
+class PriceListed(msgspec.Struct, frozen=True):
     """What a model costs at a provider; without `tiers` it is unpriced. `origin` says whose word it is.
 
     `per_request` is in dollars. `is_overridden`: the mapping says something of it itself.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control import rotations
 from gateway.control.desk import Change, Desk
@@ -13,6 +15,7 @@ from gateway.control.lookup import chosen, require, require_free_name
 from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
 from gateway.ids import new_id
+from gateway.model.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.people import Actor
 from gateway.model.registry import RATE_UNIT, ApiFormat, Endpoint, Pool, ProviderKey
@@ -88,14 +91,15 @@ _SPECIAL = frozenset({"provider_id", "pool", "api_formats", "api_key", "secret_n
 _PLAIN = tuple(field.name for field in FIELDS if field.name not in _SPECIAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True):
     """What is stored of a secret."""
 
-    sealed: bytes | None = field(repr=False)
+    sealed: bytes | None
     env_name: str | None
     masked: str
     fingerprint: str
+
+    __repr__ = hiding("sealed")
 
 
 KEYLESS = Credential(None, None, "", "")

@@ -5,8 +5,9 @@ that a list of any length asks the database nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from gateway.control.bucket_view import left_in
 from gateway.control.desk import Desk
@@ -32,16 +33,14 @@ class Owned(Protocol):
 Row = TypeVar("Row", bound=Owned)
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """How many there are, and how many of them calls may use as far as their own switch goes."""
 
     total: int
     active: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointHealth:
+class EndpointHealth(msgspec.Struct, frozen=True):
     """`score` is the mean of its backends' scores, 0 to 1; None where none of them has one yet."""
 
     id: str
@@ -54,8 +53,7 @@ class EndpointHealth:
     in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaState:
+class QuotaState(msgspec.Struct, frozen=True):
     """Nano-dollars. `limit` None is no quota; times are Unix milliseconds.
 
     `since` is when the period began, None where nothing was spent yet; `resets_at` None where no period runs.
@@ -71,8 +69,7 @@ class QuotaState:
     is_expired: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RateState:
+class RateState(msgspec.Struct, frozen=True):
     """Requests per minute over all keys: `limit` None is unlimited, `left` what could be sent at once now."""
 
     limit: int | None
@@ -81,8 +78,7 @@ class RateState:
     concurrent_limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSummary:
+class ProviderSummary(msgspec.Struct, frozen=True):
     """`health` is the mean score of the endpoints that have one, None where none has. A true 0.0 is 0.0."""
 
     id: str
@@ -164,8 +160,7 @@ def mean(scores: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(msgspec.Struct, frozen=True):
     """One moment's picture of configuration and state. Nothing is made or changed by looking."""
 
     snapshot: Snapshot

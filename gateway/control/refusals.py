@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+
+import msgspec
 
 PER_ADDRESS = 10
 PER_MINUTE = 60
 _MINUTE_MS = 60_000
 
 
-@dataclass(slots=True)
-class Refusals:
+class Refusals(msgspec.Struct):
     """A minute holds at most PER_ADDRESS of one address (a /64 of IPv6) and PER_MINUTE of all of them."""
 
     _minute: int = 0
-    _seen: dict[str, int] = field(default_factory=dict)
+    _seen: dict[str, int] = msgspec.field(default_factory=dict)
     _left_out: int = 0
 
     def admit(self, ip: str, now: int) -> int | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import overview as figures_of
 from gateway.control import pools
@@ -40,8 +41,7 @@ FILTERS: Table = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """`total` is exact where `is_exact`, else there are at least so many. `next_before` asks for what comes after.
 
     A page may have fewer items than were asked for, or none, and be followed by another: few calls match, and only so

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.control.desk import Desk
 from gateway.model.sums import DAY_MS
@@ -11,8 +11,7 @@ from gateway.store import retention
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True):
     """`due_captures` and `due_requests` are too old; `more_requests` is about how many more must go to make room.
 
     `oldest_at` is when the oldest request came, Unix milliseconds. Null days or bytes set no limit.

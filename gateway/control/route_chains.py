@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control import routable
 from gateway.control.desk import Desk
@@ -17,8 +19,7 @@ _STEP = 10
 _LAST_PRIORITY = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """A rule in its chain. `fault` is why it cannot win, empty where it could; `wins` is the first that can."""
 
     rule: RouteRule
@@ -27,8 +28,7 @@ class Link:
     wins: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(msgspec.Struct, frozen=True):
     """The rules of one type and key, in the order in which they are asked."""
 
     route_type: RouteType

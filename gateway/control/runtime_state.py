@@ -5,7 +5,7 @@ Looking changes nothing. Every clearing is written down in the audit log.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.control.bucket_view import BucketNow, not_full
 from gateway.control.desk import Desk
@@ -21,8 +21,7 @@ _AUDITED = {"key": "provider_key"}
 """What the audit log calls the owner of a bucket, where the bucket's name has a shorter word."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendSeen:
+class BackendSeen(msgspec.Struct, frozen=True):
     """A backend that rests, whose circuit is not closed, or that was seen to take few calls at once.
 
     `rest_seconds` and `open_seconds` are what is left, 0 where nothing is; `circuit` is closed, open or half_open.
@@ -45,8 +44,7 @@ class BackendSeen:
     api_format: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRestSeen:
+class EndpointRestSeen(msgspec.Struct, frozen=True):
     """A whole endpoint that rests, or has rested and was not tried since. `seconds` left, 0 where it is over."""
 
     endpoint_id: str
@@ -56,8 +54,7 @@ class EndpointRestSeen:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LearnedSeen:
+class LearnedSeen(msgspec.Struct, frozen=True):
     """What was learned of a provider key that has no fixed limit."""
 
     key_id: str
@@ -65,8 +62,7 @@ class LearnedSeen:
     learned: Learned
 
 
-@dataclass(frozen=True, slots=True)
-class StateSeen:
+class StateSeen(msgspec.Struct, frozen=True):
     """All of it. Buckets that are full and backends with nothing to tell are left out."""
 
     backends: tuple[BackendSeen, ...]

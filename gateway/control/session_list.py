@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import trail
 from gateway.control.desk import Desk
@@ -13,8 +14,7 @@ from gateway.model.people import Actor, Session
 from gateway.store import sessions, users
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(msgspec.Struct, frozen=True):
     """A session that goes on. `id` names it, and opens nothing."""
 
     id: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control import passwords, throttle, trail
 from gateway.control.desk import Desk
@@ -21,8 +22,7 @@ THEMES = ("auto", "light", "dark")
 _NOBODY = Actor("user", "", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(msgspec.Struct, frozen=True):
     """Where a request comes from: the address after trusted proxies, and what the browser calls itself."""
 
     ip: str

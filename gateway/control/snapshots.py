@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from gateway.model.registry import BUILTIN_PATHS, Endpoint
 from gateway.routing.catalogue import name_in_catalogue

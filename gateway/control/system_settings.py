@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.control.desk import Desk
 from gateway.control.fields import Field, Kind, Table, Values, read

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.control import trail
 from gateway.control.desk import Desk, shown

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.control import backend_parts as parts
 from gateway.control import mappings as mapping_control
@@ -22,8 +23,7 @@ ATTACH_FIELDS: Table = (
 DETACH_FIELDS: Table = (Field("models", Kind.STRINGS, "Public names, or the provider's own.", required=True),)
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamModel:
+class UpstreamModel(msgspec.Struct, frozen=True):
     """A name at the provider. `models` are the public names that it is served under, empty where it is not.
 
     `is_listed`: the provider named it just now. `is_available`: what is written down about that; None where it is
@@ -36,8 +36,7 @@ class UpstreamModel:
     is_available: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamModels:
+class UpstreamModels(msgspec.Struct, frozen=True):
     """`backend` is the one that was asked. Names that it did not list, but that are served, come last."""
 
     provider_id: str
@@ -46,8 +45,7 @@ class UpstreamModels:
     models: tuple[UpstreamModel, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(msgspec.Struct, frozen=True):
     """What serves now. `notes` say what an operator should know: nothing in them is a fault."""
 
     models: tuple[Model, ...]

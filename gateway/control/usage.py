@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.control import subjects
 from gateway.control.desk import Desk
@@ -20,8 +22,7 @@ SERIES = 5
 ROWS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """One line of the chart, a point for each bucket; percentiles are null where nothing was timed."""
 
     subject: str
@@ -29,8 +30,7 @@ class Series:
     points: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One line of the table. `subject` is `*` for the rest together; `share` of the metric's total, if it has one."""
 
     subject: str
@@ -42,8 +42,7 @@ class Row:
     share: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Times are Unix milliseconds. `heat` are the metric's sums by weekday (Monday first) and hour, None where the
     question has none. `before` is the same time one length of the range earlier.
     """
@@ -60,8 +59,7 @@ class Usage:
     filter_names: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Who cost how much; `share` of everything."""
 
     subject: str

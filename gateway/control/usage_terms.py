@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.control.fields import Field, Kind, Table, read
 from gateway.control.time_zones import UTC, is_known
@@ -14,8 +15,7 @@ from gateway.model.sums import DAY_MS, HOUR_MS, Dimension, Sums
 NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True):
     """A figure of a sum, or of a histogram: `share` of its calls took no longer. `unit` says what it is counted in."""
 
     code: str
@@ -49,8 +49,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """So many hours or days, the running one included. Days are UTC's."""
 
     code: str
@@ -87,8 +86,7 @@ FIELDS: Table = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A checked question of the page. `only` are the filters, by dimension."""
 
     metric: Metric

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -42,8 +41,7 @@ _GOOGLE_STATUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(msgspec.Struct, frozen=True):
     """How a family of formats tells an error: as a whole answer, and as the end of a stream that broke.
 
     Both take the error and the id of the request. `id_header` is a further header that carries the id.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from gateway.formats.intermediate import Delta, Event, Kind, PartBegan, PartEnded, Signed
@@ -11,13 +9,12 @@ from gateway.formats.intermediate import Delta, Event, Kind, PartBegan, PartEnde
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """A part that has begun. `text` is what it has said, `held` what of it waits for its turn."""
 
     is_function: bool
-    text: list[str] = field(default_factory=list)
-    held: list[Event] = field(default_factory=list)
+    text: list[str] = msgspec.field(default_factory=list)
+    held: list[Event] = msgspec.field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:

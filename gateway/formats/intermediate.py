@@ -9,13 +9,13 @@ kept as the text they came as.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from gateway.model.calls import Usage
+from gateway.model.hiding import hiding
 from gateway.model.registry import ApiFormat
 
 
@@ -26,61 +26,63 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """`cache` is how long a provider's prompt cache is asked to keep everything up to here: `5m`, `1h` or empty."""
 
     text: str
     cache: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """By `url`, as `data` in base64 with its `media_type`, or by `file_id`. `detail` is how closely to look."""
 
     url: str = ""
-    data: str = field(default="", repr=False)
+    data: str = ""
     media_type: str = ""
     detail: str = ""
     file_id: str = ""
     cache: str = ""
 
+    __repr__ = hiding("data")
 
-@dataclass(frozen=True, slots=True)
-class Audio:
+
+class Audio(msgspec.Struct, frozen=True):
     """`data` in base64, `media_type` such as audio/wav."""
 
-    data: str = field(repr=False)
+    data: str
     media_type: str
 
+    __repr__ = hiding("data")
 
-@dataclass(frozen=True, slots=True)
-class File:
+
+class File(msgspec.Struct, frozen=True):
     """A document: by `url`, as `data` in base64 with its `media_type`, or by `file_id`."""
 
     url: str = ""
-    data: str = field(default="", repr=False)
+    data: str = ""
     media_type: str = ""
     name: str = ""
     file_id: str = ""
     cache: str = ""
 
+    __repr__ = hiding("data")
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+
+class Thinking(msgspec.Struct, frozen=True):
     """`text` a person may read, and `signature`, which only the provider of format `origin` can: a proof of the text,
     or the thoughts themselves, encrypted. Without `text` it is such a proof alone, and belongs to the part after it.
     `id` is what the provider calls it.
     """
 
     text: str = ""
-    signature: str = field(default="", repr=False)
+    signature: str = ""
     origin: ApiFormat | None = None
     id: str = ""
 
+    __repr__ = hiding("signature")
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+
+class ToolCall(msgspec.Struct, frozen=True):
     """`arguments` are JSON as the text they came as, empty for none. A `custom` tool's are free text.
 
     `namespace` is the group of tools that `name` is in, where there is one.
@@ -93,8 +95,7 @@ class ToolCall:
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(msgspec.Struct, frozen=True):
     """What came of the call `call_id`. Parts: Text, Image, File. `name` is the tool's, where the format tells it."""
 
     call_id: str
@@ -105,8 +106,7 @@ class ToolResult:
     cache: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The model's own words for why it does not answer."""
 
     text: str
@@ -115,8 +115,7 @@ class Refusal:
 Part = Text | Image | Audio | File | Thinking | ToolCall | ToolResult | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One message. Results of tools are parts of a USER turn, calls of tools parts of an ASSISTANT turn.
 
     Turns are as the format had them: a writer joins or splits them as its own format wants.
@@ -127,8 +126,7 @@ class Turn:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(msgspec.Struct, frozen=True):
     """A function the model may call. `schema` of its arguments is raw JSON, None where none was given.
 
     `is_custom` takes free text instead, its `grammar` raw JSON where there is one.
@@ -150,8 +148,7 @@ class ChoiceMode(StrEnum):
     NAMED = "named"
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
+class ToolChoice(msgspec.Struct, frozen=True):
     """NAMED means exactly the tool `name`; `allowed` limits AUTO and REQUIRED to these, where it is not empty."""
 
     mode: ChoiceMode
@@ -159,8 +156,7 @@ class ToolChoice:
     allowed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(msgspec.Struct, frozen=True):
     """How much to think first: in a word (`none`, `minimal`, `low`, `medium`, `high`, `xhigh`) or in at most `budget`
     tokens, whichever the format said; reasoning.py turns one into the other. `is_shown` None is the format's own way;
     `summary` is Responses' word.
@@ -178,8 +174,7 @@ class ShapeKind(StrEnum):
     JSON_SCHEMA = "json_schema"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """What the answer's text must look like. `schema` is raw JSON, only with JSON_SCHEMA."""
 
     kind: ShapeKind
@@ -189,8 +184,7 @@ class Shape:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True):
     """A whole request. None and empty mean that the client did not say.
 
     `user` is who the client says that it asks for. `metadata` is raw JSON. `extras` are further top-level fields that
@@ -219,7 +213,7 @@ class Prompt:
     cache_key: str = ""
     service_tier: str = ""
     metadata: msgspec.Raw | None = None
-    extras: Mapping[str, msgspec.Raw] = field(default_factory=dict)
+    extras: Mapping[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     lost: tuple[str, ...] = ()
 
 
@@ -227,20 +221,20 @@ SHARED_FIELDS = frozenset({"store", "prompt_cache_retention"})
 """Fields of chat and Responses alike that mean nothing elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True):
     """Where a request is written for: the provider's name of the model, and the most tokens that it can answer."""
 
     model: str
     output_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """A body, and the names of what it could not carry, in the words of the client's format where it named them."""
 
-    body: bytes = field(repr=False)
+    body: bytes
     dropped: tuple[str, ...] = ()
+
+    __repr__ = hiding("body")
 
 
 class Stop(StrEnum):
@@ -256,8 +250,7 @@ class Stop(StrEnum):
     PAUSE = "pause"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A whole answer. Parts: Text, Thinking, ToolCall, Refusal, Image, Audio. `created` is Unix seconds, 0 unknown."""
 
     id: str
@@ -375,8 +368,7 @@ class StreamWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What a writer of answers knows besides the answer: the id of the call, the model as it was asked for, the
     usage to tell where the provider tells none, whether the client of a chat stream asked for its usage chunk, and the
     time (Unix seconds).

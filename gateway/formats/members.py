@@ -7,13 +7,13 @@ body: `messages[2].content[0].text`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from gateway.errors import BadInput
 from gateway.formats.body import Fields
+from gateway.model.hiding import hiding
 
 _FIELDS = msgspec.json.Decoder(Fields)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -24,12 +24,13 @@ _NUMBER = msgspec.json.Decoder(float)
 _NULL = b"null"
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(msgspec.Struct, frozen=True):
     """One object: its members, raw, and its `place` in the body, empty for the body itself."""
 
-    fields: Fields = field(repr=False)
+    fields: Fields
     place: str = ""
+
+    __repr__ = hiding("fields")
 
     def where(self, name: str) -> str:
         """The place of the member `name`."""

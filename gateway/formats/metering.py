@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.formats import body as bodies
 from gateway.model.calls import Usage, UsageSource
@@ -37,8 +39,7 @@ class Tap(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFacts:
+class AnswerFacts(msgspec.Struct, frozen=True):
     """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it.
 
     `is_pending`: it is only promised, and there when it is asked for later. `lost` names what translation left out.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.errors import BadInput
 
@@ -13,8 +14,7 @@ _NAME = re.compile(rb'content-disposition:\s*form-data;(?:[^\r\n]*;)?\s*name="([
 _BOUNDARY = re.compile(r'boundary=(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A field's text, and from where to where in the body it stands."""
 
     text: str

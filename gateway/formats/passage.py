@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.formats import intermediate as form
 from gateway.formats.body import is_object
@@ -18,14 +20,14 @@ from gateway.formats.side import StreamSide
 from gateway.formats.sse import is_whole_event
 from gateway.formats.table import FORMATS, Format, Translation
 from gateway.model.calls import Usage
+from gateway.model.hiding import hiding
 from gateway.model.registry import ApiFormat
 
 MOST_NAMES, _LONGEST_NAME = 100, 100
 """Of what was dropped: a client may make up any number of fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(msgspec.Struct, frozen=True):
     """`body` goes to the provider, as `upstream`'s path and headers say; `dropped` names what it could not carry.
 
     `asks_usage`: the body asks for the usage of a stream that the client did not ask for; it is hidden from it.
@@ -34,11 +36,13 @@ class Passage:
 
     request: Request
     upstream: Format
-    body: bytes = field(repr=False)
+    body: bytes
     dropped: tuple[str, ...] = ()
     asks_usage: bool = False
     told: Told | None = None
     cost_of: CostOf | None = None
+
+    __repr__ = hiding("body")
 
     @property
     def is_translated(self) -> bool:
@@ -129,8 +133,7 @@ def not_asking_usage(passage: Passage) -> Passage:
     return replace(passage, body=without(passage.body), asks_usage=False)
 
 
-@dataclass(slots=True)
-class SameStream:
+class SameStream(msgspec.Struct):
     """Every event as it came, but a usage chunk that only we asked for."""
 
     tap: Tap
@@ -177,8 +180,7 @@ class TranslatedStream:
         return b"".join(map(self._writer.write, self._in_turn.arranged(events)))
 
 
-@dataclass(slots=True)
-class EventTap:
+class EventTap(msgspec.Struct):
     """A metering.Tap of events in the intermediate form. `told` is the usage as the stream told it last."""
 
     has_output: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from gateway.formats.metering import Tap
 from gateway.model.calls import Usage
@@ -20,8 +20,7 @@ class NoSplitter:
         return b""
 
 
-@dataclass(slots=True)
-class RawTap:
+class RawTap(msgspec.Struct):
     """A metering.Tap: any byte is output, and the end of the bytes their end."""
 
     has_output: bool = False
@@ -36,11 +35,10 @@ class RawTap:
         return False
 
 
-@dataclass(slots=True)
-class RawSide:
+class RawSide(msgspec.Struct):
     """A passage.StreamSide that changes nothing."""
 
-    tap: Tap = field(default_factory=RawTap)
+    tap: Tap = msgspec.field(default_factory=RawTap)
     ping: bytes = b""
     tells_errors: bool = True
     lost: tuple[str, ...] = ()

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from gateway.formats.body import Fields
+from gateway.model.hiding import hiding
 from gateway.model.registry import ApiFormat
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A request as it came in, for a format to read.
 
     `action` is which of the format's paths was called (`edits`, `count_tokens`; empty for the only or main one).
     `model` and `is_stream` are what the path itself says, as Gemini's does.
     """
 
-    body: bytes = field(repr=False)
+    body: bytes
     action: str = ""
     model: str = ""
     is_stream: bool = False
 
+    __repr__ = hiding("body")
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(msgspec.Struct, frozen=True):
     """`fields` are the body's, raw; `wants_usage` is whether the client asked for the usage chunk of a stream.
 
     `model` is in `fields` only where the format has it there. `action` as in `Asked`.
@@ -32,13 +33,14 @@ class Request:
     api_format: ApiFormat
     model: str
     is_stream: bool
-    fields: Fields = field(repr=False)
+    fields: Fields
     wants_usage: bool = False
     action: str = ""
 
+    __repr__ = hiding("fields")
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+
+class Facts(msgspec.Struct, frozen=True):
     """What routing goes by. `tokens` is the estimate of the question that is taken from limits of tokens per minute,
     `most_input` and `most_output` the most tokens that the call can come to.
 

@@ -6,8 +6,9 @@ Of a request the model and the size of its text are read, of an answer its usage
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.errors import BadInput
 from gateway.formats import body as bodies
@@ -21,8 +22,7 @@ _BYTES_PER_TOKEN = 3
 _CHARACTERS_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(msgspec.Struct, frozen=True):
     """What is different about one of these formats.
 
     `asked` are the fields with the question's text, the first of them required; `answered` is the member that every
@@ -118,8 +118,7 @@ def read_usage(found: Any) -> Usage | None:
     return Usage(input=asked - cached, output=count(answer), cache_read=cached, source=UsageSource.REPORTED)
 
 
-@dataclass(slots=True)
-class StreamTap:
+class StreamTap(msgspec.Struct):
     """A metering.Tap for events of completions (`choices`, then [DONE]), of pictures and of sound (`type`)."""
 
     has_output: bool = False

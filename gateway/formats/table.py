@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.formats import simple
 from gateway.formats.chat import answer as chat_answers
@@ -42,8 +43,7 @@ STREAM = "stream"
 """The action that stands for a stream where a format has a path of its own for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(msgspec.Struct, frozen=True):
     """A format's two ways into the intermediate form and out of it."""
 
     read_prompt: Callable[[Request], Prompt]
@@ -66,8 +66,7 @@ def _not_at_all(_request: Request) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(msgspec.Struct, frozen=True):
     """`paths` come after an endpoint's base URL, by action, with `{model}` for the provider's name of it.
 
     `headers` are sent where the client sent none of that name; `passes` begin the names of the client's that only

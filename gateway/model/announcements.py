@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class AnnouncementKind(StrEnum):
@@ -12,8 +13,7 @@ class AnnouncementKind(StrEnum):
     MAINTENANCE = "maintenance"
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(msgspec.Struct, frozen=True):
     """`body` is Markdown. It is shown from `starts_at` (inclusive) to `ends_at` (exclusive), Unix ms; None is open.
 
     Pinned ones come first, then those of lower `priority`, then newer ones.

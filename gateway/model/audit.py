@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.people import Actor
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What was done. `at` is Unix ms; `before` and `after` are the object as JSON, None where there was none."""
 
     at: int
@@ -25,8 +25,7 @@ class Entry:
     config_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """An entry in the log. `hash` is None in rows that were written before rows had one."""
 
     seq: int
@@ -34,8 +33,7 @@ class Row:
     hash: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The last row of the chain and its hash: who notes it elsewhere can tell later that nothing was cut off."""
 
     seq: int
@@ -69,8 +67,7 @@ def chained(previous: bytes, seq: int, entry: Entry) -> bytes:
     return hashlib.sha256(previous + canonical(seq, entry)).digest()
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(msgspec.Struct):
     """Takes rows oldest first. What its first hash covers is a digest of all rows that have none."""
 
     rows: int = 0

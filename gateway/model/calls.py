@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from gateway.model.registry import Price
 
@@ -23,8 +24,7 @@ class UsageSource(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one call. `input` excludes what was read from or written to a cache: counted once.
 
     `cache_creation_1h` are those that a cache keeps for an hour; `cache_creation` has the others.
@@ -44,8 +44,7 @@ class Usage:
         return self.input + self.cache_read + self.cache_creation + self.cache_creation_1h
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(msgspec.Struct, frozen=True):
     """A backend that was considered and not asked. `seconds` until the reason ends, where it ends by itself.
 
     `api_format` is the endpoint's.
@@ -60,8 +59,7 @@ class Skip:
     api_format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One try at one backend. Milliseconds count from the start of the call, `total_ms` from the attempt's.
 
     `outcome` is `ok` or the reason it was left; `rest_ms` is the cooldown it caused. `api_format` is the endpoint's.
@@ -83,8 +81,7 @@ class Attempt:
     api_format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(msgspec.Struct, frozen=True):
     """What a coding agent says of a call: its session, which of its agents asks, for which other, and in which class
     of its requests (`main`, `subagent`, `compaction` …). Empty where it does not say.
     """
@@ -102,8 +99,7 @@ class CallSource(StrEnum):
     TEST = "TEST"
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(msgspec.Struct, frozen=True):
     """A backend of the plan, at its place in the order. `why` tells what put it there besides priority.
 
     `api_format` is the endpoint's.
@@ -117,8 +113,7 @@ class Considered:
     api_format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True):
     """One ledger row with its attempts. `cost_nano` None means that a used model has no price.
 
     `cost_nano` is the list cost, `actual_nano` what the provider takes for it: the list cost times `rate_multiplier`
@@ -173,8 +168,7 @@ class CallRecord:
     attribution: Attribution = Attribution()
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True):
     """A call whose money is limited, as it is written down before it is sent, for the case that its end never is.
 
     `input_tokens` and `output_tokens` are the most that it can come to, `price` that of the dearest backend, and

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+
+from gateway.model.hiding import hiding
 
 
 class Part(StrEnum):
@@ -13,11 +16,12 @@ class Part(StrEnum):
     RESPONSE_BODY = "response_body"
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(msgspec.Struct, frozen=True):
     """One part: headers are JSON, a list of pairs; a body is as it was. `size` is the whole one's, in bytes."""
 
     part: Part
-    content: bytes = field(repr=False)
+    content: bytes
     size: int
     is_cut: bool
+
+    __repr__ = hiding("content")

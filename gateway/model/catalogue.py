@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway.model.registry import Price, PriceTier
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """What a provider lists for `model`. `names` are patterns of the names that it is asked for by, any of which fits.
 
     A pattern is a shell's glob in lower case; of several words, parted by spaces, each must fit, and none of those
@@ -22,15 +22,14 @@ class Listing:
     tiers: tuple[PriceTier, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(msgspec.Struct, frozen=True):
     """`date` (ISO) is when it was taken from `version` of its source. `listings` go by provider, first match first."""
 
     date: str = ""
     version: str = ""
     source: str = ""
     licence: str = ""
-    listings: Mapping[str, tuple[Listing, ...]] = field(default_factory=dict)
+    listings: Mapping[str, tuple[Listing, ...]] = msgspec.field(default_factory=dict)
 
     @property
     def origin(self) -> str:

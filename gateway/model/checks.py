@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from gateway.model.calls import Usage
 
@@ -29,8 +30,7 @@ class TrialStatus(StrEnum):
     FAILED = "FAILED"
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(msgspec.Struct, frozen=True):
     """One backend's answer to a check. `words` say what it answered or why it did not."""
 
     backend_id: str
@@ -40,8 +40,7 @@ class ProbeResult:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCheck:
+class ModelCheck(msgspec.Struct, frozen=True):
     """`latency_ms` is the probe's at the first backend in the order of trying that answered; None without one."""
 
     id: str
@@ -55,8 +54,7 @@ class ModelCheck:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTest:
+class ModelTest(msgspec.Struct, frozen=True):
     """One message sent to a model by an operator. `call_id` is its row in the ledger."""
 
     id: str
@@ -74,8 +72,7 @@ class ModelTest:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class UsageReport:
+class UsageReport(msgspec.Struct, frozen=True):
     """Use of a model that happened elsewhere. `cost_nano` None is unknown."""
 
     id: str
@@ -91,8 +88,7 @@ class UsageReport:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True):
     """A call that an operator makes: `model` is a public name, `backend_id` the only backend that may be asked."""
 
     model: str
@@ -102,8 +98,7 @@ class Trial:
     max_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TrialOutcome:
+class TrialOutcome(msgspec.Struct, frozen=True):
     """What became of a trial. `error` is empty where it passed; `backend` is who answered, empty for nobody."""
 
     call_id: str

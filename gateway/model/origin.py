@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from gateway.model.registry import BUILTIN_PATHS
 
@@ -24,8 +25,7 @@ _METADATA = (
 _METADATA_NAMES = frozenset({"metadata.google.internal", "metadata"})
 
 
-@dataclass(frozen=True, slots=True)
-class BaseUrl:
+class BaseUrl(msgspec.Struct, frozen=True):
     """A checked base URL in its one spelling: lower-case scheme and host, no slash at the end.
 
     `host` is without brackets, `text` is the whole URL.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+
+from gateway.model.hiding import hiding
 
 
 class Period(StrEnum):
@@ -16,8 +19,7 @@ class Period(StrEnum):
     MONTHLY = "monthly"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(msgspec.Struct, frozen=True):
     """What a client presents to us.
 
     `allowed_models`, `allowed_providers` (names) and `allowed_formats`: None unrestricted, an empty tuple nothing.
@@ -32,7 +34,7 @@ class ApiKey:
 
     id: str
     name: str
-    key_hash: bytes = field(repr=False)
+    key_hash: bytes
     prefix: str
     tail: str
     allowed_models: tuple[str, ...] | None
@@ -57,15 +59,16 @@ class ApiKey:
     note: str = ""
     is_locked: bool = False
     deletes_itself: bool = False
-    old_hash: bytes | None = field(default=None, repr=False)
+    old_hash: bytes | None = None
     old_until: int | None = None
+
+    __repr__ = hiding("key_hash", "old_hash")
 
     def may_use(self, model: str) -> bool:
         return self.allowed_models is None or model in self.allowed_models
 
 
-@dataclass(frozen=True, slots=True)
-class TopUp:
+class TopUp(msgspec.Struct, frozen=True):
     """`nano` nano-dollars that `actor` paid into the balance of an API key at `at` (Unix ms)."""
 
     id: str
@@ -76,8 +79,7 @@ class TopUp:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """A person. What is allowed and limited holds for all calls with the person's API keys, as an API key's own does.
 
     `capabilities` are asked of every call's backend, by the model that is asked for, `*` for all of them.
@@ -87,7 +89,7 @@ class User:
 
     id: str
     username: str
-    password_hash: str = field(repr=False)
+    password_hash: str
     role: str
     is_active: bool
     theme: str
@@ -97,7 +99,7 @@ class User:
     allowed_providers: tuple[str, ...] | None = None
     allowed_formats: tuple[str, ...] | None = None
     allowed_models: tuple[str, ...] | None = None
-    capabilities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    capabilities: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     max_concurrent: int | None = None
@@ -108,16 +110,17 @@ class User:
     quota_period: Period = Period.MONTHLY
     time_zone: str = "UTC"
 
+    __repr__ = hiding("password_hash")
+
     @property
     def is_welcome(self) -> bool:
         return self.is_active and self.deleted_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A signed-in browser. Times are Unix milliseconds."""
 
-    token_hash: bytes = field(repr=False)
+    token_hash: bytes
     user_id: str
     created_at: int
     last_seen_at: int
@@ -126,9 +129,10 @@ class Session:
     ip: str
     user_agent: str
 
+    __repr__ = hiding("token_hash")
 
-@dataclass(frozen=True, slots=True)
-class ManagementToken:
+
+class ManagementToken(msgspec.Struct, frozen=True):
     """A credential for the JSON admin API: a user's, or of the machine's owner where `user_id` is None.
 
     `scopes` are of model/scopes.py, `allowed_ips` networks such as 192.0.2.0/24: None unrestricted, an empty tuple
@@ -138,7 +142,7 @@ class ManagementToken:
     id: str
     user_id: str | None
     name: str
-    token_hash: bytes = field(repr=False)
+    token_hash: bytes
     tail: str
     is_active: bool
     expires_at: int | None
@@ -148,9 +152,10 @@ class ManagementToken:
     allowed_ips: tuple[str, ...] | None = None
     last_used_ip: str = ""
 
+    __repr__ = hiding("token_hash")
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+
+class Actor(msgspec.Struct, frozen=True):
     """Who makes a change, for the audit row: `kind` is user, token, cli or system.
 
     `scopes` are what a token is kept to; None is everything.

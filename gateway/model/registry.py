@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+
+from gateway.model.hiding import hiding
 
 DEMO_PRESET = "demo"
 BUILTIN_PATHS: Mapping[str, str] = {"builtin:demo": "/v1", "builtin:demo-spare": "/spare/v1"}
@@ -107,8 +110,7 @@ MODEL_TRANSITIONS: Mapping[ModelStatus, frozenset[ModelStatus]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True):
     """A company, account or local server that answers LLM calls. Lower `priority` goes first.
 
     Limits: None unlimited, 0 refuses. `monthly_quota` is in nano-dollars and begins anew every `quota_reset_days`;
@@ -137,8 +139,7 @@ class Provider:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """One provider's base URL for one API format.
 
     `timeout_seconds` bounds a whole attempt, `first_byte_seconds` the wait for the first real output and
@@ -167,14 +168,15 @@ class Endpoint:
     max_retries: int | None = None
     max_concurrent: int | None = None
     rpm_limit: int | None = None
-    proxy_sealed: bytes | None = field(default=None, repr=False)
+    proxy_sealed: bytes | None = None
     proxy_shown: str = ""
     version: int = 1
     auth: Auth | None = None
 
+    __repr__ = hiding("proxy_sealed")
 
-@dataclass(frozen=True, slots=True)
-class ProviderKey:
+
+class ProviderKey(msgspec.Struct, frozen=True):
     """A secret that the provider gave us.
 
     Exactly one of `sealed` (encrypted here) and `env_name` (a reference to the environment) is set, or
@@ -194,7 +196,7 @@ class ProviderKey:
     pool_id: str
     name: str
     api_formats: tuple[str, ...]
-    sealed: bytes | None = field(repr=False)
+    sealed: bytes | None
     env_name: str | None
     bound_origin: str | None
     masked: str
@@ -207,8 +209,8 @@ class ProviderKey:
     updated_at: int
     note: str = ""
     rate_multiplier: int = RATE_UNIT
-    rate_multipliers: Mapping[str, int] = field(default_factory=dict)
-    global_priority: Mapping[str, int] = field(default_factory=dict)
+    rate_multipliers: Mapping[str, int] = msgspec.field(default_factory=dict)
+    global_priority: Mapping[str, int] = msgspec.field(default_factory=dict)
     tpm_limit: int | None = None
     max_concurrent: int | None = None
     daily_limit: int | None = None
@@ -220,9 +222,10 @@ class ProviderKey:
     expires_at: int | None = None
     version: int = 1
 
+    __repr__ = hiding("sealed")
 
-@dataclass(frozen=True, slots=True)
-class KeyVersion:
+
+class KeyVersion(msgspec.Struct, frozen=True):
     """One secret that a provider key has had, by what recognises it. The highest `number` is the active one."""
 
     key_id: str
@@ -234,8 +237,7 @@ class KeyVersion:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(msgspec.Struct, frozen=True):
     """A tier of backends with one strategy and one cooldown policy: base × factor^(n-1), jittered, capped.
 
     Lower `tier` first.
@@ -259,8 +261,7 @@ class Pool:
     translated: Translated = Translated.LAST
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(msgspec.Struct, frozen=True):
     """Nano-dollars per million tokens, and per request. `cache_creation_1h` None is as `cache_creation`."""
 
     input: int
@@ -276,16 +277,14 @@ class Price:
         return self.cache_creation if self.cache_creation_1h is None else self.cache_creation_1h
 
 
-@dataclass(frozen=True, slots=True)
-class PriceTier:
+class PriceTier(msgspec.Struct, frozen=True):
     """What every token of a call costs that has more than `above` input tokens, cached ones among them."""
 
     above: int
     price: Price
 
 
-@dataclass(frozen=True, slots=True)
-class PriceTable:
+class PriceTable(msgspec.Struct, frozen=True):
     """The price of a call by its size. `tiers` rise strictly above `base`; `origin` says whose price it is."""
 
     base: Price
@@ -302,8 +301,7 @@ class PriceTable:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """A public model. `price` None is "unpriced", which is not free; `price_tiers` are of calls with more tokens.
 
     `aliases` are further names, exact or ending in `*`. `capabilities` None is unknown, which stops nothing; a set
@@ -330,8 +328,7 @@ class Model:
     price_tiers: tuple[PriceTier, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamAlias:
+class UpstreamAlias(msgspec.Struct, frozen=True):
     """Another name that a provider knows a model by. Lower `priority` is asked for; formats empty are all."""
 
     name: str
@@ -339,8 +336,7 @@ class UpstreamAlias:
     api_formats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PriceOverride:
+class PriceOverride(msgspec.Struct, frozen=True):
     """What a mapping's price says differently from its model's; None inherits. Without `tiers` () there are none."""
 
     input: int | None = None
@@ -352,8 +348,7 @@ class PriceOverride:
     tiers: tuple[PriceTier, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelMapping:
+class ModelMapping(msgspec.Struct, frozen=True):
     """How one provider serves a model.
 
     `aliases` take the place of `upstream_name` where one fits the call's format. `is_active` is the operator's
@@ -374,8 +369,7 @@ class ModelMapping:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRule:
+class RouteRule(msgspec.Struct, frozen=True):
     """Turns a purpose into a model. Rules of one type and key are a chain by `priority`, then id."""
 
     id: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import astuple
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -28,8 +30,7 @@ SINGLES: tuple[str, ...] = (TOTAL, *Dimension)
 PAIRS: tuple[tuple[str, str], ...] = tuple(itertools.combinations(Dimension, 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(msgspec.Struct, frozen=True):
     """`failed` are all that failed, `denied` those of them that the gateway refused without asking a provider.
 
     `unpriced` used tokens that have no price; costs, in nano-dollars, are of the others. `input_tokens` are without

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Capture(StrEnum):
@@ -21,8 +22,7 @@ class CrashCharge(StrEnum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True)
-class SystemSettings:
+class SystemSettings(msgspec.Struct, frozen=True):
     """`capture_bytes` of each body are kept for `capture_days`. Calls are kept for `retention_days` and while the
     ledger has no more than `retention_bytes`; None keeps them for good. `default_output_tokens` are reserved for a
     call that does not bound its answer. `version` counts changes.

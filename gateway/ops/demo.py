@@ -14,8 +14,9 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
+
+import msgspec
 
 from gateway.ops.demo_answers import Question, Refused, events, model_list, read_question, refuse, whole
 
@@ -27,8 +28,7 @@ _JSON = {"content-type": "application/json"}
 _EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     method: str
     path: str
     headers: Mapping[str, str]

@@ -6,7 +6,6 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,8 +15,7 @@ MODELS = ("echo", *FAULTS)
 _NOTHING_SAID = "Send a message with the role user, and this demo repeats it."
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A chat request as far as the demo understands it. `fault` is one of FAULTS or empty."""
 
     model: str

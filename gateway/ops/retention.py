@@ -10,7 +10,8 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
@@ -29,8 +30,7 @@ _MOST_CAPTURES = 50
 _LEAST_PAUSE = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(msgspec.Struct, frozen=True):
     """How many captured parts and calls."""
 
     captures: int = 0

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from gateway.store.database import quick_check
 from gateway.store.migrate import CHECKED_BYTES, damaged
@@ -15,8 +16,7 @@ from gateway.store.migrate import CHECKED_BYTES, damaged
 log = logging.getLogger("gateway.soundness")
 
 
-@dataclass(slots=True)
-class Soundness:
+class Soundness(msgspec.Struct):
     """`fault` says what is wrong with the file and what to do; empty as far as is known."""
 
     fault: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from gateway.control import sums_proof
 from gateway.money import exact_dollars
@@ -15,8 +15,7 @@ from gateway.store.ledger_sums import Priced
 _MOST_TOLD = 20
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(msgspec.Struct):
     """How many of each were compared, and a line for each that differs."""
 
     calls: int = 0
@@ -24,7 +23,7 @@ class Verdict:
     providers: int = 0
     balances: int = 0
     days: int = 0
-    differences: list[str] = field(default_factory=list)
+    differences: list[str] = msgspec.field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import UpstreamFailed, UpstreamRefused
@@ -19,6 +20,7 @@ from gateway.formats.side import StreamSide
 from gateway.formats.sse import EventSplitter, Splitter
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Usage
+from gateway.model.hiding import hiding
 from gateway.model.registry import DEMO_PRESET, ApiFormat, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call
@@ -34,22 +36,22 @@ _MOST_HELD_EVENTS = 64
 _MOST_HELD_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class WholeAnswer:
+class WholeAnswer(msgspec.Struct, frozen=True):
     """An answer that is complete: its bytes as the client gets them. `is_pending`: it only promises one."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes = field(repr=False)
+    body: bytes
     usage: Usage | None
     characters: int
     dropped: tuple[str, ...] = ()
     answer_id: str = ""
     is_pending: bool = False
 
+    __repr__ = hiding("body")
 
-@dataclass(slots=True)
-class OpenStream:
+
+class OpenStream(msgspec.Struct):
     """A stream under way: what was held back of it, and where the rest comes from.
 
     It may be silent for `idle_seconds`, and last until `ends_at` (the event loop's time). After `ping_seconds` of
@@ -64,9 +66,9 @@ class OpenStream:
     side: StreamSide
     source: AsyncIterator[bytes]
     not_sent: tuple[str, ...] = ()
-    held: list[bytes] = field(default_factory=list)
+    held: list[bytes] = msgspec.field(default_factory=list)
     held_bytes: int = 0
-    splitter: Splitter = field(default_factory=EventSplitter)
+    splitter: Splitter = msgspec.field(default_factory=EventSplitter)
     ping_seconds: float = PING_SECONDS
 
     @property
@@ -145,8 +147,7 @@ class OpenStream:
         return [passed for event in shown if (passed := self.side.pass_on(event))]
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """Why a backend was left. `answer` is its refusal of the request, to be passed on unmodified; `status` HTTP.
 
     `is_too_long`: it takes no context of this length, so that only one with a longer context may.
@@ -164,16 +165,14 @@ class Left:
         return self.answer is not None and word in self.answer.body
 
 
-@dataclass(frozen=True, slots=True)
-class Road:
+class Road(msgspec.Struct, frozen=True):
     """A lane, and how this call goes there."""
 
     lane: Lane
     passage: Passage
 
 
-@dataclass(slots=True)
-class Timing:
+class Timing(msgspec.Struct):
     """Milliseconds from the attempt's start, filled as it goes; `ends_at` bounds it (the event loop's time)."""
 
     started: float

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import UpstreamFailed
 from gateway.formats.metering import AnswerFacts
@@ -28,14 +30,13 @@ PATIENCE_SECONDS = 2 * 3600.0
 """How long one is waited for; then it is charged by estimate."""
 
 
-@dataclass(slots=True)
-class Background:
+class Background(msgspec.Struct):
     """`keep` remembers whose an answer is, before it is charged. End it at last."""
 
     upstream: Upstream
     keep: Callable[[StoredResponse], Awaitable[None]]
     first_seconds: float = FIRST_SECONDS
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = msgspec.field(default_factory=set)
 
     def follow(self, relay: Relay) -> Relay:
         """The same relay; where its answer is only promised, it is settled once that is there."""

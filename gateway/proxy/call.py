@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from gateway.formats.errors import OPENAI, Family
 from gateway.formats.metering import estimated
 from gateway.formats.request import Request
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Attempt, CallSource, Skip, Usage
+from gateway.model.hiding import hiding
 from gateway.model.people import ApiKey
 from gateway.proxy.kept import Kept
 from gateway.routing.candidates import Plan
@@ -23,8 +25,7 @@ from gateway.store.stored_responses import StoredResponse
 Header = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """What is known of a request before its body is read. `received` is monotonic, `started_at` Unix ms.
 
     `family` is how errors are told to whoever sent it.
@@ -34,10 +35,12 @@ class Arrival:
     received: float
     started_at: int
     path: str
-    headers: tuple[Header, ...] = field(repr=False)
+    headers: tuple[Header, ...]
     client_ip: str
     family: Family = OPENAI
-    query: bytes = field(default=b"", repr=False)
+    query: bytes = b""
+
+    __repr__ = hiding("headers", "query")
 
     def header(self, name: bytes) -> str | None:
         """The value of the first header of this lower-case name."""
@@ -61,8 +64,7 @@ class Upload(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request from a client, authenticated and understood as far as routing needs.
 
     `pinned` is the one backend that can serve it, as it keeps what the call goes on from; empty for any.
@@ -74,15 +76,16 @@ class Call:
     request: Request
     source: CallSource = CallSource.API
     pinned: str = ""
-    upload: Upload | None = field(default=None, repr=False)
+    upload: Upload | None = None
+
+    __repr__ = hiding("upload")
 
     @property
     def id(self) -> str:
         return self.arrival.id
 
 
-@dataclass(slots=True)
-class Trail:
+class Trail(msgspec.Struct):
     """What became of a call on its way: filled while it is forwarded, written down at its end.
 
     `target` and `plan` are what was decided first, `sent_at` is when the first byte went to a provider (monotonic).
@@ -92,8 +95,8 @@ class Trail:
     `kept` is what is put aside of the answer.
     """
 
-    attempts: list[Attempt] = field(default_factory=list)
-    skips: dict[str, Skip] = field(default_factory=dict)
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
+    skips: dict[str, Skip] = msgspec.field(default_factory=dict)
     target: Target | None = None
     plan: Plan | None = None
     sent_at: float | None = None
@@ -102,7 +105,7 @@ class Trail:
     hold: Hold | None = None
     was_reserved: bool = False
     asking: Lane | None = None
-    kept: Kept = field(default_factory=Kept)
+    kept: Kept = msgspec.field(default_factory=Kept)
 
     def skip(self, *skips: Skip) -> None:
         """Keep the first reason of each backend: later ones are often its echo."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import (
@@ -19,6 +20,7 @@ from gateway.errors import (
     UpstreamFailed,
 )
 from gateway.model.calls import Attempt, Skip
+from gateway.model.hiding import hiding
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
@@ -43,15 +45,16 @@ class Finish(Protocol):
     def __call__(self, ending: Ending, status: int | None) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer that may be relayed, and the open attempt that it came from: `finish` ends it, exactly once."""
 
     target: Target
     lane: Lane
     answer: WholeAnswer | OpenStream
-    finish: Finish = field(repr=False)
+    finish: Finish
     is_refusal: bool = False
+
+    __repr__ = hiding("finish")
 
 
 class Forwarder:
@@ -221,8 +224,7 @@ class Forwarder:
         return min(left) + 0.001 if left else None
 
 
-@dataclass(slots=True)
-class _Journey:
+class _Journey(msgspec.Struct):
     """One call on its way through the backends: what was tried, what may still be."""
 
     call: Call
@@ -232,13 +234,13 @@ class _Journey:
     deadline: float
     last_refusal: Reply | None = None
     untranslatable: BadInput | None = None
-    tried: set[str] = field(default_factory=set)
-    unserved: set[tuple[str, str]] = field(default_factory=set)
-    per_pool: Counter[str] = field(default_factory=Counter)
-    per_owner: Counter[str] = field(default_factory=Counter)
+    tried: set[str] = msgspec.field(default_factory=set)
+    unserved: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    per_pool: Counter[str] = msgspec.field(default_factory=Counter)
+    per_owner: Counter[str] = msgspec.field(default_factory=Counter)
     too_small: int | None = None
-    lefts: list[Left] = field(default_factory=list)
-    providers: list[str] = field(default_factory=list)
+    lefts: list[Left] = msgspec.field(default_factory=list)
+    providers: list[str] = msgspec.field(default_factory=list)
     _waiting_since: float | None = None
     _count: int = 0
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(msgspec.Struct):
     """No more than `most` bytes, and how long the answer was in all. Nothing at all where that is 0."""
 
     most: int = 0
-    content: bytearray = field(default_factory=bytearray)
+    content: bytearray = msgspec.field(default_factory=bytearray)
     size: int = 0
 
     def add(self, data: bytes) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from gateway.formats.request import Request
 from gateway.formats.responses import references
 from gateway.formats.responses.surface import keeps, previous_response
 from gateway.formats.sse import EventSplitter, event_payload
+from gateway.model.hiding import hiding
 from gateway.model.people import ApiKey
 from gateway.model.registry import ApiFormat
 from gateway.proxy.call import Call
@@ -26,13 +26,14 @@ from gateway.proxy.sending import Send
 MOST_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """`history` is all that was said up to the answer's end, `items` the answer's own by their ids."""
 
-    answer: bytes = field(repr=False)
-    history: tuple[msgspec.Raw, ...] = field(repr=False)
-    items: dict[str, msgspec.Raw] = field(repr=False)
+    answer: bytes
+    history: tuple[msgspec.Raw, ...]
+    items: dict[str, msgspec.Raw]
+
+    __repr__ = hiding("answer", "history", "items")
 
     @property
     def size(self) -> int:

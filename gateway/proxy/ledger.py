@@ -11,8 +11,9 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.errors import Unavailable
@@ -36,8 +37,7 @@ _STATE_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A call's row, and the sums of its provider, API key and user with it, written together with it.
 
     `was_reserved`: money was reserved for it, or was about to be, in a row that goes with this one's coming.

@@ -5,8 +5,6 @@ Monotonic times are written as Unix time, so that a rest goes on and a bucket re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from gateway.clock import Clock
@@ -25,8 +23,7 @@ _LONGEST_KEPT_MS = 31 * 24 * 3600 * 1000
 """Longer than any bucket takes to fill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """The same instant on both clocks."""
 
     mono: float

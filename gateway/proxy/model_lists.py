@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,8 +21,7 @@ _AGENTS_KNOW = ("claude", "anthropic")
 """Coding agents of Anthropic keep only ids with one of these words, so that aliases of such names are offered too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """One name that the caller may use. `owner` is the first provider that serves it."""
 
     name: str

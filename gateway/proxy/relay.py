@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import DeadlineExceeded, GatewayError, Unavailable, UpstreamFailed
 from gateway.formats.metering import Tap, message_of
@@ -34,22 +36,20 @@ def _never() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """To the client, as long as the gateway runs."""
 
     send: Send
     is_stopping: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(msgspec.Struct, frozen=True):
     """The response of a call. `settle` is called exactly once, and `finish` of the reply with it."""
 
     call: Call
     reply: Reply
     settle: Callable[[Outcome], None]
-    kept: Kept = field(default_factory=Kept)
+    kept: Kept = msgspec.field(default_factory=Kept)
 
     async def send_to(
         self, send: Send, headers: Sequence[Header], first_byte_at: float, is_stopping: Callable[[], bool] = _never

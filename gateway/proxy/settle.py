@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
@@ -31,8 +33,7 @@ access_log = logging.getLogger("gateway.access")
 CLIENT_LEFT = 499
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a call ended. `code` is the HTTP status the client got, or 499 where it left.
 
     `answer_id` is what the provider calls the answer, where it keeps it.
@@ -189,8 +190,7 @@ class Settler:
         return StoredSpend(provider.id, spend.used_nano, spend.since)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     arrival: Arrival
     api_key: ApiKey | None
     model: str

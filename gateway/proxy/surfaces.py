@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote
+
+import msgspec
 
 from gateway.formats.errors import ANTHROPIC, GOOGLE, OPENAI, RESPONSES, Family
 from gateway.model.registry import ApiFormat
@@ -14,8 +15,7 @@ from gateway.model.registry import ApiFormat
 Header = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Surface:
+class Surface(msgspec.Struct, frozen=True):
     """What is called: an API format, and which of its actions. `takes_upload`: as multipart/form-data, too.
 
     `model` and `is_stream` are set where the path itself says them.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError, Unexpected
@@ -153,12 +153,11 @@ def reply_of(body: bytes) -> str:
     return content if isinstance(content, str) else ""
 
 
-@dataclass(slots=True)
-class _Heard:
+class _Heard(msgspec.Struct):
     """Stands where the client would: takes everything."""
 
-    body: bytearray = field(default_factory=bytearray)
-    outcomes: list[Outcome] = field(default_factory=list)
+    body: bytearray = msgspec.field(default_factory=bytearray)
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         self.body += message.get("body", b"")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ from gateway import __version__
 from gateway.errors import UpstreamFailed
 from gateway.formats.body import decode_any
 from gateway.formats.table import FORMATS
+from gateway.model.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.registry import ApiFormat, Auth, Endpoint
 from gateway.proxy.guard import PermitsLocal
@@ -49,14 +49,15 @@ class KeyUnusable(Exception):
     """The provider key cannot be opened, or not for this address. Nothing was sent."""
 
 
-@dataclass(slots=True)
-class UpstreamAnswer:
+class UpstreamAnswer(msgspec.Struct):
     """Status and headers of an answer whose body is still to be read; close it in any case."""
 
     status: int
     headers: Mapping[str, str]
-    _response: httpx.Response = field(repr=False)
-    _secret: Secret | None = field(repr=False)
+    _response: httpx.Response
+    _secret: Secret | None
+
+    __repr__ = hiding("_response", "_secret")
 
     @property
     def is_event_stream(self) -> bool:
@@ -192,8 +193,7 @@ class Upstream:
             raise KeyUnusable(f"its outbound proxy cannot be opened ({error}); enter it again") from None
 
 
-@dataclass(slots=True)
-class _ConnectionTrace:
+class _ConnectionTrace(msgspec.Struct):
     """Learns from httpcore's trace whether a request opened its connection."""
 
     is_new: bool = False

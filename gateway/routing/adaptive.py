@@ -12,8 +12,10 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
 
 LEAST_LIMIT, MOST_LIMIT = 5, 10_000
 COUNT_SECONDS = 60
@@ -32,8 +34,7 @@ LEAST_SAMPLES = 5
 BUSY_USE, BUSY_SHARE = 0.7, 0.6
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True):
     """One refusal: how many requests we had sent within a minute, and the limit that the provider named, if any."""
 
     at_ms: int
@@ -41,8 +42,7 @@ class Observation:
     named: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(msgspec.Struct, frozen=True):
     """A change of the limit; None is no limit."""
 
     at_ms: int
@@ -51,8 +51,7 @@ class Adjustment:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(msgspec.Struct, frozen=True):
     """What is known of a key's limit, to be shown. `boundary` is where the refusals were; newest entries last."""
 
     limit: int | None
@@ -64,8 +63,7 @@ class Learned:
     requests_last_minute: int
 
 
-@dataclass(slots=True)
-class Adaptive:
+class Adaptive(msgspec.Struct):
     """`certainty` is the confidence at `confirmed_at`. `seconds` counts what was sent in each of the last seconds."""
 
     limit: int | None = None
@@ -74,10 +72,10 @@ class Adaptive:
     confirmed_at: float = 0.0
     limited_at: float | None = None
     grown_at: float | None = None
-    observations: deque[Observation] = field(default_factory=lambda: deque(maxlen=10))
-    adjustments: deque[Adjustment] = field(default_factory=lambda: deque(maxlen=20))
-    seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=COUNT_SECONDS + 1))
-    samples: deque[tuple[float, bool]] = field(default_factory=deque)
+    observations: deque[Observation] = msgspec.field(default_factory=lambda: deque(maxlen=10))
+    adjustments: deque[Adjustment] = msgspec.field(default_factory=lambda: deque(maxlen=20))
+    seconds: deque[tuple[int, int]] = msgspec.field(default_factory=lambda: deque(maxlen=COUNT_SECONDS + 1))
+    samples: deque[tuple[float, bool]] = msgspec.field(default_factory=deque)
 
     def sent(self, now: float, count: int = 1) -> None:
         """A request went out; with -1 one that was counted did not."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway.routing.snapshot import Backend
 
@@ -14,8 +15,7 @@ MOST_KEPT = 50_000
 _MINUTE = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Warm:
+class Warm(msgspec.Struct, frozen=True):
     """Until then (monotonic seconds) the backend's cache is taken to be warm. `tier` is its pool's."""
 
     backend_id: str
@@ -23,12 +23,11 @@ class Warm:
     until: float
 
 
-@dataclass(slots=True)
-class Affinities:
+class Affinities(msgspec.Struct):
     """Those whose time is over are forgotten by and by, and of more than `most` those that were quiet longest."""
 
     most: int = MOST_KEPT
-    kept: OrderedDict[Conversation, Warm] = field(default_factory=OrderedDict)
+    kept: OrderedDict[Conversation, Warm] = msgspec.field(default_factory=OrderedDict)
 
     def of(self, conversation: Conversation, now: float) -> str | None:
         """The id of the backend that goes first, if its time is not over."""

@@ -13,8 +13,9 @@ client that left. Times are monotonic seconds and come in as arguments.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 WINDOW_RESULTS = 20
 WINDOW_SECONDS = 300.0
@@ -36,8 +37,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-@dataclass(slots=True)
-class Breaker:
+class Breaker(msgspec.Struct):
     """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open.
 
     `resumes_at` is until when it was open before a call tried early, `early_at` when the next one may.
@@ -51,7 +51,7 @@ class Breaker:
     trial_failures: int = 0
     resumes_at: float = 0.0
     early_at: float = 0.0
-    results: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=WINDOW_RESULTS))
+    results: deque[tuple[float, bool]] = msgspec.field(default_factory=lambda: deque(maxlen=WINDOW_RESULTS))
 
     def seconds_until_trial(self, now: float) -> float:
         """How long to stay away; 0 where a call may come now."""

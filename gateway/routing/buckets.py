@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 MINUTE = 60.0
 DAY = 24 * 3600.0
@@ -12,8 +12,7 @@ _ROUNDING = 1e-9
 """Share of the limit that may be missing: refilling 60 times a second must not lose the last fraction to rounding."""
 
 
-@dataclass(slots=True)
-class TokenBucket:
+class TokenBucket(msgspec.Struct):
     """`limit` requests or tokens in `period` seconds, at most that many at once. Times are monotonic seconds.
 
     A refused take consumes nothing. What is settled afterwards may leave a level below zero: a debt.

@@ -7,8 +7,9 @@ same money; what it did cost is settled after.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from gateway.errors import OutOfMoney
 from gateway.model.people import ApiKey, Period, User
@@ -22,8 +23,7 @@ from gateway.routing.spends import Hold, Spends, ending, key_owner, user_owner
 from gateway.routing.world import Ask, World
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyLimit:
+class MoneyLimit(msgspec.Struct, frozen=True):
     """`owner` may spend `nano` nano-dollars in a `period`. `code` and `words` say what kind of limit it is."""
 
     owner: str
@@ -33,8 +33,7 @@ class MoneyLimit:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How it is with a limit now, in nano-dollars; `resets_at` is Unix ms, None where it never begins anew."""
 
     limit: MoneyLimit
@@ -47,8 +46,7 @@ class Standing:
         return max(0, self.limit.nano - self.spent - self.reserved)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """What a call took of its API key's and owner's limits: rates in `grant`, money in `hold`.
 
     `dearest` is the lane whose price was reserved, None where no limit of money holds.

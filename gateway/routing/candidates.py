@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.calls import Considered, Skip
 from gateway.model.registry import BillingType, Translated
@@ -19,8 +20,7 @@ BREAKER_OPEN = "breaker_open"
 PRICE_UNKNOWN = "price_unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """`lanes` to try in order, and `whys` what put each at its place where that is not plain priority; `skips` with
     the reason of each backend that was passed over.
     """

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 TOGETHER_SECONDS = 1.0
 LEAST_KEYS = 2
 
 
-@dataclass(slots=True)
-class EndpointRest:
+class EndpointRest(msgspec.Struct):
     """All that answers at one base URL. `limited` tells until when each key rests that met a limit just now.
 
     As with a backend's rest, one call goes first when it is over: the `probe_holder`. Times are monotonic seconds.
@@ -20,7 +20,7 @@ class EndpointRest:
     reason: str = ""
     needs_probe: bool = False
     probe_holder: str = ""
-    limited: dict[str, tuple[float, float]] = field(default_factory=dict)
+    limited: dict[str, tuple[float, float]] = msgspec.field(default_factory=dict)
 
     def seconds_left(self, now: float) -> float:
         return max(0.0, self.resting_until - now)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.model.calls import CallRecord, Considered, Skip
 from gateway.routing.candidates import Plan
@@ -11,8 +13,7 @@ from gateway.routing.permissions import NOT_PERMITTED
 from gateway.routing.resolve import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A backend, taken or skipped. `why` says what put it at its place besides priority, `api_format` is its own.
 
     Of a skipped one `reason` is a code and `sentence` the same for people; `seconds` says when the reason ends by
@@ -30,8 +31,7 @@ class Candidate:
     api_format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """How a call goes, or went. `route` is the rule that chose the model, empty without one.
 
     `session` and `wanted` are null of a call that is over: they are not kept. `seed` is null where nothing was planned.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+
+import msgspec
 
 from gateway.model.calls import Skip
 from gateway.model.registry import Pool
@@ -38,8 +39,7 @@ class Verdict(StrEnum):
     ABANDONED = "abandoned"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """The verdict with its reason in words; `limited` only with LIMITED."""
 
     verdict: Verdict
@@ -47,8 +47,7 @@ class Ending:
     limited: Limited | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """A place at a backend: what it took of limits, one of the calls in flight and, after a rest, the one probe."""
 
     id: str

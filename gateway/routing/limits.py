@@ -7,7 +7,9 @@ nothing anywhere. Tokens are reserved by estimate and settled by what was really
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import RateLimited
 from gateway.model.calls import Skip
@@ -23,8 +25,7 @@ from gateway.routing.state import RuntimeState
 from gateway.routing.world import Ask, World, skip
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """`amount` is taken from the bucket `name`, which holds `limit` a `period`. `code` and `words` explain it."""
 
     name: str
@@ -36,8 +37,7 @@ class Rate:
     period: float = MINUTE
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """`most` calls at once, counted under `name`; None is any number. They are counted all the same."""
 
     name: str
@@ -46,8 +46,7 @@ class Places:
     owner: str = "Its limit of"
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """What a call holds: places and requests by name, and `reserved` tokens of each of the buckets `tokens`.
 
     `quota` is the provider of whose quota `quota_nano` nano-dollars are reserved.
@@ -61,8 +60,7 @@ class Grant:
     quota_nano: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Full:
+class _Full(msgspec.Struct, frozen=True):
     reason: str
     sentence: str
     seconds: float | None

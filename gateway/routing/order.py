@@ -7,7 +7,8 @@ Among equals every conversation has its own order by weight, and keeps it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.calls import Usage, UsageSource
 from gateway.model.registry import BillingType, Strategy, Translated
@@ -23,8 +24,7 @@ _LEAST_TOKENS = 1000
 _INPUT_PER_OUTPUT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """A lane at its place, and why it is there besides priority."""
 
     lane: Lane

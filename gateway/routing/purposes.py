@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.model.people import ApiKey
 from gateway.model.registry import GLOBAL_ROUTE_KEY, RouteType
@@ -11,8 +11,7 @@ AUTO = "auto"
 """The name that stands for whichever model the route rules choose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(msgspec.Struct, frozen=True):
     """Empty words are unnamed."""
 
     agent: str = ""

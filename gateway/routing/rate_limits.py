@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 LONGEST_WORD_SECONDS = 24 * 3600.0
 QUOTA_REST_SECONDS = 3600.0
@@ -39,8 +40,7 @@ class LimitClass(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Limited:
+class Limited(msgspec.Struct, frozen=True):
     """A 429 understood. `seconds` is the server's word, None where it gave none.
 
     `requests_per_minute` is the limit that it named, only with REQUESTS.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import ModelNotFound
 from gateway.model.people import ApiKey
@@ -14,8 +16,7 @@ from gateway.routing.rendezvous import first_of
 from gateway.routing.snapshot import Lane, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """`model` is the public name that serves, `route` the rule that chose it (`AGENT:coder`), empty without one.
 
     `lanes` are all of the model's, those too that the caller may not use.

@@ -7,19 +7,19 @@ meet a limit at the same moment must all find another backend.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 WINDOW_SECONDS = 10.0
 SHARE = 0.2
 ALWAYS = 50
 
 
-@dataclass(slots=True)
-class RetryBudget:
+class RetryBudget(msgspec.Struct):
     """Counts first tries and retries of the last WINDOW_SECONDS. Times are monotonic seconds."""
 
-    calls: deque[float] = field(default_factory=deque)
-    retries: deque[float] = field(default_factory=deque)
+    calls: deque[float] = msgspec.field(default_factory=deque)
+    retries: deque[float] = msgspec.field(default_factory=deque)
 
     def first_try(self, now: float) -> None:
         _forget(self.calls, now)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
 from gateway.model.catalogue import Catalogue
@@ -28,8 +29,7 @@ from gateway.routing.mapped import capabilities_there, price_there, upstream_nam
 from gateway.routing.owners import with_owner
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(msgspec.Struct, frozen=True):
     """One endpoint and one provider key: the smallest thing that a call can be sent to.
 
     `is_elsewhere`: the key is bound to another address than the endpoint's, and goes to no other.
@@ -51,8 +51,7 @@ class Backend:
         return self.provider.is_active and self.endpoint.is_active and self.key.is_active
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """A backend that serves a model, and how: the name the provider knows it by, price, what it can do there.
 
     `price` None is unpriced, `capabilities` None unknown. `names` are several upstream names of equal right, of which
@@ -84,8 +83,7 @@ class Lane:
         return LONG_CONTEXT_TOKENS if self.has(CONTEXT_1M) else self.model_context or 0
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """All rows of the registry, as read in one transaction."""
 
     version: int
@@ -102,8 +100,7 @@ class Registry:
     catalogue: Catalogue = Catalogue()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """`lanes` and `provider_backends` hold every lane of a model or provider, disabled ones too, in pool order.
 
     `version` is the config version that each call and answer names. `aliases` are whole names, `wildcards`

@@ -7,8 +7,9 @@ adding to it. The same sums are written with the ledger rows that make them up.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from gateway.model.people import Period
 
@@ -44,8 +45,7 @@ def ending(period: Period, since: int) -> int | None:
     return _unix_ms(datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC))
 
 
-@dataclass(slots=True)
-class Sum:
+class Sum(msgspec.Struct):
     """Nano-dollars of one owner in one period: what was spent, and what calls under way have reserved."""
 
     owner: str
@@ -55,8 +55,7 @@ class Sum:
     reserved: int = 0
 
 
-@dataclass(slots=True)
-class Hold:
+class Hold(msgspec.Struct):
     """What a call has reserved of its owners' sums. It is settled once; `charged_at` says which periods it is in."""
 
     sums: tuple[Sum, ...]

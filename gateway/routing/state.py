@@ -7,8 +7,9 @@ written behind by the ledger's writer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from gateway.routing.adaptive import Adaptive
 from gateway.routing.affinity import Affinities
@@ -29,8 +30,7 @@ class RestKind(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(slots=True)
-class BackendState:
+class BackendState(msgspec.Struct):
     """`fault` is why the last attempt failed, empty after a success. `streak` counts rests without a success.
 
     After a rest ends, `needs_probe` lets exactly one call go first, the `probe_holder`; the others pass by until
@@ -54,7 +54,7 @@ class BackendState:
     allowed: int = 0
     score: float | None = None
     first_output_ms: float | None = None
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: Breaker = msgspec.field(default_factory=Breaker)
 
     def rest(self, until: float, reason: str, kind: RestKind = RestKind.LIMITED) -> None:
         """Rest until then. A new deadline never shortens an old one."""
@@ -87,14 +87,13 @@ class BackendState:
         self.allowance = None
 
 
-@dataclass(slots=True)
-class Dirty:
+class Dirty(msgspec.Struct):
     """What changed since it was last written: ids of backends and provider keys, names of buckets, base URLs."""
 
-    backends: set[str] = field(default_factory=set)
-    buckets: set[str] = field(default_factory=set)
-    endpoints: set[str] = field(default_factory=set)
-    learned: set[str] = field(default_factory=set)
+    backends: set[str] = msgspec.field(default_factory=set)
+    buckets: set[str] = msgspec.field(default_factory=set)
+    endpoints: set[str] = msgspec.field(default_factory=set)
+    learned: set[str] = msgspec.field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.backends or self.buckets or self.endpoints or self.learned)
@@ -112,8 +111,7 @@ class Dirty:
         self.learned |= taken.learned
 
 
-@dataclass(slots=True)
-class RuntimeState:
+class RuntimeState(msgspec.Struct):
     """All of it, in memory, changed only in the event loop's thread.
 
     `buckets` and `places` (calls at once) go by a name that says whose they are, as routing/limits.py makes it;
@@ -122,22 +120,22 @@ class RuntimeState:
     left in buckets (level, monotonic time) before a restart: each is looked at when its bucket is first asked for.
     """
 
-    backends: dict[str, BackendState] = field(default_factory=dict)
-    buckets: dict[str, TokenBucket] = field(default_factory=dict)
-    places: dict[str, int] = field(default_factory=dict)
-    endpoint_rests: dict[str, EndpointRest] = field(default_factory=dict)
-    learned: dict[str, Adaptive] = field(default_factory=dict)
-    spent: dict[str, Spend] = field(default_factory=dict)
-    promised: dict[str, int] = field(default_factory=dict)
-    spends: Spends = field(default_factory=Spends)
-    neighbours: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
-    kept_levels: dict[str, tuple[float, float]] = field(default_factory=dict)
-    dirty: Dirty = field(default_factory=Dirty)
-    retry_budget: RetryBudget = field(default_factory=RetryBudget)
-    affinities: Affinities = field(default_factory=Affinities)
-    turns: dict[str, int] = field(default_factory=dict)
+    backends: dict[str, BackendState] = msgspec.field(default_factory=dict)
+    buckets: dict[str, TokenBucket] = msgspec.field(default_factory=dict)
+    places: dict[str, int] = msgspec.field(default_factory=dict)
+    endpoint_rests: dict[str, EndpointRest] = msgspec.field(default_factory=dict)
+    learned: dict[str, Adaptive] = msgspec.field(default_factory=dict)
+    spent: dict[str, Spend] = msgspec.field(default_factory=dict)
+    promised: dict[str, int] = msgspec.field(default_factory=dict)
+    spends: Spends = msgspec.field(default_factory=Spends)
+    neighbours: Mapping[str, tuple[Backend, ...]] = msgspec.field(default_factory=dict)
+    kept_levels: dict[str, tuple[float, float]] = msgspec.field(default_factory=dict)
+    dirty: Dirty = msgspec.field(default_factory=Dirty)
+    retry_budget: RetryBudget = msgspec.field(default_factory=RetryBudget)
+    affinities: Affinities = msgspec.field(default_factory=Affinities)
+    turns: dict[str, int] = msgspec.field(default_factory=dict)
     """Calls of each model so far, for the pools that take turns."""
-    usage_refusers: set[str] = field(default_factory=set)
+    usage_refusers: set[str] = msgspec.field(default_factory=set)
     """Endpoints that answered 400 to a stream's usage being asked for; they are not asked again."""
 
     def of(self, backend_id: str) -> BackendState:

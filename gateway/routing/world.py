@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from random import Random
+
+import msgspec
 
 from gateway.model.calls import Skip
 from gateway.model.people import ApiKey
@@ -14,8 +15,7 @@ from gateway.routing.snapshot import Backend
 from gateway.routing.state import RuntimeState
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """What a call wants of a backend.
 
     `model` is the public name that serves, `tokens` the estimate that is taken from buckets of tokens per minute,
@@ -54,8 +54,7 @@ class Ask:
         return (self.api_key.id, self.api_format.value, self.model, self.session)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(msgspec.Struct, frozen=True):
     """What a decision may look at besides configuration. `now` is monotonic seconds, `wall_ms` Unix milliseconds.
 
     `rng` varies rests; the order of a plan comes from the ask's seed.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLimit:
+class StoredLimit(msgspec.Struct, frozen=True):
     """`learned` is JSON, made and read in routing/adaptive.py. `updated_at` is Unix milliseconds."""
 
     key_id: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.model.sums import Sums
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class AgentGroup:
+class AgentGroup(msgspec.Struct, frozen=True):
     """Calls of one agent, for one parent, in one class of request. `since` began the first of them, `until` the last:
     Unix milliseconds.
     """

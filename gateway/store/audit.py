@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.audit import Chain, Entry, Head, Row, chained
 from gateway.model.people import Actor
@@ -12,8 +13,7 @@ from gateway.store.database import Tx
 _AFTER_EVERY_SEQ = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
+class AuditFilter(msgspec.Struct, frozen=True):
     """Which rows; None means any. `since` (inclusive) and `until` (exclusive) are Unix ms.
 
     `actor` matches an id or a name. `user_id` is what a person did, and what was done to that person's account.

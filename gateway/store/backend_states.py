@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredState:
+class StoredState(msgspec.Struct, frozen=True):
     """Times are Unix milliseconds; `resting_until` None means that it does not rest.
 
     `breaker_openings` 0 means that its breaker is closed. `score`, `first_output_ms` and `allowance` None: not known,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLevel:
+class StoredLevel(msgspec.Struct, frozen=True):
     """`level` may be below zero, a debt. `updated_at` is Unix milliseconds."""
 
     name: str

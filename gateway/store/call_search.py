@@ -7,8 +7,10 @@ are wanted, the search stops early and says where to go on.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from gateway.model.calls import CallStatus
 from gateway.store.database import Tx
@@ -20,8 +22,7 @@ _FIRST_ROWS, _MOST_ROWS = 1_000, 12_000
 _MOST_IN_ORDER = 40_000
 
 
-@dataclass(frozen=True, slots=True)
-class CallFilter:
+class CallFilter(msgspec.Struct, frozen=True):
     """Which calls; None means any. `since` (inclusive) and `until` (exclusive) are Unix milliseconds.
 
     `api_key`, `user`, `provider` and `backend` match an id or a name, `model` the asked or the served one,
@@ -50,8 +51,7 @@ class CallFilter:
         return self.text is not None or has_bad_code or self.status not in (None, CallStatus.COMPLETED)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """Ids, newest first. `next_before` goes on after them; None where there is nothing more to look at."""
 
     ids: tuple[str, ...]

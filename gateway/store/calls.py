@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.model.calls import (
     Attempt,
@@ -28,8 +30,7 @@ from gateway.store.database import Tx
 from gateway.store.models import price_of
 
 
-@dataclass(frozen=True, slots=True)
-class CallRow:
+class CallRow(msgspec.Struct, frozen=True):
     """A call as lists show it: a CallRecord without its attempts, skips and prices."""
 
     id: str
@@ -232,7 +233,7 @@ _COMMON = (
 
 
 def _common(row: sqlite3.Row, cache_creation_1h: int) -> dict[str, Any]:
-    """The first 24 columns of both statements, as the fields that both dataclasses share."""
+    """The first 24 columns of both statements, as the fields that both structs share."""
     shared = dict(zip(_COMMON, row[:18], strict=True))
     return {
         **shared,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 
+import msgspec
+from msgspec.structs import asdict
+
+from gateway.model.hiding import hiding
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCapture:
+class StoredCapture(msgspec.Struct, frozen=True):
     """`sealed` opens with the master key, as this part of this call; `size` is the whole part's in bytes."""
 
     call_id: str
@@ -17,7 +19,9 @@ class StoredCapture:
     at: int
     size: int
     is_cut: bool
-    sealed: bytes = field(repr=False)
+    sealed: bytes
+
+    __repr__ = hiding("sealed")
 
 
 async def insert_many(tx: Tx, found: Iterable[StoredCapture]) -> None:

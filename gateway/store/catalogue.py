@@ -6,12 +6,12 @@ cache creation, the same for an hour, and the fee per request, and a tier is tok
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import msgspec
+from msgspec import structs
 
 from gateway.model.catalogue import Catalogue, Listing
 from gateway.model.registry import Price, PriceTier
@@ -45,7 +45,7 @@ async def of_providers(tx: Tx, names: Iterable[str]) -> Catalogue:
         """,
         {"names": json.dumps(list(names))},
     ) as rows:
-        return dataclasses.replace(found, listings={row[0]: listings_of(row[1]) for row in await rows.fetchall()})
+        return structs.replace(found, listings={row[0]: listings_of(row[1]) for row in await rows.fetchall()})
 
 
 async def replace(tx: Tx, taken: Catalogue, listings: Mapping[str, str], at: int) -> None:

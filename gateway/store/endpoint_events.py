@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.store.database import Tx
 
 SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointEvent:
+class EndpointEvent(msgspec.Struct, frozen=True):
     """`at` is when the attempt began or the call came, Unix milliseconds. `outcome` is an attempt's, or SKIPPED.
 
     `latency_ms` is the wait for the first output, or for the end where there was none; None for a skip. `error` is

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRest:
+class StoredRest(msgspec.Struct, frozen=True):
     """Times are Unix milliseconds."""
 
     endpoint_id: str

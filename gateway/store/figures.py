@@ -7,7 +7,8 @@ that what is told is always exact.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Sums
@@ -17,8 +18,7 @@ OTHER = "*"
 """Stands for all subjects that are not told apart; no id and no model is called so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """Of calls that began from `since` (inclusive) to `until` (exclusive), told apart by `first` and `second`.
 
     `first` is a dimension or TOTAL, `second` a later dimension or empty. `only_first` and `only_second` leave other
@@ -47,8 +47,7 @@ class Question:
         return not self.second and (self.bucket_ms is None or self.bucket_ms % HOUR_MS == self.since % HOUR_MS == 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """What the calls of one piece of time and one subject, or two, come to. A subject is '' where a call had none."""
 
     bucket: int
@@ -57,8 +56,7 @@ class Group:
     sums: Sums
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(msgspec.Struct, frozen=True):
     """A histogram of `gateway.model.histograms`, of one piece of time and one subject, or two."""
 
     bucket: int
@@ -67,8 +65,7 @@ class Times:
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderMinute:
+class ProviderMinute(msgspec.Struct, frozen=True):
     """Attempts at one provider in one minute, counted from the start of the span."""
 
     provider: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.registry import Price
@@ -12,8 +13,7 @@ from gateway.store.database import Tx
 _AT_A_TIME = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(msgspec.Struct, frozen=True):
     """What a row's cost is made of."""
 
     id: str

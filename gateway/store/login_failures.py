@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class LoginFailures:
+class LoginFailures(msgspec.Struct, frozen=True):
     """`failures` in a row; nothing is tried before `blocked_until`. Times are Unix milliseconds."""
 
     subject: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from gateway.model.checks import CheckStatus, ModelCheck, Probe, ProbeResult
 from gateway.store.database import Tx

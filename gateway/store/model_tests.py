@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from gateway.model.checks import ModelTest, TrialStatus
 from gateway.store.database import Tx

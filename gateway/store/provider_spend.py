@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSpend:
+class StoredSpend(msgspec.Struct, frozen=True):
     """Nano-dollars since `since` (Unix ms)."""
 
     provider_id: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.sums import DAY_MS
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
+class Holdings(msgspec.Struct, frozen=True):
     """`used_bytes` are those of the database that hold something; what deleting freed is used again first.
 
     `oldest_at` is when the oldest call began, None where there is none.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import DAY_MS, HOUR_MS, PAIRS, SINGLES
@@ -19,8 +20,7 @@ Row = tuple[object, ...]
 """dimensions, first, second, then the columns of a sum and of both histograms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(msgspec.Struct, frozen=True):
     """An hour or a day (its beginning, Unix ms) of which `calls` are there and fewer are in the sums."""
 
     since: int

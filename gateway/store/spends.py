@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSum:
+class StoredSum(msgspec.Struct, frozen=True):
     """`nano` nano-dollars were spent by `owner` (`api_key:ID`, `user:ID`) in the `period` that began at `since`."""
 
     owner: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from msgspec.structs import asdict
 
 from gateway.model.people import TopUp
 from gateway.store.database import Tx

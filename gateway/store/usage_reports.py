@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+
+import msgspec
+from msgspec.structs import asdict
 
 from gateway.model.calls import CallSource
 from gateway.model.checks import UsageReport
@@ -13,8 +15,7 @@ from gateway.store.database import Tx
 from gateway.store.figures import Question
 
 
-@dataclass(frozen=True, slots=True)
-class UsageSum:
+class UsageSum(msgspec.Struct, frozen=True):
     """Use of one model from one source: `API` and `TEST` are our ledger's, others were reported to us.
 
     `model` is its code. `unpriced` requests used tokens whose cost is not known; `cost_nano` is of the others.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.admin.field_forms import FormPlan, text_of
 from gateway.control import endpoints, provider_keys, providers

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.admin.prices import PER_PAGE, PriceLine, lines_of
 from gateway.control import mappings, models, price_overrides

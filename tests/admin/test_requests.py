@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.admin.requests import PER_PAGE, cost_lines
 from gateway.control import models, provider_keys

@@ -6,9 +6,9 @@ import logging
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.control import api_keys, audit_log, pools
 from gateway.control.audit_log import FieldChange, Verdict

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.control import api_keys, backends, pools, provider_keys, providers, snapshots
 from gateway.control.backends import BackendMade

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.control import backends, model_list, model_summary, models, route_rules
 from gateway.control.desk import Desk

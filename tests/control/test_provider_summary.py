@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.control import api_keys, backends, endpoints, models, provider_keys, provider_summary, providers
 from gateway.control.backends import BackendMade

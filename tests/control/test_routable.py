@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.control.routable import is_routable, missing, named, notes
 from gateway.model.registry import ModelStatus

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.control import api_keys, usage, usage_terms
 from gateway.control.desk import Desk

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.audit import Chain, Entry, Head, Row, canonical, chained
 from gateway.model.people import Actor

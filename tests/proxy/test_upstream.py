@@ -6,11 +6,11 @@ import asyncio
 import json
 import socket
 import time
-from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import __version__
 from gateway.errors import UpstreamFailed

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import httpcore
+from msgspec.structs import replace
 
 from gateway.formats.chat.surface import read_request
 from gateway.formats.request import Asked

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.catalogue import Catalogue, Listing
 from gateway.model.registry import Price, PriceOverride, PriceTable, UpstreamAlias

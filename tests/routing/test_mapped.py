@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.registry import ApiFormat, Price, PriceOverride, PriceTable, PriceTier, UpstreamAlias
 from gateway.routing.mapped import capabilities_there, price_there, upstream_names

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import ModelNotFound
 from gateway.model.registry import GLOBAL_ROUTE_KEY, ModelStatus, Price, PriceTable, RouteRule, RouteType, UpstreamAlias

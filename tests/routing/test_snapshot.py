@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.registry import ModelStatus
 from gateway.routing.snapshot import Registry, Snapshot, build_snapshot
@@ -125,7 +125,7 @@ def test_no_part_of_it_can_be_changed() -> None:
     for table in ("backends", "models", "lanes", "api_keys", "providers", "provider_backends", "upstream_models"):
         with pytest.raises(TypeError):
             getattr(found, table)["x"] = None
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         found.version = 4  # type: ignore[misc]
     assert isinstance(found.lanes["m"], tuple)
     assert isinstance(found.provider_backends["a"], tuple)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.registry import TRANSLATABLE, ApiFormat, Translated
 from gateway.routing.candidates import Plan, plan_candidates

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.model.calls import Attempt, CallRecord, CallStatus, Skip, Usage, UsageSource
 from gateway.model.people import ApiKey

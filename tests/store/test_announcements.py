@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.announcements import Announcement, AnnouncementKind
 from gateway.model.people import User

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.sums import DAY_MS, HOUR_MS, Sums

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.calls import CallSource
 from gateway.model.checks import CheckStatus, ModelCheck, ModelTest, Probe, ProbeResult, TrialStatus, UsageReport

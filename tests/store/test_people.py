@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.people import ManagementToken, Session, User
 from gateway.store import login_failures, management_tokens, sessions, setup_links, users

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import MISSING, fields, replace
 from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec import NODEFAULT
+from msgspec.structs import fields, replace
 
 from gateway.model.registry import ModelStatus
 from gateway.store import (
@@ -61,9 +62,9 @@ async def test_an_update_changes_every_writable_column(
     filled: Database, module: ModuleType, row: Any, changes: dict[str, Any]
 ) -> None:
     usual = {
-        field.name: field.default if field.default is not MISSING else field.default_factory()
+        field.name: field.default if field.default is not NODEFAULT else field.default_factory()
         for field in fields(row)
-        if field.default is not MISSING or field.default_factory is not MISSING
+        if not field.required
     }
     after = replace(row, **{**usual, **changes}, updated_at=2)
     async with filled.write() as tx:

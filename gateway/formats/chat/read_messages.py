@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -30,16 +29,15 @@ _AUDIO_TYPES = {"mp3": "audio/mpeg"}
 _DOCUMENT = "application/pdf"  # what a file is where nobody says it
 
 
-@dataclass(slots=True)
-class _Conversation:
+class _Conversation(msgspec.Struct):
     """What later messages need of earlier ones: the names of calls, those that take free text, and older calls, which
     have no ids.
     """
 
     lost: set[str]
-    names: dict[str, str] = field(default_factory=dict)
-    custom: set[str] = field(default_factory=set)
-    unanswered: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, str] = msgspec.field(default_factory=dict)
+    custom: set[str] = msgspec.field(default_factory=set)
+    unanswered: dict[str, list[str]] = msgspec.field(default_factory=dict)
     legacy: int = 0
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import BadInput
 from gateway.formats import body as bodies
@@ -69,8 +69,7 @@ def asked_characters(request: Request) -> int:
     return characters(bodies.decode_any(request.fields["messages"]))
 
 
-@dataclass(slots=True)
-class StreamTap:
+class StreamTap(msgspec.Struct):
     """A metering.Tap: every delta but the role is output, a finish reason or [DONE] the end."""
 
     has_output: bool = False

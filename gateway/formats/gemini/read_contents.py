@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway.errors import BadInput, NotTranslatable
 from gateway.formats.gemini.results import read_response
@@ -21,14 +22,13 @@ _LOST = (
 )
 
 
-@dataclass(slots=True)
-class _Conversation:
+class _Conversation(msgspec.Struct):
     """What results need of the calls before: those of each name that have no result yet."""
 
     lost: set[str]
     calls: int = 0
-    unanswered: dict[str, list[str]] = field(default_factory=dict)
-    custom: set[str] = field(default_factory=set)
+    unanswered: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    custom: set[str] = msgspec.field(default_factory=set)
 
 
 def read_turns(body: Members, lost: set[str]) -> tuple[Turn, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.formats.gemini import chunks
 from gateway.formats.gemini.chunks import CHUNK, Candidate, Chunk, text_or_empty

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import BadInput
 from gateway.formats import body as bodies
@@ -106,8 +106,7 @@ def asked_characters(request: Request) -> int:
     return sum(characters(bodies.decode_any(question.fields[name])) for name in _QUESTION if question.has(name))
 
 
-@dataclass(slots=True)
-class StreamTap:
+class StreamTap(msgspec.Struct):
     """A metering.Tap: any part with something in it is output, a reason for the end or for a block the end.
 
     Every chunk tells what was used up to it: until the end the usage is an estimate, of at least the text that came.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 from typing import Any
 
@@ -37,13 +36,12 @@ _TYPES = {
 }
 
 
-@dataclass(slots=True)
-class _Names:
+class _Names(msgspec.Struct):
     """The functions' names by the ids of their calls, whether the model needs signatures, and what was dropped."""
 
     dropped: set[str]
     is_signed: bool
-    calls: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def write_contents(turns: Sequence[Turn], model: str, dropped: set[str]) -> Block:

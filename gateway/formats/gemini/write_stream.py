@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -31,12 +30,11 @@ from gateway.formats.sse import plain_event
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True)
-class _OpenCall:
+class _OpenCall(msgspec.Struct):
     """A call that is not told yet: Gemini's calls come whole, and in the order that the model made them."""
 
     call: PartBegan
-    arguments: list[str] = field(default_factory=list)
+    arguments: list[str] = msgspec.field(default_factory=list)
     is_whole: bool = False
 
 

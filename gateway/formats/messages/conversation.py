@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import NotTranslatable
 from gateway.formats.intermediate import Audio, File, Image, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult
@@ -19,8 +21,7 @@ BEGINNING = "(The assistant begins.)"
 """What the user says where the conversation begins with the assistant: Anthropic takes none that does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True):
     """`system` are the instructions at the start; of `turns` the first is the user's, and roles alternate."""
 
     system: tuple[Text, ...]
@@ -90,23 +91,21 @@ def _is_own(part: Thinking) -> bool:
     return part.origin is ApiFormat.ANTHROPIC_MESSAGES and bool(part.signature)
 
 
-@dataclass(slots=True)
-class _Message:
+class _Message(msgspec.Struct):
     role: Role
-    parts: list[Part] = field(default_factory=list)
-    results: list[ToolResult] = field(default_factory=list)
+    parts: list[Part] = msgspec.field(default_factory=list)
+    results: list[ToolResult] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Weave:
+class _Weave(msgspec.Struct):
     """Messages so far. A result is kept with the message that has its call, until all are put in a row.
 
     `open` are the calls without a result: by their id the messages that they stand in and the ids they were given.
     """
 
-    messages: list[_Message] = field(default_factory=list)
-    open: dict[str, list[tuple[_Message, str]]] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    messages: list[_Message] = msgspec.field(default_factory=list)
+    open: dict[str, list[tuple[_Message, str]]] = msgspec.field(default_factory=dict)
+    taken: set[str] = msgspec.field(default_factory=set)
 
     def add(self, turn: AnyTurn) -> None:
         for part in turn.parts:

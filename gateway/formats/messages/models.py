@@ -7,7 +7,8 @@ model behind the same API; these keep to the older and wider form.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 # claude-opus-4-7, claude-sonnet-4-20250514, claude-haiku-4.5; and claude-3-5-sonnet, claude-4.7-opus.
 _NAMES = (
@@ -16,8 +17,7 @@ _NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True):
     """`thinks_by_effort`: thinking is adaptive and its amount a word; otherwise it is a number of tokens.
 
     `takes_sampling`: temperature, top_p and top_k may be set; `takes_both`: temperature and top_p at once.

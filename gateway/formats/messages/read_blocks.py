@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.errors import NotTranslatable
 from gateway.formats.intermediate import File, Image, Part, Text, Thinking, ToolCall, ToolResult
@@ -172,8 +173,7 @@ def _tool_result(block: Members, lost: set[str]) -> tuple[Part, ...]:
     return (ToolResult(block.needed_text("tool_use_id"), parts, is_error, cache=cache_of(block)),)
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(msgspec.Struct, frozen=True):
     read: Callable[[Members, set[str]], tuple[Part, ...]]
     members: frozenset[str]
 

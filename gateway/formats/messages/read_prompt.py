@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from gateway.errors import BadInput, NotTranslatable
@@ -139,8 +137,7 @@ def _tool_choice(
     return ToolChoice(mode, name), None if is_single is None else not is_single
 
 
-@dataclass(frozen=True, slots=True)
-class _Thinking:
+class _Thinking(msgspec.Struct, frozen=True):
     """What `thinking` says: how much in tokens, whether it is off, whether it is shown."""
 
     budget: int | None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.formats.intermediate import (
     Began,
@@ -75,8 +75,7 @@ _IS_MORE = b'"content_block_delta"'
 _NO_INPUT = frozenset({b"", b"null", b"{}"})
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A part that has begun. `whole` gathers the input of a tool for free text, which is known at its end only.
 
     `given` is an input that came with the beginning, until more of it comes.
@@ -89,18 +88,17 @@ class _Open:
     whole: list[str] | None = None
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(msgspec.Struct):
     """intermediate.StreamReader for Messages.
 
     Until the end tells it, the output in Measured is an estimate from the text that came, and marked as one.
     """
 
-    lost: set[str] = field(default_factory=set)
-    _open: dict[int, _Open] = field(default_factory=dict)
+    lost: set[str] = msgspec.field(default_factory=set)
+    _open: dict[int, _Open] = msgspec.field(default_factory=dict)
     _parts: int = 0
     _characters: int = 0
-    _known: dict[str, Any] = field(default_factory=dict)
+    _known: dict[str, Any] = msgspec.field(default_factory=dict)
     _is_told: bool = False
     _has_calls: bool = False
     _has_begun: bool = False

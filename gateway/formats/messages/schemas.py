@@ -8,7 +8,6 @@ text that it came as.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -39,8 +38,7 @@ _FEW = frozenset({b"0", b"1"})
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(msgspec.Struct, frozen=True):
     """One way through a schema; names of what was left out begin with `place`."""
 
     place: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.formats.intermediate import Reasoning
 from gateway.formats.messages.models import Traits
@@ -15,8 +16,7 @@ _NEAREST = {"minimal": "low"}
 _ONLY_NEW = frozenset({"xhigh", "max"})
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Fields of the request: `thinking`, None for none, and `effort` of `output_config`, empty for none.
 
     `is_exact` tells whether that is what was asked for. `budget` are tokens of the answer that thinking may take.
@@ -35,8 +35,7 @@ class Plan:
         return self.thinking.get("budget_tokens", 0) if self.thinking else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """`most` tokens can be answered, None where nobody said. `may_think` is whether the rest of the request allows it:
     a forced tool does not, and `may_budget` whether it allows to begin in the midst of a turn without a thought.
     """

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.formats.intermediate import (
     Began,
@@ -43,8 +43,7 @@ _DELTAS = {
 }
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A part that has begun. `before` stands before the text of each delta; it is empty until the block has begun.
 
     `index` is the block's. The signature of a thought is kept until its end: only then is it known whether the thought

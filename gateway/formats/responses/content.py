@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.errors import NotTranslatable
 from gateway.formats.intermediate import Audio, File, Image, Part, Refusal, Text
@@ -74,8 +75,7 @@ def _audio(given: Members) -> Part:
     return Audio(sound.needed_text("data"), f"audio/{sound.text('format') or 'wav'}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     read: Callable[[Members], Part]
     members: frozenset[str]
 

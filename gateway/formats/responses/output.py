@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.formats.intermediate import Image, Part, Refusal, Text, Thinking, Told, ToolCall
 from gateway.formats.responses.endings import COMPLETED, INCOMPLETE, write_usage
@@ -18,8 +20,7 @@ MESSAGE_ID = "msg_"
 _RESPONSE_ID, _THOUGHT_ID = "resp_", "rs_"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """What every `response` object of one answer says alike: `created` is Unix seconds."""
 
     id: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import NotTranslatable
 from gateway.formats.intermediate import Prompt, Reasoning, Role, Shape, ShapeKind, Text, Turn

@@ -7,7 +7,6 @@ is taken from them, and anything else from the first place that has it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -104,8 +103,7 @@ _Place = int | str
 _Key = tuple[_Place, int]
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A part that has begun. `source` is the event that tells its text, and `section` which part of a summary."""
 
     index: int
@@ -116,16 +114,15 @@ class _Open:
     given: str = ""
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(msgspec.Struct):
     """intermediate.StreamReader for Responses."""
 
-    lost: set[str] = field(default_factory=set)
-    _open: dict[_Key, _Open] = field(default_factory=dict)
-    _closed: set[_Key] = field(default_factory=set)
-    _places: dict[str, _Place] = field(default_factory=dict)
+    lost: set[str] = msgspec.field(default_factory=set)
+    _open: dict[_Key, _Open] = msgspec.field(default_factory=dict)
+    _closed: set[_Key] = msgspec.field(default_factory=set)
+    _places: dict[str, _Place] = msgspec.field(default_factory=dict)
     _parts: int = 0
-    _kinds: set[Kind] = field(default_factory=set)
+    _kinds: set[Kind] = msgspec.field(default_factory=set)
     _has_begun: bool = False
     _is_over: bool = False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -47,8 +46,7 @@ _IN_PROGRESS = "in_progress"
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """How one kind of part is told: the event of its deltas, that of their end, and the member of the latter."""
 
     delta: str
@@ -67,8 +65,7 @@ _WAYS = {Kind.TEXT: _TEXT, Kind.REFUSAL: _REFUSAL, Kind.THINKING: _THINKING, Kin
 _LOGPROBS: dict[str, Any] = {"logprobs": []}
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A part that is being told: an item of its own, at `place` of the output."""
 
     began: PartBegan
@@ -77,7 +74,7 @@ class _Open:
     way: _Way
     head: bytes
     tail: bytes
-    texts: list[str] = field(default_factory=list)
+    texts: list[str] = msgspec.field(default_factory=list)
     signed: Signed | None = None
 
     @property

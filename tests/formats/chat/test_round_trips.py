@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.formats.chat.answer import read_whole, write_whole
 from gateway.formats.chat.read_prompt import read_prompt

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from google.genai import types
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from gateway.errors import NotTranslatable
 from gateway.formats.gemini.write_prompt import write_prompt

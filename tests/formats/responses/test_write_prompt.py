@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 from openai.types.responses import response_create_params
 from pydantic import ConfigDict, TypeAdapter
 
