@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import ConfigurationFault
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 
 _PROVIDER_SECRET = re.compile(r"(?!GATEWAY_)[A-Z][A-Z0-9_]*_(API_KEY|KEY|TOKEN|SECRET)")
 _BASE_URL = re.compile(r"(?!GATEWAY_)[A-Z][A-Z0-9_]*_BASE_URL")

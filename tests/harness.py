@@ -19,7 +19,7 @@ from gateway.clock import Clock
 from gateway.control import backends, first_start, setup, tokens
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk
-from gateway.edge import EdgeProtocol
+from gateway.edge.protocol import EdgeProtocol
 from gateway.model.calls import CallRecord
 from gateway.model.people import Actor
 from gateway.settings import Settings

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import edge
 from gateway.api.routes import all_operations
 from gateway.cli.main import _parser
+from gateway.edge import protocol as edge
 from gateway.errors import GatewayError, StartError
 from gateway.settings import OPTIONS
 

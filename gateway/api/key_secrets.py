@@ -8,7 +8,7 @@ from gateway.api.collection import Items
 from gateway.api.operations import PREFIX, Operation, Visit, policy
 from gateway.control import provider_keys, rotations
 from gateway.control.fields import Field, Kind, Table, read
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 
 _REVEAL: Table = (
     Field("password", Kind.TEXT, "The password of the user whose management token this is.", required=True, most=1000),

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.control.desk import Desk
 from gateway.control.fields import Table
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 from gateway.model.people import Actor
 from gateway.model.scopes import READ, WRITE
 

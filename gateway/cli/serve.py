@@ -26,7 +26,7 @@ from gateway.cli.offline import offline_desk
 from gateway.control import first_start, setup
 from gateway.control.desk import Desk
 from gateway.control.first_start import Detected
-from gateway.edge import edge_protocol
+from gateway.edge.protocol import edge_protocol
 from gateway.errors import ConfigurationFault, InvalidFields
 from gateway.ops.detect import detect
 from gateway.settings import Settings

@@ -14,8 +14,8 @@ from gateway.control.fields import Field, Kind, Table, Values, limit, read
 from gateway.control.lookup import chosen, require, require_free_name
 from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
+from gateway.hiding import hiding
 from gateway.ids import new_id
-from gateway.model.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.people import Actor
 from gateway.model.registry import RATE_UNIT, ApiFormat, Endpoint, Pool, ProviderKey

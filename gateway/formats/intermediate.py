@@ -14,8 +14,8 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.hiding import hiding
 from gateway.model.calls import Usage
-from gateway.model.hiding import hiding
 from gateway.model.registry import ApiFormat
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.errors import BadInput
 from gateway.formats.body import Fields
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 
 _FIELDS = msgspec.json.Decoder(Fields)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

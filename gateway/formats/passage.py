@@ -19,8 +19,8 @@ from gateway.formats.request import Request
 from gateway.formats.side import StreamSide
 from gateway.formats.sse import is_whole_event
 from gateway.formats.table import FORMATS, Format, Translation
+from gateway.hiding import hiding
 from gateway.model.calls import Usage
-from gateway.model.hiding import hiding
 from gateway.model.registry import ApiFormat
 
 MOST_NAMES, _LONGEST_NAME = 100, 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.formats.body import Fields
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 from gateway.model.registry import ApiFormat
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 
 
 class Part(StrEnum):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 
 
 class Period(StrEnum):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 
 DEMO_PRESET = "demo"
 BUILTIN_PATHS: Mapping[str, str] = {"builtin:demo": "/v1", "builtin:demo-spare": "/spare/v1"}

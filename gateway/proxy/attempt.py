@@ -19,8 +19,8 @@ from gateway.formats.raw import NoSplitter, RawSide
 from gateway.formats.side import StreamSide
 from gateway.formats.sse import EventSplitter, Splitter
 from gateway.formats.table import FORMATS
+from gateway.hiding import hiding
 from gateway.model.calls import Usage
-from gateway.model.hiding import hiding
 from gateway.model.registry import DEMO_PRESET, ApiFormat, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call

@@ -11,8 +11,8 @@ from gateway.formats.errors import OPENAI, Family
 from gateway.formats.metering import estimated
 from gateway.formats.request import Request
 from gateway.formats.table import FORMATS
+from gateway.hiding import hiding
 from gateway.model.calls import Attempt, CallSource, Skip, Usage
-from gateway.model.hiding import hiding
 from gateway.model.people import ApiKey
 from gateway.proxy.kept import Kept
 from gateway.routing.candidates import Plan

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
 
+from gateway.edge.leaving import Leaving, of_scope
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Unavailable, Unexpected
 from gateway.formats.request import Asked
 from gateway.formats.table import FORMATS
@@ -30,8 +31,14 @@ from gateway.proxy.surfaces import SERVED, Surface, listed_model, stored_respons
 from gateway.proxy.uploads import Upload, is_upload, request_of
 
 log = logging.getLogger("gateway.proxy")
-Leaving = Callable[[], Awaitable[None]]
-"""Waits until the client has hung up."""
+
+
+class Client(msgspec.Struct, frozen=True):
+    """The other end of one request, as ASGI has it; `leaving` tells when it hangs up."""
+
+    receive: Receive
+    send: Send
+    leaving: Leaving
 
 
 class ClientSurface:
@@ -63,7 +70,8 @@ class ClientSurface:
         api_key: ApiKey | None = None
         try:
             api_key = self._entrance.authenticate(arrival)
-            await self._serve(scope["method"], arrival, api_key, receive, send)
+            client = Client(receive, send, of_scope(scope))
+            await self._serve(scope["method"], arrival, api_key, client)
         except GatewayError as error:
             # Strangers may not fill the memory while the database cannot be written.
             if api_key is not None or not self._ledger.is_full:
@@ -72,59 +80,57 @@ class ClientSurface:
         except ClientLeft:
             return
 
-    async def _serve(self, method: str, arrival: Arrival, api_key: ApiKey, receive: Receive, send: Send) -> None:
+    async def _serve(self, method: str, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
         surface = surface_of(arrival.path)
         if surface is not None:
             _only(method, "POST")
-            await self._call(surface, arrival, api_key, receive, send)
+            await self._call(surface, arrival, api_key, client)
             return
         if (kept := stored_response(arrival.path)) is not None:
-            await self._stored.serve(method, kept, arrival, api_key, send)
+            await self._stored.serve(method, kept, arrival, api_key, client.send)
             return
         if (wanted := listed_model(arrival.path)) is not None:
             _only(method, "GET", "HEAD")
             found = model_lists.answer(self._entrance.snapshot(), api_key, arrival.family, wanted, arrival.query)
-            await send_json(send, 200, found, id_headers(arrival))
+            await send_json(client.send, 200, found, id_headers(arrival))
             return
         raise NotFound(f"There is no {arrival.path[:100]} here. {SERVED}")
 
-    async def _call(self, surface: Surface, arrival: Arrival, api_key: ApiKey, receive: Receive, send: Send) -> None:
+    async def _call(self, surface: Surface, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
         if self.is_draining:
             raise Unavailable("The gateway is stopping; try again.", retry_after=2)
         if self._ledger.is_full:
             raise Unavailable("The gateway cannot write its ledger.", code="storage_unavailable", retry_after=5)
         if surface.takes_upload and is_upload(arrival):
-            await self._call_with_upload(surface, arrival, api_key, receive, send)
+            await self._call_with_upload(surface, arrival, api_key, client)
             return
-        body = await self._entrance.bodies.read_json(arrival, receive)
+        body = await self._entrance.bodies.read_json(arrival, client.receive)
         row = FORMATS[surface.api_format]
         request = row.read_request(Asked(body, surface.action, surface.model, surface.is_stream))
         request = self._stored.translated.filled(request, api_key)
         pinned = ""
         if answer_id := row.continues(request):
             pinned = (await self._stored.owner(answer_id, api_key)).backend_id
-        await self._go(Call(arrival, api_key, request, pinned=pinned), lambda: _disconnect(receive), send)
+        await self._go(Call(arrival, api_key, request, pinned=pinned), client)
 
-    async def _call_with_upload(
-        self, surface: Surface, arrival: Arrival, api_key: ApiKey, receive: Receive, send: Send
-    ) -> None:
+    async def _call_with_upload(self, surface: Surface, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
         """The call goes on its way as soon as its model is known, while the rest of the body still comes."""
         with contextlib.closing(Upload(arrival, self._entrance.bodies.largest)) as upload:
-            filling = asyncio.create_task(_filled(upload, receive))
+            filling = asyncio.create_task(_filled(upload, client.receive))
             try:
                 request = request_of(surface.api_format, surface.action, await upload.fields())
-                await self._go(Call(arrival, api_key, request, upload=upload), lambda: filling, send)
+                await self._go(Call(arrival, api_key, request, upload=upload), client)
             finally:
                 filling.cancel()
                 await asyncio.wait({filling})
 
-    async def _go(self, call: Call, leaving: Leaving, send: Send) -> None:
-        """Answer the call, or say where it would go. `leaving` ends when the client hangs up."""
+    async def _go(self, call: Call, client: Client) -> None:
+        """Answer the call while its client is there, or say where it would go."""
         if call.arrival.header(b"x-gateway-dry-run") == "1":
             plan = self._pipeline.explain(call)
-            await send_json(send, 200, msgspec.json.encode(plan), id_headers(call.arrival))
+            await send_json(client.send, 200, msgspec.json.encode(plan), id_headers(call.arrival))
             return
-        await _until_client_leaves(self._answer(call, framed(call, send)), leaving)
+        await _while_client_stays(client.leaving, self._answer(call, framed(call, client.send)))
 
     async def _answer(self, call: Call, send: Send) -> None:
         """Serve and relay. Whatever ends it, exactly one ledger row is written."""
@@ -155,35 +161,35 @@ class ClientSurface:
         await relay.send_to(send, self._headers.of_answer(relay, trail, now), now, lambda: self.is_draining)
 
 
-async def _until_client_leaves(answer: Coroutine[Any, Any, None], leaving: Leaving) -> None:
-    """Run `answer` and cancel it as soon as the client hangs up; either way it is over when this returns."""
-    work = asyncio.create_task(answer)
-    watch = asyncio.ensure_future(leaving())
+async def _while_client_stays(leaving: Leaving, answer: Coroutine[Any, Any, None]) -> None:
+    """Run `answer`, which is cancelled as soon as the client hangs up, and then is simply over."""
+    task = asyncio.current_task()
+    assert task is not None
+    has_left = False
+
+    def leave() -> None:
+        nonlocal has_left
+        has_left = True
+        task.cancel()
+
+    if not leaving(leave):
+        leave()
     try:
-        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        await answer
+        if has_left:
+            await asyncio.sleep(0)  # the cancellation found nothing to end yet, and shall find this
+    except asyncio.CancelledError:
+        # Cancelled by somebody else as well, such as a gateway that stops: theirs goes on.
+        if not has_left or task.uncancel() > 0:
+            raise
     finally:
-        watch.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.wait({work})
-    if not work.cancelled():
-        work.result()
+        leaving(None)
 
 
 async def _filled(upload: Upload, receive: Receive) -> None:
-    """Take the upload in, and end when the client has hung up. A fault in it is told to whoever sends it on."""
-    try:
+    """Take the upload in. A fault in it is told to whoever sends it on."""
+    with contextlib.suppress(GatewayError, ClientLeft, OSError):
         await upload.fill(receive)
-    except ClientLeft:
-        return
-    except (GatewayError, OSError):
-        pass
-    await _disconnect(receive)
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _only(method: str, *allowed: str) -> None:

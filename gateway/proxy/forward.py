@@ -19,8 +19,8 @@ from gateway.errors import (
     Unavailable,
     UpstreamFailed,
 )
+from gateway.hiding import hiding
 from gateway.model.calls import Attempt, Skip
-from gateway.model.hiding import hiding
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health

@@ -16,7 +16,7 @@ from gateway.formats.request import Request
 from gateway.formats.responses import references
 from gateway.formats.responses.surface import keeps, previous_response
 from gateway.formats.sse import EventSplitter, event_payload
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 from gateway.model.people import ApiKey
 from gateway.model.registry import ApiFormat
 from gateway.proxy.call import Call

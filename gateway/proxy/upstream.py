@@ -14,7 +14,7 @@ from gateway import __version__
 from gateway.errors import UpstreamFailed
 from gateway.formats.body import decode_any
 from gateway.formats.table import FORMATS
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.registry import ApiFormat, Auth, Endpoint
 from gateway.proxy.guard import PermitsLocal

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import asdict
 
-from gateway.model.hiding import hiding
+from gateway.hiding import hiding
 from gateway.store.database import Tx
 
 

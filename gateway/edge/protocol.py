@@ -12,8 +12,10 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.edge.answer import Answer
 from gateway.ids import new_request_id
 
 # Codes are written out: HTTPStatus has other phrases in other versions of Python.
@@ -64,6 +66,15 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+        if isinstance(self.cycle, Answer):
+            self.cycle.left()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # uvicorn makes its cycles itself; what it made becomes ours before anything is answered.
+        cycle.__class__ = Answer
+        assert isinstance(cycle, Answer)
+        cycle.begin(self.loop)
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -157,6 +168,8 @@ class EdgeProtocol(HttpToolsProtocol):
             return False
         self.cycle.disconnected = True
         self.cycle.message_event.set()
+        if isinstance(self.cycle, Answer):
+            self.cycle.left()
         return True
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from gateway.edge import EdgeProtocol, edge_protocol
+from gateway.edge.protocol import EdgeProtocol, edge_protocol
 
 pytestmark = pytest.mark.anyio
 

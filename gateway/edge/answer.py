@@ -1,0 +1,118 @@
+"""One request and its answer at the socket: uvicorn's own, which writes an answer's head and beginning at once.
+
+An application is told the moment its client leaves, instead of waiting for it in a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from gateway.edge.leaving import offered
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
+_NO_BODY = frozenset({204, 304})
+
+
+class Answer(RequestResponseCycle):
+    """The ASGI side of one request. `begin` makes it of the one that uvicorn made."""
+
+    head: bytes
+    flushing: asyncio.Handle | None
+    when_left: Callable[[], None] | None
+    loop: asyncio.AbstractEventLoop
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.head, self.flushing, self.when_left, self.loop = b"", None, None, loop
+        self.scope["extensions"] = offered(self.leaving)
+
+    def leaving(self, callback: Callable[[], None] | None) -> bool:
+        """A `leaving.Leaving`."""
+        self.when_left = None if self.disconnected else callback
+        return not self.disconnected
+
+    def left(self) -> None:
+        """The client is gone: its application hears of it once."""
+        if self.flushing is not None:
+            self.flushing.cancel()
+        callback, self.when_left = self.when_left, None
+        if callback is not None:
+            callback()
+
+    async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if message["type"] == "http.response.start":
+            self._start(message["status"], message.get("headers", ()))
+        else:
+            self._body(message.get("body", b""), is_last=not message.get("more_body", False))
+
+    def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        if self.response_started:
+            raise RuntimeError("An answer begins once.")
+        self.response_started, self.waiting_for_100_continue = True, False
+        lines, says_close = [_STATUS_LINES[status]], False
+        for name, value in (*self.default_headers, *headers):
+            if name == b"content-length":
+                self.chunked_encoding, self.expected_content_length = False, int(value)
+            elif name == b"connection" and b"close" in value.lower():
+                self.keep_alive, says_close = False, True
+            lines.append(b"%b: %b\r\n" % (name, value))
+        fields = len(lines)
+        if not self.keep_alive and not says_close:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _NO_BODY:
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        head = b"".join(lines)
+        # One look at the whole head in place of two patterns for each header: a value may not begin another line.
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+            raise RuntimeError(f"One of {fields - 1} headers of the answer has a line's end in it.")
+        self.head = head + b"\r\n"
+        # Should the body be a while in coming, the head does not wait for it.
+        self.flushing = self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        head, self.head = self.head, b""
+        if head and not self.disconnected:
+            self.transport.write(head)
+
+    def _body(self, body: bytes, *, is_last: bool) -> None:
+        if not self.response_started or self.response_complete:
+            raise RuntimeError("A body comes after its answer's beginning, and before its end.")
+        text = self._framed(body, is_last=is_last)
+        if self.head:
+            text, self.head = self.head + text, b""
+            if self.flushing is not None:
+                self.flushing.cancel()
+        if text:
+            self.transport.write(text)
+        if is_last:
+            self._end()
+
+    def _framed(self, body: bytes, *, is_last: bool) -> bytes:
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+            return b""
+        if self.chunked_encoding:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return chunk + b"0\r\n\r\n" if is_last else chunk
+        self.expected_content_length -= len(body)
+        if self.expected_content_length < 0:
+            raise RuntimeError("The body is longer than its content-length.")
+        return body
+
+    def _end(self) -> None:
+        if self.expected_content_length > 0:
+            raise RuntimeError("The body is shorter than its content-length.")
+        self.response_complete, self.when_left = True, None
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
