@@ -11,7 +11,7 @@ from gateway.errors import Conflict
 from gateway.model.people import Actor
 from gateway.model.registry import ProviderKey
 from gateway.routing.adaptive import Adaptive, Learned
-from gateway.routing.limits import key_requests
+from gateway.routing.bounds import key_requests
 from gateway.store import provider_keys
 
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 import msgspec
 
 from gateway.control.versions import together
+from gateway.routing.bounds import key_requests
 from gateway.routing.breaker import BreakerState
 from gateway.routing.buckets import TokenBucket
-from gateway.routing.limits import key_requests
 from gateway.routing.snapshot import Backend, Snapshot, backend_order
 from gateway.routing.state import BackendState, RestKind, RuntimeState
 

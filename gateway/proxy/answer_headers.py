@@ -49,8 +49,8 @@ class AnswerHeaders:
         now = clock.mono()
         owner = self._entrance.snapshot().users.get(api_key.user_id or "")
         held = budgets.limits_of(api_key, owner)
-        requests = passing.narrowest(limits.of_caller(api_key, owner, "rpm", state), now)
-        tokens = passing.narrowest(limits.of_caller(api_key, owner, "tpm", state), now)
+        requests = passing.narrowest(limits.buckets_of(api_key, owner, "rpm", state), now)
+        tokens = passing.narrowest(limits.buckets_of(api_key, owner, "tpm", state), now)
         found = [*passing.of_limit(b"requests", requests), *passing.of_limit(b"tokens", tokens)]
         wall_ms = clock.wall_ms() if held or call.arrival.family is ANTHROPIC else 0
         if call.arrival.family is ANTHROPIC:

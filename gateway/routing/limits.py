@@ -17,33 +17,13 @@ from gateway.model.people import ApiKey, User
 from gateway.model.registry import ProviderKey
 from gateway.money import format_dollars
 from gateway.routing import quota
+from gateway.routing.bounds import REQUESTS, Places, Rate, of_caller
 from gateway.routing.breaker import TRIAL_PATIENCE
-from gateway.routing.buckets import DAY, MINUTE, MONTH, TokenBucket
+from gateway.routing.buckets import TokenBucket
 from gateway.routing.cost import actual_cost, most_for
 from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import Ask, World, skip
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """`amount` is taken from the bucket `name`, which holds `limit` a `period`. `code` and `words` explain it."""
-
-    name: str
-    limit: int
-    amount: int
-    code: str
-    words: str
-    owner: str = "Its limit of"
-    period: float = MINUTE
-
-
-class Places(msgspec.Struct, frozen=True):
-    """`most` calls at once, counted under `name`; None is any number. They are counted all the same."""
-
-    name: str
-    most: int | None
-    code: str
-    owner: str = "Its limit of"
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -74,14 +54,20 @@ def full(lane: Lane, ask: Ask, world: World) -> Skip | None:
 
     Of several reasons the one that lasts longest, so that its seconds are those until a call can be sent.
     """
-    backend = lane.backend
-    found = [
-        *_quota(lane, ask, world),
-        *_endpoint(backend, world),
-        *_allowance(backend, world),
-        *_no_places(_places_of(backend), world),
-        *_empty(_rates_of(backend, ask, world), world),
-    ]
+    backend, state = lane.backend, world.state
+    bounds, provider, found = backend.bounds, backend.provider, list[_Full]()
+    if provider.monthly_quota is not None or provider.quota_expires_at is not None:
+        found += _quota(lane, ask, world)
+    if backend.endpoint.base_url in state.endpoint_rests:
+        found += _endpoint(backend, world)
+    there = state.backends.get(backend.id)
+    if there is not None and there.allowance is not None and there.in_flight >= there.allowance:
+        sentence = f"It was seen to take no more than {there.allowance} calls at once."
+        found.append(_Full("allowance_full", sentence, TRIAL_PATIENCE))
+    if bounds.tight:
+        found += _no_places(bounds.tight, world)
+    if rates := _rates_of(backend, world):
+        found += _empty(rates, ask.tokens, world)
     if not found:
         return None
     worst = _longest(found)
@@ -93,7 +79,7 @@ def take(lane: Lane, ask: Ask, world: World) -> Grant:
     backend, provider = lane.backend, lane.backend.provider
     if backend.key.rpm_limit is None:
         world.state.learned_of(backend.key.id).sent(world.now)
-    grant = _take(_rates_of(backend, ask, world), _places_of(backend), world)
+    grant = _take(_rates_of(backend, world), backend.bounds.names, ask.tokens, world)
     most = _most(lane, ask) if provider.monthly_quota is not None else 0
     if not most:
         return grant
@@ -103,12 +89,8 @@ def take(lane: Lane, ask: Ask, world: World) -> Grant:
 
 def admit(api_key: ApiKey, owner: User | None, tokens: int, world: World) -> Grant:
     """What a call takes of its API key's limits and its owner's. Raises RateLimited, having taken nothing."""
-    rates = _rates_of_caller("api_key", api_key, tokens, _OURS)
-    places = [Places(f"api_key:{api_key.id}", api_key.max_concurrent, "api_key", _OURS)]
-    if owner is not None:
-        rates += _rates_of_caller("user", owner, tokens, _OWNERS)
-        places.append(Places(f"user:{owner.id}", owner.max_concurrent, "user", _OWNERS))
-    found = [*_no_places(places, world), *_empty(rates, world)]
+    bounds = of_caller(api_key, owner)
+    found = [*_no_places(bounds.tight, world), *_empty(bounds.rates, tokens, world)]
     if found:
         worst = _longest(found)
         refusal = RateLimited(worst.sentence, retry_after=worst.seconds, retryable=worst.seconds is not None)
@@ -121,7 +103,7 @@ def admit(api_key: ApiKey, owner: User | None, tokens: int, world: World) -> Gra
             "resets_in": None if worst.seconds is None else round(worst.seconds, 3),
         }
         raise refusal
-    return _take(rates, places, world)
+    return _take(bounds.rates, bounds.names, tokens, world)
 
 
 def give_back(grant: Grant, state: RuntimeState) -> None:
@@ -162,66 +144,22 @@ def count_learned(key: ProviderKey, world: World) -> None:
         world.state.dirty.buckets.add(name)
 
 
-def key_requests(key: ProviderKey) -> str:
-    """The name of the bucket of a provider key's requests per minute."""
-    return f"key:{key.id}:rpm"
-
-
 def _learned_requests(key: ProviderKey) -> str:
     return f"key:{key.id}:learned"
 
 
-def of_caller(api_key: ApiKey, owner: User | None, code: str, state: RuntimeState) -> list[TokenBucket]:
+def buckets_of(api_key: ApiKey, owner: User | None, code: str, state: RuntimeState) -> list[TokenBucket]:
     """The buckets of an API key and its owner that were taken from: of requests (`rpm`) or tokens (`tpm`)."""
-    rates = _rates_of_caller("api_key", api_key, 0, "")
-    if owner is not None:
-        rates += _rates_of_caller("user", owner, 0, "")
+    rates = of_caller(api_key, owner).rates
     return [state.buckets[rate.name] for rate in rates if rate.code == code and rate.name in state.buckets]
 
 
-def _rates_of(backend: Backend, ask: Ask, world: World) -> list[Rate]:
-    provider, endpoint, key, found = backend.provider, backend.endpoint, backend.key, []
-    if provider.rpm_limit is not None:
-        found.append(
-            Rate(
-                f"provider:{provider.id}:rpm",
-                provider.rpm_limit,
-                1,
-                "provider_rpm",
-                _REQUESTS,
-                _PROVIDERS,
-            )
-        )
-    if endpoint.rpm_limit is not None:
-        found.append(
-            Rate(
-                f"endpoint:{endpoint.id}:rpm",
-                endpoint.rpm_limit,
-                1,
-                "endpoint_rpm",
-                _REQUESTS,
-                _ENDPOINTS,
-            )
-        )
-    if key.rpm_limit is not None:
-        found.append(Rate(key_requests(key), key.rpm_limit, 1, "rpm", _REQUESTS))
-    elif (learned := _learned(key, world)) is not None:
-        found.append(Rate(_learned_requests(key), learned, 1, "rpm_learned", f"{_REQUESTS} that was learned"))
-    if key.tpm_limit is not None:
-        found.append(Rate(f"key:{key.id}:tpm", key.tpm_limit, max(1, ask.tokens), "tpm", _TOKENS))
-    if key.daily_limit is not None:
-        found.append(Rate(f"key:{key.id}:daily", key.daily_limit, 1, "daily", "requests a day", period=DAY))
-    if key.monthly_limit is not None:
-        found.append(Rate(f"key:{key.id}:monthly", key.monthly_limit, 1, "monthly", "requests a month", period=MONTH))
-    return found
-
-
-_REQUESTS = "requests per minute"
-_TOKENS = "tokens per minute"
-_PROVIDERS = "Its provider's limit of"
-_ENDPOINTS = "Its endpoint's limit of"
-_OURS = "This API key's limit of"
-_OWNERS = "The limit of this API key's owner of"
+def _rates_of(backend: Backend, world: World) -> tuple[Rate, ...]:
+    """As configured, and as learned where nothing is said of the key's requests per minute."""
+    rates, key = backend.bounds.rates, backend.key
+    if key.rpm_limit is not None or (learned := _learned(key, world)) is None:
+        return rates
+    return (*rates, Rate(_learned_requests(key), learned, "rpm_learned", f"{REQUESTS} that was learned"))
 
 
 def _learned(key: ProviderKey, world: World) -> int | None:
@@ -229,28 +167,10 @@ def _learned(key: ProviderKey, world: World) -> int | None:
     return None if found is None else found.enforced(world.now)
 
 
-def _rates_of_caller(kind: str, caller: ApiKey | User, tokens: int, words: str) -> list[Rate]:
-    found = []
-    if caller.rpm_limit is not None:
-        found.append(Rate(f"{kind}:{caller.id}:rpm", caller.rpm_limit, 1, "rpm", _REQUESTS, words))
-    if caller.tpm_limit is not None:
-        found.append(Rate(f"{kind}:{caller.id}:tpm", caller.tpm_limit, max(1, tokens), "tpm", _TOKENS, words))
-    return found
-
-
-def _places_of(backend: Backend) -> tuple[Places, ...]:
-    provider, endpoint, key = backend.provider, backend.endpoint, backend.key
-    return (
-        Places(f"provider:{provider.id}", provider.concurrent_limit, "provider", _PROVIDERS),
-        Places(f"endpoint:{endpoint.id}", endpoint.max_concurrent, "endpoint", _ENDPOINTS),
-        Places(f"key:{key.id}", key.max_concurrent, "key", "Its key's limit of"),
-    )
-
-
-def _empty(rates: Iterable[Rate], world: World) -> Iterable[_Full]:
+def _empty(rates: Iterable[Rate], tokens: int, world: World) -> Iterable[_Full]:
     for rate in rates:
         bucket = world.state.bucket(rate.name, rate.limit, world.now, rate.period)
-        if bucket is None or (seconds := bucket.seconds_until(world.now, rate.amount)) == 0.0:
+        if bucket is None or (seconds := bucket.seconds_until(world.now, rate.amount(tokens))) == 0.0:
             continue
         if seconds is None:
             yield _Full(f"{rate.code}_zero", f"{rate.owner} 0 {rate.words} admits nothing.", None, rate.name, 0, 0)
@@ -318,33 +238,25 @@ def _endpoint(backend: Backend, world: World) -> Iterable[_Full]:
         yield _Full("endpoint_probing", sentence, TRIAL_PATIENCE)
 
 
-def _allowance(backend: Backend, world: World) -> Iterable[_Full]:
-    state = world.state.backends.get(backend.id)
-    if state is not None and state.allowance is not None and state.in_flight >= state.allowance:
-        sentence = f"It was seen to take no more than {state.allowance} calls at once."
-        yield _Full("allowance_full", sentence, TRIAL_PATIENCE)
-
-
 def _longest(found: Iterable[_Full]) -> _Full:
     return max(found, key=lambda one: float("inf") if one.seconds is None else one.seconds)
 
 
-def _take(rates: Iterable[Rate], places: Iterable[Places], world: World) -> Grant:
-    state, requests, tokens, reserved = world.state, [], [], 0
+def _take(rates: Iterable[Rate], names: tuple[str, ...], tokens: int, world: World) -> Grant:
+    state, requests, of_tokens, reserved = world.state, list[str](), list[str](), 0
     for rate in rates:
-        bucket = state.bucket(rate.name, rate.limit, world.now, rate.period)
-        if bucket is None or not bucket.take(world.now, rate.amount):
+        bucket, amount = state.bucket(rate.name, rate.limit, world.now, rate.period), rate.amount(tokens)
+        if bucket is None or not bucket.take(world.now, amount):
             continue
         state.dirty.buckets.add(rate.name)
-        if rate.code == "tpm":
-            tokens.append(rate.name)
-            reserved = rate.amount
+        if rate.counts_tokens:
+            of_tokens.append(rate.name)
+            reserved = amount
         else:
             requests.append(rate.name)
-    names = tuple(place.name for place in places)
     for name in names:
         state.places[name] = state.places.get(name, 0) + 1
-    return Grant(names, tuple(requests), tuple(tokens), reserved)
+    return Grant(names, tuple(requests), tuple(of_tokens), reserved)
 
 
 def _give(name: str, amount: int, state: RuntimeState) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
 from gateway.model.catalogue import Catalogue
@@ -24,6 +25,7 @@ from gateway.model.registry import (
     RouteType,
 )
 from gateway.model.system_settings import SystemSettings
+from gateway.routing.bounds import Bounds, of_backend
 from gateway.routing.catalogue import PriceBook, names_of
 from gateway.routing.mapped import capabilities_there, price_there, upstream_names
 from gateway.routing.owners import with_owner
@@ -32,7 +34,8 @@ from gateway.routing.owners import with_owner
 class Backend(msgspec.Struct, frozen=True):
     """One endpoint and one provider key: the smallest thing that a call can be sent to.
 
-    `is_elsewhere`: the key is bound to another address than the endpoint's, and goes to no other.
+    `is_elsewhere`: the key is bound to another address than the endpoint's, and goes to no other. `name`,
+    `is_enabled` and `bounds` follow from the others, and are worked out here as every call looks at them.
     """
 
     id: str
@@ -41,14 +44,15 @@ class Backend(msgspec.Struct, frozen=True):
     key: ProviderKey
     pool: Pool
     is_elsewhere: bool = False
+    name: str = ""
+    is_enabled: bool = False
+    bounds: Bounds = Bounds()
 
-    @property
-    def name(self) -> str:
-        return f"{self.provider.name}/{self.key.name}"
-
-    @property
-    def is_enabled(self) -> bool:
-        return self.provider.is_active and self.endpoint.is_active and self.key.is_active
+    def __post_init__(self) -> None:
+        provider, endpoint, key = self.provider, self.endpoint, self.key
+        force_setattr(self, "name", f"{provider.name}/{key.name}")
+        force_setattr(self, "is_enabled", provider.is_active and endpoint.is_active and key.is_active)
+        force_setattr(self, "bounds", of_backend(provider, endpoint, key))
 
 
 class Lane(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.control import adaptive_limits, endpoints, provider_keys, providers
 from gateway.errors import Conflict, NotFound
-from gateway.routing.limits import key_requests
+from gateway.routing.bounds import key_requests
 from tests.desks import ANN, Office
 from tests.trail import audit_rows
 

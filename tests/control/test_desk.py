@@ -14,9 +14,9 @@ from gateway.control.desk import Desk, shown
 from gateway.control.events import Listener, Topic
 from gateway.errors import Conflict, NotFound
 from gateway.model.people import ManagementToken, Session, User
+from gateway.routing.bounds import key_requests
 from gateway.routing.breaker import BreakerState
 from gateway.routing.buckets import TokenBucket
-from gateway.routing.limits import key_requests
 from gateway.store import instance
 from gateway.store import providers as provider_rows
 from tests.desks import ANN, DEMO_ORIGIN, Office

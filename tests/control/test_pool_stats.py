@@ -8,7 +8,7 @@ from gateway.control import backends, endpoints, pools, provider_keys
 from gateway.control.backends import BackendMade
 from gateway.control.desk import Desk
 from gateway.control.pool_stats import BackendStats, BackendStatus
-from gateway.routing.limits import key_requests
+from gateway.routing.bounds import key_requests
 from gateway.routing.snapshot import Backend
 from tests.desks import ANN, Office
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gateway.model.calls import CallStatus
-from gateway.routing.limits import key_requests
+from gateway.routing.bounds import key_requests
 from tests.conftest import MakeProvider
 from tests.harness import RunningGateway
 from tests.provider import Pause, Scene, answer, delta, drop, hang, hello_stream, limited, raw, refused, sse, stream
