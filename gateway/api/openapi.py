@@ -226,7 +226,7 @@ def _refusals(item: Operation) -> dict[str, _Schema]:
 
 
 def _is_component(item: Operation) -> bool:
-    return hasattr(item.answer, "__dataclass_fields__")
+    return isinstance(item.answer, type) and issubclass(item.answer, msgspec.Struct)
 
 
 def _components(operations: Sequence[Operation]) -> _Schema:

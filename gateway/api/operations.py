@@ -30,7 +30,7 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[Visit], Awaitable[object]]
-"""Gives a dataclass (or None with 204), which is sent as JSON, or an EventStream or Export."""
+"""Gives a struct (or None with 204), which is sent as JSON, or an EventStream or Export."""
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 

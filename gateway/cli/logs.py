@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 import logging
 import re
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 import msgspec
 
 LONGEST_FIELD = 1024
 _CREDENTIAL = re.compile(r"\b(sk-|gwm-|gw-)[A-Za-z0-9_-]{8,}")
+_BEGINNINGS = ("sk-", "gwm-", "gw-")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -22,7 +27,7 @@ class Lines(logging.Formatter):
         self._is_json = is_json
 
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = f"{_second(int(record.created))}.{int(record.created * 1000) % 1000:03d}Z"
         fields: dict[str, object] = {
             str(name): _clean(value) if isinstance(value, str) else value
             for name, value in dict(getattr(record, "fields", {})).items()
@@ -36,9 +41,57 @@ class Lines(logging.Formatter):
         return " ".join([at, record.levelname.lower(), message, *(f"{name}={text}" for name, text in fields.items())])
 
 
+class Batches(logging.StreamHandler[TextIO]):
+    """Lines of calls wait a moment and are written together; a warning or worse takes all of them out at once.
+
+    Nothing waits where no event loop runs, and what waits at the end of the program is written then.
+    """
+
+    SECONDS = 0.05
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001  # reason: as every handler, it tells on standard error and goes on
+            self.handleError(record)
+            return
+        self._waiting.append(line)
+        loop = _running_loop() if record.levelno < logging.WARNING else None
+        if loop is None:
+            self.flush()
+        elif len(self._waiting) == 1:
+            loop.call_later(self.SECONDS, self.flush)
+
+    def flush(self) -> None:
+        with self.lock or contextlib.nullcontext():
+            lines, self._waiting = self._waiting, []
+            try:
+                if lines:
+                    self.stream.write("\n".join(lines) + "\n")
+                self.stream.flush()
+            except (OSError, ValueError):
+                pass  # nobody reads standard output any more
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+@functools.lru_cache(8)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def configure(log_format: str) -> None:
     """Send every logger to standard output; libraries that log headers or each request are kept quiet."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = Batches(sys.stdout)
     handler.setFormatter(Lines(log_format == "json"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -50,5 +103,7 @@ def configure(log_format: str) -> None:
 
 def _clean(text: str, keep: int = LONGEST_FIELD) -> str:
     """One line, without terminal escapes and without credentials."""
+    if len(text) <= keep and text.isprintable() and not any(word in text for word in _BEGINNINGS):
+        return text  # nearly every one
     visible = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text[: keep * 2])
     return _CREDENTIAL.sub(r"\1…", visible)[:keep]

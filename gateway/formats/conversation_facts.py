@@ -58,7 +58,7 @@ def most_tokens_of(size: int) -> int:
 
 def size_of(fields: Fields) -> int:
     """Bytes of the values of all fields."""
-    return sum(len(bytes(value)) for value in fields.values())
+    return sum(map(len, fields.values()))
 
 
 def text_of(value: msgspec.Raw | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -55,9 +56,7 @@ class Passage(msgspec.Struct, frozen=True):
         main = self.upstream.paths.get("")
         if custom and "{action}" not in custom and action and main and own.startswith(main):
             custom += own.removeprefix(main)
-        # A client may make up a model's name, and no name may lead to another path.
-        name = quote(model, safe="")
-        return (custom or own).replace("{model}", name).replace("{action}", own.rpartition("/")[2])
+        return _path(custom or own, own, model)
 
     def stream(self) -> StreamSide:
         """The way back of a stream."""
@@ -96,6 +95,13 @@ class Passage(msgspec.Struct, frozen=True):
     @property
     def _client(self) -> Translation:
         return translation_of(FORMATS[self.request.api_format])
+
+
+@functools.lru_cache(4096)
+def _path(path: str, own: str, model: str) -> str:
+    # A client may make up a model's name, and no name may lead to another path.
+    name = quote(model, safe="")
+    return path.replace("{model}", name).replace("{action}", own.rpartition("/")[2])
 
 
 def translation_of(row: Format) -> Translation:

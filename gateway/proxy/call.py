@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from gateway.formats.errors import OPENAI, Family
 from gateway.formats.metering import estimated
@@ -28,7 +29,7 @@ Header = tuple[bytes, bytes]
 class Arrival(msgspec.Struct, frozen=True):
     """What is known of a request before its body is read. `received` is monotonic, `started_at` Unix ms.
 
-    `family` is how errors are told to whoever sent it.
+    `family` is how errors are told to whoever sent it; `first` follows from `headers`: of each name the first one.
     """
 
     id: str
@@ -39,15 +40,17 @@ class Arrival(msgspec.Struct, frozen=True):
     client_ip: str
     family: Family = OPENAI
     query: bytes = b""
+    first: dict[bytes, bytes] = msgspec.field(default_factory=dict)
 
-    __repr__ = hiding("headers", "query")
+    __repr__ = hiding("headers", "query", "first")
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "first", dict(reversed(self.headers)))
 
     def header(self, name: bytes) -> str | None:
         """The value of the first header of this lower-case name."""
-        for found, value in self.headers:
-            if found == name:
-                return value.decode("latin-1")
-        return None
+        found = self.first.get(name)
+        return None if found is None else found.decode("latin-1")
 
 
 class Upload(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.hiding import hiding
 from gateway.model.calls import Attempt, Skip
+from gateway.model.registry import Endpoint, Provider
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
@@ -236,8 +236,8 @@ class _Journey(msgspec.Struct):
     untranslatable: BadInput | None = None
     tried: set[str] = msgspec.field(default_factory=set)
     unserved: set[tuple[str, str]] = msgspec.field(default_factory=set)
-    per_pool: Counter[str] = msgspec.field(default_factory=Counter)
-    per_owner: Counter[str] = msgspec.field(default_factory=Counter)
+    per_pool: dict[str, int] = {}
+    per_owner: dict[str, int] = {}
     too_small: int | None = None
     lefts: list[Left] = msgspec.field(default_factory=list)
     providers: list[str] = msgspec.field(default_factory=list)
@@ -253,10 +253,12 @@ class _Journey(msgspec.Struct):
             return False
         if self.too_small is not None and lane.context <= self.too_small:
             return False
-        return self.per_pool[backend.pool.id] < backend.pool.max_attempts and all(
-            owner.max_retries is None or self.per_owner[owner.id] <= owner.max_retries
-            for owner in (backend.provider, backend.endpoint)
-        )
+        if self.per_pool.get(backend.pool.id, 0) >= backend.pool.max_attempts:
+            return False
+        return self._has_retries(backend.provider) and self._has_retries(backend.endpoint)
+
+    def _has_retries(self, owner: Provider | Endpoint) -> bool:
+        return owner.max_retries is None or self.per_owner.get(owner.id, 0) <= owner.max_retries
 
     def next_claim_id(self) -> str:
         self._count += 1
@@ -264,8 +266,10 @@ class _Journey(msgspec.Struct):
 
     def started(self, lane: Lane) -> int:
         """The number of this attempt, from 1."""
-        self.per_pool[lane.backend.pool.id] += 1
-        self.per_owner.update((lane.backend.provider.id, lane.backend.endpoint.id))
+        backend = lane.backend
+        self.per_pool[backend.pool.id] = self.per_pool.get(backend.pool.id, 0) + 1
+        for owner in (backend.provider.id, backend.endpoint.id):
+            self.per_owner[owner] = self.per_owner.get(owner, 0) + 1
         self.providers.append(lane.backend.provider.name)
         return len(self.providers)
 

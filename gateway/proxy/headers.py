@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from gateway.errors import GatewayError
@@ -18,6 +18,7 @@ from gateway.routing.purposes import Purpose
 Header = tuple[bytes, bytes]
 
 _TO_UPSTREAM = frozenset({b"accept", b"openai-beta", b"idempotency-key"})
+_TO_ANY_UPSTREAM = frozenset({b"idempotency-key"})
 _TO_UPSTREAM_PREFIXES = (b"anthropic-", b"x-goog-")
 _NEVER_UPSTREAM = frozenset({b"x-goog-api-key"})
 _FROM_UPSTREAM = ("openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
@@ -40,24 +41,26 @@ _MEDIA = re.compile(
 )
 
 
-def to_upstream(headers: Iterable[Header], passage: Passage, *, is_demo: bool) -> list[Header]:
+def to_upstream(headers: Sequence[Header], passage: Passage, *, is_demo: bool) -> list[Header]:
     """The client's headers that a provider may see, and what its format needs besides. Named in `Connection` means:
     for us alone. Of a translated call's, only those that the provider's format understands.
     """
-    headers = list(headers)
-    hop_by_hop = {
-        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
-    }
-    names = frozenset({b"idempotency-key"}) if passage.is_translated else _TO_UPSTREAM
+    names = _TO_ANY_UPSTREAM if passage.is_translated else _TO_UPSTREAM
     prefixes = passage.upstream.passes if passage.is_translated else _TO_UPSTREAM_PREFIXES
     passed = [
         (name, value)
         for name, value in headers
-        if name not in hop_by_hop
+        if (name in names or name.startswith(prefixes) or (is_demo and name == b"x-demo-fault"))
         and name not in _NEVER_UPSTREAM
-        and (name in names or name.startswith(prefixes) or (is_demo and name == b"x-demo-fault"))
         and _SAFE_VALUE.fullmatch(value)
     ]
+    hop_by_hop = {
+        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
+    }
+    if hop_by_hop:
+        passed = [header for header in passed if header[0] not in hop_by_hop]
+    if not passage.upstream.headers:
+        return passed
     there = {name for name, _ in passed}
     return [*passed, *(header for header in passage.upstream.headers if header[0] not in there)]
 
@@ -67,35 +70,32 @@ def joined(headers: Iterable[Header], name: bytes) -> str:
     return ",".join(value.decode("latin-1") for found, value in headers if found == name)
 
 
-def purpose_of(headers: Iterable[Header]) -> Purpose:
+def purpose_of(headers: Mapping[bytes, bytes]) -> Purpose:
     """What the call says that it is for. A coding agent's class of requests is a business of its own, such as
     `claude-code:subagent`, where no other is named.
     """
-    named = {
-        name: value.decode("latin-1").strip()
-        for name, value in headers
-        if name.startswith(b"x-gateway-") or name == _REQUEST_CLASS
-    }
-    request_class = named.get(_REQUEST_CLASS, "")
+    request_class = _word(headers, _REQUEST_CLASS)
     return Purpose(
-        agent=named.get(b"x-gateway-agent", ""),
-        business=named.get(b"x-gateway-business", "") or (request_class and f"claude-code:{request_class}"),
-        capability=named.get(b"x-gateway-capability", ""),
+        agent=_word(headers, b"x-gateway-agent"),
+        business=_word(headers, b"x-gateway-business") or (request_class and f"claude-code:{request_class}"),
+        capability=_word(headers, b"x-gateway-capability"),
     )
 
 
-def session_of(headers: Iterable[Header]) -> str:
+def session_of(headers: Mapping[bytes, bytes]) -> str:
     """What the client calls its conversation; empty where it does not say."""
-    found = {name: value.decode("latin-1").strip() for name, value in headers if name in _SESSIONS}
-    return next((found[name] for name in _SESSIONS if found.get(name)), "")
+    return next((word for name in _SESSIONS if name in headers and (word := _word(headers, name))), "")
 
 
-def attribution_of(headers: Iterable[Header]) -> Attribution:
+def _word(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    return headers[name].decode("latin-1").strip() if name in headers else ""
+
+
+def attribution_of(headers: Mapping[bytes, bytes]) -> Attribution:
     """What a coding agent says of itself in its headers; each at most 100 characters, empty where it says nothing."""
-    named = {name: value for name, value in headers if name in _AGENT_HEADERS}
-    if not named:
+    if headers.keys().isdisjoint(_AGENT_HEADERS):
         return _NOBODY
-    words = (named.get(name, b"") for name in _AGENT_HEADERS)
+    words = (headers.get(name, b"") for name in _AGENT_HEADERS)
     return Attribution(*(word.decode("latin-1").strip()[:100] if word.isascii() else "" for word in words))
 
 

@@ -31,6 +31,8 @@ from gateway.routing.resolve import Target, resolve
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.world import Ask, World
 
+_REQUIRE = REQUIRE.encode()
+
 
 class Pipeline:
     """Each step takes a value and returns the next.
@@ -82,7 +84,7 @@ class Pipeline:
 
     def _target(self, call: Call) -> Target:
         require_format(call.api_key, call.request.api_format)
-        found = resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.headers))
+        found = resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.first))
         return _pinned(found, call.pinned) if call.pinned else found
 
     @property
@@ -112,10 +114,10 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
     `default_output` tokens are what an answer may have of which the call does not say how long it may be.
     """
     headers, api_key = call.arrival.headers, call.api_key
-    required = passing.joined(headers, REQUIRE.encode())
+    required = passing.joined(headers, _REQUIRE) if _REQUIRE in call.arrival.first else ""
     request = call.request
     row = FORMATS[request.api_format]
-    facts = row.facts(request, default_output, passing.session_of(headers))
+    facts = row.facts(request, default_output, passing.session_of(call.arrival.first))
     if request.action in row.free:
         facts = Facts(capabilities=facts.capabilities, session=facts.session)
     ask = Ask(

@@ -139,7 +139,7 @@ class Settler:
             reserved_nano=hold.reserved if hold and trail.was_reserved else None,
             price_origin=table.origin if table else "",
             dropped=known.dropped,
-            attribution=attribution_of(arrival.headers),
+            attribution=attribution_of(arrival.first),
         )
         sums = () if hold is None else self._state.spends.settle(hold, cost or 0)
         self._record(
@@ -225,7 +225,7 @@ def _log(record: CallRecord) -> None:
     """One line a call, under the id that the client got; never a body, a query or a key."""
     if not access_log.isEnabledFor(logging.INFO):
         return
-    facts = {
+    facts: dict[str, object] = {
         "id": record.id,
         "key": record.api_key_name,
         "model": record.asked_model,

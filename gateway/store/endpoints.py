@@ -1,4 +1,4 @@
-"""Rows of `endpoints`. Columns hold milliseconds, the dataclass seconds."""
+"""Rows of `endpoints`. Columns hold milliseconds, the struct seconds."""
 
 from __future__ import annotations
 

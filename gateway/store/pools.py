@@ -1,4 +1,4 @@
-"""Rows of `pools`. Columns hold milliseconds, the dataclass seconds."""
+"""Rows of `pools`. Columns hold milliseconds, the struct seconds."""
 
 from __future__ import annotations
 

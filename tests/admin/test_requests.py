@@ -100,7 +100,7 @@ async def test_older_requests_are_one_link_away_and_none_is_shown_twice(operator
 
 
 def fields(record) -> dict[str, object]:  # type: ignore[no-untyped-def]
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def links_to_requests(html: str) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import logging
 import sys
 
 import pytest
 
-from gateway.cli.logs import Lines
+from gateway.cli.logs import Batches, Lines
+
+pytestmark = pytest.mark.anyio
 
 
 def line(message: str, is_json: bool = True, error: Exception | None = None, **fields: object) -> str:
@@ -60,3 +64,65 @@ def test_a_field_is_cut_at_a_kibibyte() -> None:
 
 def test_what_json_has_no_word_for_is_shown_as_text() -> None:
     assert json.loads(line("x", version=sys.version_info, kind=ValueError))["kind"] == "<class 'ValueError'>"
+
+
+def a_logger(stream: io.StringIO) -> logging.Logger:
+    logger = logging.Logger("gateway.test", logging.INFO)
+    handler = Batches(stream)
+    handler.setFormatter(Lines(is_json=False))
+    logger.addHandler(handler)
+    return logger
+
+
+async def test_lines_of_calls_are_written_together_a_moment_later_and_in_order() -> None:
+    stream = io.StringIO()
+    logger = a_logger(stream)
+
+    for number in range(3):
+        logger.info("call", extra={"fields": {"number": number}})
+    assert stream.getvalue() == ""
+
+    while not stream.getvalue():  # noqa: ASYNC110  # it is the output that is waited for
+        await asyncio.sleep(0.01)
+    assert [shown.rpartition(" ")[2] for shown in stream.getvalue().splitlines()] == [
+        "number=0",
+        "number=1",
+        "number=2",
+    ]
+
+
+async def test_a_warning_is_written_at_once_and_takes_out_what_waits_before_it() -> None:
+    stream = io.StringIO()
+    logger = a_logger(stream)
+
+    logger.info("first")
+    logger.warning("second")
+
+    assert [shown.split()[-1] for shown in stream.getvalue().splitlines()] == ["first", "second"]
+
+
+def test_nothing_waits_where_no_loop_runs() -> None:
+    stream = io.StringIO()
+
+    a_logger(stream).info("start")
+
+    assert stream.getvalue().endswith("info start\n")
+
+
+async def test_what_waits_at_the_end_of_the_program_is_written() -> None:
+    stream = io.StringIO()
+    logger = a_logger(stream)
+
+    logger.info("last")
+    logger.handlers[0].close()
+    logger.handlers[0].flush()
+
+    assert stream.getvalue().endswith("info last\n")
+
+
+async def test_an_output_that_nobody_reads_any_more_stops_nothing() -> None:
+    stream = io.StringIO()
+    logger = a_logger(stream)
+    stream.close()
+
+    logger.warning("into the void")

@@ -134,8 +134,8 @@ def test_what_a_call_is_for_and_what_it_belongs_to_is_read_from_its_headers() ->
     ]
     claude = (b"x-claude-code-session-id", b"claude")
 
-    assert purpose_of(said) == Purpose("coder", "", "code")
-    assert purpose_of([]) == Purpose()
-    assert (session_of(said), session_of([*said, claude]), session_of([])) == ("plain", "claude", "")
-    assert session_of([(claude[0], b" "), *said]) == "plain"
+    assert purpose_of(dict(said)) == Purpose("coder", "", "code")
+    assert purpose_of({}) == Purpose()
+    assert (session_of(dict(said)), session_of(dict([*said, claude])), session_of({})) == ("plain", "claude", "")
+    assert session_of(dict([(claude[0], b" "), *said])) == "plain"
     assert (joined(said, b"x-gateway-require"), joined([], b"x-gateway-require")) == ("a,-b", "")

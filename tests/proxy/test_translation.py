@@ -7,10 +7,10 @@ that format's own reader, and what the client got is what its SDK made of it, so
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from gateway.model.calls import UsageSource
 from gateway.model.registry import ApiFormat

@@ -21,7 +21,7 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
     most_input, most_output = most_tokens(request, default_output)
     return Facts(
         capabilities=capabilities_of(request),
-        tokens=shared.tokens_of(len(bytes(request.fields["messages"]))),
+        tokens=shared.tokens_of(len(request.fields["messages"])),
         most_input=most_input,
         most_output=most_output,
         session=session_of(request, session_header),
@@ -38,7 +38,7 @@ def capabilities_of(request: Request) -> frozenset[str]:
         found.add(JSON_SCHEMA)
     if _PICTURE in messages:
         found.add(VISION)
-    if any(map(shared.asks_for_an_hour_of_cache, (messages, shared.joined(fields, _TOOLS)))):
+    if shared.asks_for_an_hour_of_cache(messages) or shared.asks_for_an_hour_of_cache(shared.joined(fields, _TOOLS)):
         found.add(CACHE_1H)
     return frozenset(found)
 
