@@ -46,9 +46,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, tuple[set[str], str]] = {
     "aiosqlite": ({"store/database.py"}, "one place knows how the database is driven"),
     "httpx": (
-        {"proxy/upstream.py", "proxy/transports.py"},
-        "providers are reached through the guarded transport and nothing else",
+        {
+            "proxy/upstream.py",
+            "proxy/transports.py",
+            "proxy/connections.py",
+            "proxy/dialling.py",
+            "proxy/exchange.py",
+            "proxy/incoming.py",
+            "proxy/outgoing.py",
+        },
+        "providers are reached through the guarded transports and nothing else",
     ),
+    "httptools": ({"proxy/incoming.py"}, "answers are parsed in one place, the server parses requests by itself"),
     "httpcore": ({"proxy/guard.py"}, "the guard sits inside the transport"),
     "nacl": ({"vault.py"}, "cryptography is in one place"),
     "jinja2": ({"admin/pages.py"}, "autoescape is switched on in one place"),

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpcore
 
 from gateway.model.origin import address_of, is_metadata_address, is_public
+from gateway.proxy.names import Names
 
 _OTHER_PROTOCOLS = frozenset({22, 23, 25, 465, 587, 3306, 5432, 6379, 11211, 27017})
-DNS_SECONDS = 5.0
 
 PermitsLocal = Callable[[str, int], bool]
 """Whether an operator allowed this private host and port."""
@@ -31,12 +29,12 @@ def may_dial(host: str, port: int, addresses: Iterable[str], permits_local: Perm
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves once, in threads of its own, checks every address, and dials what it checked."""
+    """Resolves once, checks every address, and dials what it checked."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend, permits_local: PermitsLocal) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkBackend, permits_local: PermitsLocal, names: Names) -> None:
         self._inner = inner
         self._permits_local = permits_local
-        self._dns = ThreadPoolExecutor(8, thread_name_prefix="dns")
+        self._names = names
 
     async def connect_tcp(
         self,
@@ -46,7 +44,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
+        try:
+            addresses = await self._names.addresses(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
         if not may_dial(host, port, addresses, self._permits_local):
             raise httpcore.ConnectError(f"{host}:{port} is not an address that may be dialled")
         for address in addresses[:-1]:
@@ -62,24 +63,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
 
-    def close(self) -> None:
-        self._dns.shutdown(wait=False, cancel_futures=True)
-
     async def _dial(
         self, address: str, port: int, seconds: float | None, options: Iterable[Any] | None
     ) -> httpcore.AsyncNetworkStream:
         return _Stream(await self._inner.connect_tcp(address, port, timeout=seconds, socket_options=options))
-
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        literal = address_of(host.strip("[]"))
-        if literal is not None:
-            return [str(literal)]
-        try:
-            async with asyncio.timeout(DNS_SECONDS):
-                found = await asyncio.get_running_loop().run_in_executor(self._dns, _look_up, host, port)
-        except (OSError, TimeoutError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error or 'no answer in time'}") from error
-        return found
 
 
 class _Stream(httpcore.AsyncNetworkStream):
@@ -111,7 +98,3 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))

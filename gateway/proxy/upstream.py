@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import httpx
 import msgspec
@@ -17,6 +17,7 @@ from gateway.formats.table import FORMATS
 from gateway.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.registry import ApiFormat, Auth, Endpoint
+from gateway.proxy.exchange import Exchange
 from gateway.proxy.guard import PermitsLocal
 from gateway.proxy.transports import Transports, open_transports
 from gateway.routing.snapshot import Backend
@@ -31,8 +32,17 @@ Header = tuple[bytes, bytes]
 Content = bytes | AsyncIterator[bytes]
 """What is sent: whole, or as it comes."""
 
-_NEVER_SENT = (httpx.UnsupportedProtocol, httpx.ProxyError)
-"""Faults in which no request left: an address that is none, an outbound proxy that refused to connect."""
+_TIMEOUT = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None}
+_NOT_CONNECTED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
+"""Faults in which no request left, or none that is one: no connection, an address that is none, an outbound proxy that
+refused to connect.
+"""
 
 _origin_of = functools.lru_cache(4096)(origin_of)
 
@@ -54,10 +64,10 @@ class UpstreamAnswer(msgspec.Struct):
 
     status: int
     headers: Mapping[str, str]
-    _response: httpx.Response
+    _stream: httpx.AsyncByteStream
     _secret: Secret | None
 
-    __repr__ = hiding("_response", "_secret")
+    __repr__ = hiding("_stream", "_secret")
 
     @property
     def is_event_stream(self) -> bool:
@@ -67,23 +77,22 @@ class UpstreamAnswer(msgspec.Struct):
     def is_sound(self) -> bool:
         return self.headers.get("content-type", "").lower().startswith(("audio/", "application/octet-stream"))
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, undecoded. Raises Broken where it ends too early."""
-        try:
-            async for chunk in self._response.aiter_raw():
-                yield chunk
-        except httpx.HTTPError as error:
-            raise Broken(f"the connection broke: {_words(error)}") from error
+        return _Chunks(self._stream.__aiter__())
 
     async def read(self) -> bytes:
         """The whole body. Raises Broken, and UpstreamFailed beyond LARGEST_ANSWER bytes."""
+        rest = self._stream.rest() if isinstance(self._stream, Exchange) else None
+        if rest is not None:
+            return rest
         parts, size = [], 0
         async for chunk in self.chunks():
             parts.append(chunk)
             size += len(chunk)
             if size > LARGEST_ANSWER:
                 raise UpstreamFailed("The provider's answer is too large to relay.")
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def read_error(self) -> bytes:
         """The whole body of an error, with our key cut out should the provider have quoted it."""
@@ -95,7 +104,25 @@ class UpstreamAnswer(msgspec.Struct):
 
     async def close(self) -> None:
         with contextlib.suppress(httpx.HTTPError):
-            await self._response.aclose()
+            await self._stream.aclose()
+
+
+class _Chunks:
+    """The steps of a body's stream, its errors in our words. No generator: it is stepped through for every chunk."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: AsyncIterator[bytes]) -> None:
+        self._steps = steps
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._steps.__anext__()
+        except httpx.HTTPError as error:
+            raise Broken(f"the connection broke: {_words(error)}") from error
 
 
 class Upstream:
@@ -159,24 +186,15 @@ class Upstream:
 
     async def _send(self, endpoint: Endpoint, request: httpx.Request, secret: Secret | None) -> UpstreamAnswer:
         transport = self._transport_of(endpoint)
-        connection = _ConnectionTrace()
-        request.extensions = {
-            "timeout": {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None},
-            "trace": connection.note,
-        }
+        request.extensions = {"timeout": _TIMEOUT}
         try:
             response = await transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, *_NEVER_SENT) as error:
+        except _NOT_CONNECTED as error:
             raise ConnectFailed(_words(error)) from error
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
-            is_once = not isinstance(request.stream, httpx.ByteStream)
-            if connection.is_new or _is_answer(error) or is_once:
-                raise Broken(_words(error)) from error
-            # A kept connection that the provider had just closed: nothing was answered, so once more.
-            response = await _send_again(transport, request)
         except httpx.HTTPError as error:
             raise Broken(_words(error)) from error
-        answer = UpstreamAnswer(response.status_code, _readable(response.headers), response, secret)
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        answer = UpstreamAnswer(response.status_code, _readable(response.headers), stream, secret)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             await answer.close()
             raise Broken("the provider compressed its answer although asked not to")
@@ -193,25 +211,6 @@ class Upstream:
             raise KeyUnusable(f"its outbound proxy cannot be opened ({error}); enter it again") from None
 
 
-class _ConnectionTrace(msgspec.Struct):
-    """Learns from httpcore's trace whether a request opened its connection."""
-
-    is_new: bool = False
-
-    async def note(self, event: str, _details: Mapping[str, Any]) -> None:
-        if event.startswith("connection.connect_"):
-            self.is_new = True
-
-
-async def _send_again(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
-    try:
-        return await transport.handle_async_request(request)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, *_NEVER_SENT) as error:
-        raise ConnectFailed(_words(error)) from error
-    except httpx.HTTPError as error:
-        raise Broken(_words(error)) from error
-
-
 @contextlib.asynccontextmanager
 async def open_upstream(
     vault: Vault, secrets: Mapping[str, str], permits_local: PermitsLocal
@@ -219,11 +218,6 @@ async def open_upstream(
     """The connections to all providers. No proxy of the environment, no redirects, every address checked."""
     async with open_transports(permits_local) as transports:
         yield Upstream(transports, vault, secrets)
-
-
-def _is_answer(error: httpx.HTTPError) -> bool:
-    """Whether bytes came that are not HTTP. httpcore tells a silent close from them by its words alone."""
-    return isinstance(error, httpx.RemoteProtocolError) and "without sending a response" not in str(error)
 
 
 def _own_headers(backend: Backend, secret: Secret | None) -> list[Header]:

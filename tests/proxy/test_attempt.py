@@ -33,7 +33,7 @@ from tests.provider import (
     sse,
     stream,
 )
-from tests.proxy.wire import SECRET, a_call, backend_of, lane, pool_of
+from tests.proxy.wire import SECRET, a_call, backend_of, in_use, lane
 
 pytestmark = pytest.mark.anyio
 PING = b": ping\n\n"
@@ -82,7 +82,7 @@ async def attempt(
             except (Broken, TimeoutError) as error:
                 tried.broken = type(error).__name__
             await got.answer.close()
-        assert not pool_of(upstream)._requests
+        assert not in_use(upstream)
         return tried
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from gateway.proxy.guard import GuardedBackend, may_dial
+from gateway.proxy.names import Names
 from gateway.proxy.upstream import ConnectFailed, KeyUnusable, open_upstream
 from gateway.routing.snapshot import Backend
 from gateway.vault import Vault, mask, provider_key_binding
@@ -94,20 +95,22 @@ class Rebinding(httpcore.AsyncNetworkBackend):
 )
 async def test_names_of_this_machine_never_reach_a_socket(name: str) -> None:
     inner = Rebinding()
-    guard = GuardedBackend(inner, nothing_local)
+    names = Names()
+    guard = GuardedBackend(inner, nothing_local, names)
     with pytest.raises(httpcore.ConnectError):
         await guard.connect_tcp(name, 80)
-    guard.close()
+    names.close()
     assert inner.dialled == []
 
 
 @pytest.mark.anyio
 async def test_the_address_that_was_checked_is_the_one_that_is_dialled() -> None:
     inner = Rebinding()
-    guard = GuardedBackend(inner, everything_local)
+    names = Names()
+    guard = GuardedBackend(inner, everything_local, names)
     with pytest.raises(httpcore.ConnectError, match="nothing is there"):
         await guard.connect_tcp("localhost", 80)
-    guard.close()
+    names.close()
     assert inner.dialled
     assert all(address in ("127.0.0.1", "::1") for address in inner.dialled)
 

@@ -18,7 +18,7 @@ from gateway.proxy.upstream import LARGEST_ANSWER, Broken, ConnectFailed, KeyUnu
 from gateway.routing.snapshot import Backend
 from tests.conftest import MakeProvider
 from tests.provider import Exchange, Pause, Scene, answer, drop, hang, raw, sse, stream
-from tests.proxy.wire import SECRET, backend_at, backend_of, lane, pool_of
+from tests.proxy.wire import SECRET, backend_at, backend_of, in_use, lane, pool_of
 
 pytestmark = pytest.mark.anyio
 PATH = "/chat/completions"
@@ -105,7 +105,7 @@ async def test_an_answer_is_read_up_to_the_largest_size_and_no_further(provider:
         assert len(await read(upstream, backend_of(made))) == LARGEST_ANSWER
         with pytest.raises(UpstreamFailed, match="too large"):
             await read(upstream, backend_of(made))
-        assert not pool_of(upstream)._requests
+        assert not in_use(upstream)
 
 
 async def test_our_key_is_cut_out_of_an_error_wherever_it_is_quoted(provider: MakeProvider) -> None:
@@ -157,7 +157,7 @@ async def test_an_answer_that_is_none_is_broken_and_holds_no_connection(
             await read(upstream, backend_of(made))
         assert str(broken.value)
         assert len(made.heard) == 1
-        assert not pool_of(upstream)._requests
+        assert not in_use(upstream)
 
 
 def closed_port() -> int:
@@ -171,7 +171,7 @@ async def test_a_refused_port_and_an_unknown_name_are_no_connection() -> None:
         for address in (f"http://127.0.0.1:{closed_port()}/v1", "http://nothing.invalid/v1"):
             with pytest.raises(ConnectFailed):
                 await ask(upstream, backend_at(address))
-        assert not pool_of(upstream).connections
+        assert pool_of(upstream).count == 0
 
 
 async def test_a_cancelled_tls_handshake_closes_its_socket_within_300_ms() -> None:
@@ -189,7 +189,7 @@ async def test_a_cancelled_tls_handshake_closes_its_socket_within_300_ms() -> No
             async with asyncio.timeout(0.1):
                 await ask(upstream, backend)
         await asyncio.wait_for(left.wait(), 0.3)
-        assert not pool_of(upstream).connections
+        assert pool_of(upstream).count == 0
     server.close()
 
 
@@ -206,7 +206,7 @@ async def test_a_kept_connection_is_used_again(provider: MakeProvider) -> None:
     async with lane() as upstream:
         for _ in range(5):
             await read(upstream, backend_of(made))
-        assert len(pool_of(upstream).connections) == 1
+        assert pool_of(upstream).count == 1
 
 
 async def test_a_kept_connection_that_closes_unanswered_is_tried_once_more(provider: MakeProvider) -> None:
@@ -290,7 +290,7 @@ async def test_a_list_of_models_that_is_none_says_what_to_mend(
         with pytest.raises(UpstreamFailed, match=words) as failed:
             await upstream.model_names(backend_of(made))
         assert SECRET not in str(failed.value)
-        assert not pool_of(upstream)._requests
+        assert not in_use(upstream)
 
 
 async def test_names_come_sorted_once_each_and_at_most_5000(provider: MakeProvider) -> None:
@@ -313,7 +313,7 @@ async def test_a_hundred_posts_at_once_each_get_their_own_answer(provider: MakeP
         backend = backend_of(made)
         bodies = [json.dumps(number).encode() for number in range(100)]
         assert await asyncio.gather(*(read(upstream, backend, body) for body in bodies)) == bodies
-        assert not pool_of(upstream)._requests
+        assert not in_use(upstream)
 
 
 async def test_closing_in_the_middle_of_a_stream_is_seen_by_the_provider_within_300_ms(provider: MakeProvider) -> None:
@@ -326,7 +326,7 @@ async def test_closing_in_the_middle_of_a_stream_is_seen_by_the_provider_within_
         await got.close()
         await asyncio.wait_for(left.wait(), 2)
         assert time.monotonic() - began < 0.3
-        assert not pool_of(upstream).connections
+        assert pool_of(upstream).count == 0
 
 
 async def test_two_hundred_cancelled_calls_leave_no_connection_behind(provider: MakeProvider) -> None:
@@ -345,6 +345,6 @@ async def test_two_hundred_cancelled_calls_leave_no_connection_behind(provider: 
         for scene in (hang(), slow):
             made.always = scene
             await asyncio.gather(*(one(upstream, backend_of(made)) for _ in range(100)))
-        assert (pool_of(upstream)._requests, pool_of(upstream).connections) == ([], [])
+        assert pool_of(upstream).count == 0
         made.always = answer(b"alive")
         assert await read(upstream, backend_of(made)) == b"alive"

@@ -7,13 +7,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpcore
 from msgspec.structs import replace
 
 from gateway.formats.chat.surface import read_request
 from gateway.formats.request import Asked
 from gateway.model.origin import origin_of
 from gateway.proxy.call import Arrival, Call
+from gateway.proxy.pool import Pool
 from gateway.proxy.upstream import Upstream, open_upstream
 from gateway.routing.snapshot import Backend
 from gateway.vault import Vault, provider_key_binding
@@ -49,11 +49,15 @@ async def lane() -> AsyncIterator[Upstream]:
         yield upstream
 
 
-def pool_of(upstream: Upstream) -> httpcore.AsyncConnectionPool:
-    """The connections below httpx, to see that none is left behind."""
-    pool = upstream._transports.direct._pool  # type: ignore[attr-defined]
-    assert isinstance(pool, httpcore.AsyncConnectionPool)
-    return pool
+def pool_of(upstream: Upstream) -> Pool:
+    """The connections below, to see that none is left behind."""
+    return upstream._transports.direct._pool
+
+
+def in_use(upstream: Upstream) -> int:
+    """Connections on which a call is under way."""
+    pool = pool_of(upstream)
+    return pool.count - sum(len(stall.idle) for stall in pool.stalls)
 
 
 def a_call(**body: Any) -> Call:

@@ -1,0 +1,147 @@
+"""Our own transport to providers: HTTP/1.1 over connections that are kept and used again, newest first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from gateway.proxy.dialling import Dialler, Origin
+from gateway.proxy.exchange import Exchange, Patience
+from gateway.proxy.http1 import NEVER, Connection
+from gateway.proxy.outgoing import outgoing
+from gateway.proxy.pool import Pool, Stall
+
+MOST_CONNECTIONS = 2000
+MOST_PER_ORIGIN = 1000
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Connections to an origin, also those that are being opened; and how many of them nobody uses."""
+
+    origin: Origin
+    open: int
+    idle: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    origin: Origin
+    stall: Stall
+
+
+class OwnTransport(httpx.AsyncBaseTransport):
+    """Call `handle_async_request` directly: a request in, the head of its answer out, the body as its `stream`.
+
+    Extensions of a request: `timeout` with seconds to `connect`, for a place in the `pool`, to `write` and `read`
+    without progress and to the `first_byte`; and `ends_at`, the event loop's time at which all of it ends. A request
+    that found its kept connection closed before a byte of an answer came is sent once more, on a new one, unless its
+    body is only to be had once.
+    """
+
+    def __init__(
+        self, dialler: Dialler, *, most: int = MOST_CONNECTIONS, most_per_origin: int = MOST_PER_ORIGIN
+    ) -> None:
+        self._dialler = dialler
+        self._pool = Pool(most, most_per_origin)
+        self._routes: dict[tuple[str, bytes, int | None], _Route] = {}
+        self._is_closed = False
+
+    async def handle_async_request(self, asked: httpx.Request) -> httpx.Response:
+        sent = outgoing(asked)
+        url = asked.url
+        key = (url.scheme, url.raw_host, url.port)
+        route = self._routes.get(key) or self._new_route(key)
+        patience = _patience(asked.extensions)
+        connection = route.stall.newest() or await self._connection(route, asked.extensions)
+        exchange = Exchange(connection, sent, patience)
+        try:
+            await exchange.ask()
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if exchange.answer.is_answered or not (connection.has_answered and sent.is_repeatable):
+                raise
+            connection = await self._connection(route, asked.extensions, is_new=True)
+            exchange = Exchange(connection, sent, patience)
+            await exchange.ask()
+        return httpx.Response(exchange.answer.status, headers=exchange.answer.headers, stream=exchange)
+
+    async def aclose(self) -> None:
+        """Closes every connection, also those in use."""
+        self._is_closed = True
+        for stall in self._pool.stalls:
+            for connection in list(stall.connections):
+                connection.abort()
+        # Sockets are closed in the event loop's next step.
+        await asyncio.sleep(0)
+
+    def counted(self) -> list[Counted]:
+        routes = self._routes.values()
+        return [Counted(route.origin, len(route.stall.connections), len(route.stall.idle)) for route in routes]
+
+    def _new_route(self, key: tuple[str, bytes, int | None]) -> _Route:
+        scheme, host, port = key
+        if scheme not in _PORTS or not host:
+            raise httpx.UnsupportedProtocol("a provider's address begins with http:// or https:// and names a host")
+        origin = Origin(scheme, host.decode("ascii"), port or _PORTS[scheme])
+        stall = self._pool.stall(lambda connection: self._dialler.remember(connection, origin))
+        made = self._routes[key] = _Route(origin, stall)
+        return made
+
+    async def _connection(self, route: _Route, extensions: Mapping[str, Any], *, is_new: bool = False) -> Connection:
+        """Raises PoolTimeout, ConnectError or ConnectTimeout."""
+        loop = asyncio.get_running_loop()
+        seconds = extensions.get("timeout") or {}
+        ends_at = extensions.get("ends_at", NEVER)
+        try:
+            async with asyncio.timeout_at(_deadline(loop.time(), seconds.get("pool"), ends_at)):
+                connection = await _place(route.stall, is_new=is_new)
+        except TimeoutError:
+            raise httpx.PoolTimeout("all connections to the provider are in use") from None
+        if connection.transport is not None:
+            return connection
+        try:
+            if self._is_closed:
+                raise httpx.ConnectError("the connections to providers are closed")
+            async with asyncio.timeout_at(_deadline(loop.time(), seconds.get("connect"), ends_at)):
+                await self._dialler.open(connection, route.origin)
+        except TimeoutError:
+            connection.abort()
+            raise httpx.ConnectTimeout("the provider opened no connection in time") from None
+        except BaseException:
+            # reason: its place is given back whatever ended this.
+            connection.abort()
+            raise
+        return connection
+
+
+async def _place(stall: Stall, *, is_new: bool) -> Connection:
+    """A connection to use, open, or with room to be opened."""
+    while True:
+        connection = stall.reserved() or await stall.turn()
+        if connection.transport is None:
+            return connection
+        if is_new:
+            connection.abort()
+        elif not connection.is_lost:
+            return connection
+
+
+def _deadline(now: float, seconds: float | None, ends_at: float) -> float | None:
+    found = ends_at if seconds is None else min(now + seconds, ends_at)
+    return None if found == NEVER else found
+
+
+def _patience(extensions: Mapping[str, Any]) -> Patience:
+    seconds = extensions.get("timeout") or {}
+    write, first_byte, read = seconds.get("write"), seconds.get("first_byte"), seconds.get("read")
+    return Patience(
+        NEVER if write is None else write,
+        NEVER if first_byte is None else first_byte,
+        NEVER if read is None else read,
+        extensions.get("ends_at", NEVER),
+    )
