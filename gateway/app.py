@@ -9,16 +9,14 @@ from random import Random
 
 import msgspec
 from msgspec.structs import replace
-from starlette.applications import Starlette
 
-from gateway.admin import routes as pages
-from gateway.api import routes as api
 from gateway.clock import Clock, SystemClock
 from gateway.control import audit_log, captures, catalogue, expiry, health_events, snapshots
 from gateway.control.desk import Desk, SnapshotCell
 from gateway.control.events import Events
 from gateway.control.instance import open_vault
 from gateway.front import Front, Rooms
+from gateway.late_rooms import LateRoom, api_room, loading, pages_room
 from gateway.model.system_settings import CrashCharge
 from gateway.ops.demo import demo_server
 from gateway.ops.retention import tidying
@@ -47,12 +45,13 @@ _LAST_WORDS_SECONDS = 2.0
 
 
 class App(msgspec.Struct, frozen=True):
-    """The running gateway: `asgi` serves it, `desk` operates it, `ledger` writes it down."""
+    """The running gateway: `asgi` serves it, `desk` operates it, `ledger` writes it down; `late` are rooms of it."""
 
     asgi: Front
     desk: Desk
     ledger: Ledger
     surface: ClientSurface
+    late: tuple[LateRoom, LateRoom]
 
     def begin_stop(self) -> None:
         """Take no new calls: /readyz turns red, calls are told to come again, streams of events end."""
@@ -96,6 +95,7 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         await opened.enter_async_context(expiry.watching(desk))
         soundness = await opened.enter_async_context(checking(settings.database))
         app = _assemble(desk, ledger, upstream, rng, soundness)
+        await opened.enter_async_context(loading(app.late))
         try:
             yield app
         finally:
@@ -138,10 +138,6 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random, sound
             reasons.append("no backend is enabled")
         return reasons
 
-    rooms = Rooms(
-        clients=surface,
-        api=Starlette(routes=api.routes(desk)),
-        pages=Starlette(routes=pages.routes(desk)),
-        readiness=readiness,
-    )
-    return App(Front(settings, rooms), desk, ledger, surface)
+    late = api_room(desk), pages_room(desk)
+    rooms = Rooms(clients=surface, api=late[0], pages=late[1], readiness=readiness)
+    return App(Front(settings, rooms), desk, ledger, surface, late)
