@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fix cover dist soak clients bench lock prices clean
+.PHONY: help run test check lint fix cover dist soak clients bench bench-peers lock prices clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ DEV := .venv/.dev
 ARGS ?=
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME)  ## start the gateway on 127.0.0.1:8080 (ARGS="--port 9000")
 	exec $(BIN)/python -m gateway $(ARGS)
@@ -49,8 +49,11 @@ soak: $(DEV) browser  ## run the experiments of reliability for an hour or so
 clients: $(DEV)  ## ask the gateway with SDKs, coding agents and a small real model (needs node)
 	$(BIN)/python -m clients $(ARGS)
 
-bench: $(DEV)  ## measure what the gateway costs a call
+bench: $(DEV)  ## measure what the gateway costs a call (ARGS="--only whole,stream --rounds 5")
 	$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(DEV)  ## the same beside other gateways, which are installed into .bench
+	$(BIN)/python -m bench --peers all $(ARGS)
 
 lock: $(DEV)  ## renew both lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -63,7 +66,7 @@ prices: $(DEV)  ## make the catalogue of list prices anew, from genai-prices
 	mv gateway/prices.json.new gateway/prices.json
 
 clean:  ## remove what can be made again
-	rm -rf .venv .clients dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf .venv .clients .bench dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The tests drive a real browser; on a new machine it is installed here, where that is allowed.

@@ -1,174 +1,134 @@
-"""What the gateway costs a call: the same load sent directly to a mock provider and through the gateway, in turns.
+"""What the gateway costs a call: the same load sent directly, through the ceiling and through the gateway, in turns.
 
-    make bench                       # about a minute
-    make bench ARGS="--rounds 5"
+    make bench                                      # some minutes
+    make bench ARGS="--only whole,stream --rounds 5"
+    make bench-peers                                # the same with other gateways, about a quarter of an hour
 
-Figures are medians over the rounds. On a noisy machine compare ratios within one run, not absolute figures between
-runs: CPU time of the gateway's process per request is the steadiest of them. Everything is on loopback.
+Every round is written to a file, and its tables are printed; `python -m bench.report` makes docs/benchmarks.md of it.
+Everything is on loopback and ends by itself. On a noisy machine compare ratios within one run, not figures of two runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from bench import planning, translating
-from bench.upstream import CHUNKS
+from bench import calls, facts, lasting, peers, processes, sizes, targets
+from bench.calls import Row
+from bench.processes import PYTHON, ROOT, line_of, running
+from bench.tables import printed
+from bench.targets import Target
 
-PYTHON = sys.executable
-TICKS = os.sysconf("SC_CLK_TCK")
-LOADS = [
-    ("1 connection", "whole", 1, 400),
-    ("16 connections", "whole", 16, 3200),
-    ("256 connections", "whole", 256, 5120),
-    ("1 stream", "stream", 1, 60),
-    ("16 streams", "stream", 16, 320),
-]
-
-
-@contextmanager
-def running(*command: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
+__all__ = ["PYTHON", "line_of", "running"]
+RESULTS = ROOT / ".bench" / "results.json"
+IN_COMMON: dict[str, Callable[[Sequence[Target], int], Iterator[Row]]] = {
+    "whole": calls.whole,
+    "stream": calls.stream,
+    "translated": calls.translated,
+    "bodies": sizes.bodies,
+}
+"""Experiments that share one gateway, and the other targets."""
+OF_THEIR_OWN = ("registry", "ledger", "start", "memory", "drain")
 
 
-def line_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout
-    return process.stdout.readline()
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was asked for. `tree` are the sources of the gateway."""
+
+    only: tuple[str, ...]
+    rounds: int
+    peers: tuple[str, ...]
+    rows: int
+    tree: Path
 
 
-def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """The line that says where it is served; what is logged before it is passed over."""
-    while line := line_of(process):
-        found: dict[str, Any] = json.loads(line)
-        if "api" in found:
-            return found
-    raise SystemExit("The gateway did not start.")
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def rss_mb(pid: int) -> float:
-    found = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(found.split()[1]) / 1024
-
-
-def load(url: str, key: str, connections: int, requests: int, mode: str) -> dict[str, float]:
-    command = [PYTHON, "-m", "bench.load", url, key, str(connections), str(requests), mode]
-    return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-
-
-def post(url: str, token: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
-    request.add_header("authorization", f"Bearer {token}")
-    request.add_header("content-type", "application/json")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
-
-
-@contextmanager
-def gateway(upstream: str, directory: str) -> Iterator[tuple[str, str, int, float]]:
-    """Base URL, API key, process id, and seconds from its start to its first answer."""
-    made = json.loads(
-        subprocess.run(
-            [PYTHON, "-m", "gateway", "init", "--data-dir", directory, "--json", "--no-detect"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-    )
-    began = time.perf_counter()
-    command = ["-m", "gateway", "serve", "--data-dir", directory, "--port", "0", "--log-format", "json", "--no-detect"]
-    with running(PYTHON, *command) as process:
-        base = ready(process)["api"]
-        with urllib.request.urlopen(base.removesuffix("/v1") + "/readyz", timeout=5):
-            started = time.perf_counter() - began
-        backend = {"name": "bench", "base_url": upstream, "api_key": "sk-bench-0123456789", "models": ["bench"]}
-        post(
-            base.removesuffix("/v1") + "/api/admin/backends",
-            made["management_token"],
-            {**backend, "local_upstream": True},
-        )
-        with ExitStack() as reading:
-            assert process.stdout
-            # The access log goes to this pipe; somebody has to empty it.
-            drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
-            reading.callback(drain.wait)
-            try:
-                yield base, made["api_key"], process.pid, started
-            finally:
-                process.terminate()
-
-
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    every = ",".join((*IN_COMMON, *OF_THEIR_OWN))
+    parser.add_argument("--only", default=every, metavar="A,B", help=f"some of {every}")
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    with running(PYTHON, "-m", "bench.upstream") as mock, tempfile.TemporaryDirectory() as directory:
-        upstream = f"http://127.0.0.1:{int(line_of(mock))}/v1"
-        with gateway(upstream, directory) as (base, key, pid, started):
-            idle = rss_mb(pid)
-            load(base, key, 16, 800, "whole")
-            rows = [(name, *measure(base, upstream, key, pid, spec, rounds)) for name, *spec in LOADS]
-            report(rows, started, idle, rss_mb(pid))
-    print("\nA decision, in a small and a large registry:\n")
-    planning.main()
-    translating.main()
+    parser.add_argument("--peers", default="", metavar="A,B", help=f"all, or some of {','.join(peers.PEERS)}")
+    parser.add_argument("--rows", type=int, default=sizes.ROWS, help="of the long ledger")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="sources of the gateway, where not these")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="where every round is written")
+    asked = parser.parse_args(words)
+    named = ",".join(peers.PEERS) if asked.peers == "all" else asked.peers
+    plan = Plan(_names(asked.only, every), asked.rounds, _names(named, ",".join(peers.PEERS)), asked.rows, asked.tree)
+    processes.end_on_signals()
+    results: dict[str, Any] = {"facts": facts.of(plan.tree, plan.peers), "missing": {}, "rows": []}
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    for row in _rows(plan, results["missing"]):
+        results["rows"].append(row)
+        asked.json.write_text(json.dumps(results), "utf-8")
+        print(_line(row), file=sys.stderr, flush=True)
+    print(printed(results))
+    print(f"\n{len(results['rows'])} rounds in {time.monotonic() - began:.0f} s, written to {asked.json}")
+    return 1 if any(row.get("errors") and row["target"] in ("direct", "gateway") for row in results["rows"]) else 0
 
 
-def measure(base: str, upstream: str, key: str, pid: int, spec: list[Any], rounds: int) -> tuple[Any, ...]:
-    mode, connections, requests = spec
-    direct, through, cpu = [], [], []
-    for _ in range(rounds):
-        direct.append(load(upstream, key, connections, requests, mode))
-        before = cpu_seconds(pid)
-        through.append(load(base, key, connections, requests, mode))
-        cpu.append((cpu_seconds(pid) - before) / through[-1]["requests"] * 1_000_000)
-
-    def middle(found: list[dict[str, float]], name: str) -> float:
-        return median(one[name] for one in found)
-
-    return (
-        mode,
-        median(cpu),
-        max(cpu) - min(cpu),
-        middle(through, "per_second"),
-        middle(through, "p50_ms") - middle(direct, "p50_ms"),
-        middle(through, "first_ms") - middle(direct, "first_ms"),
-        middle(through, "p99_ms"),
-    )
+def _names(said: str, known: str) -> tuple[str, ...]:
+    """Exits where one is not known."""
+    found = tuple(name for name in said.split(",") if name)
+    unknown = set(found) - set(known.split(","))
+    if unknown:
+        raise SystemExit(f"{', '.join(sorted(unknown))}: not known. There are {known}.")
+    return found
 
 
-def report(rows: list[tuple[Any, ...]], started: float, idle: float, loaded: float) -> None:
-    print("| load | CPU µs/request | spread | requests/s | added p50 ms | added first byte ms | p99 ms |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for name, _, cpu, spread, rate, added, first, p99 in rows:
-        print(f"| {name} | {cpu:.0f} | {spread:.0f} | {rate:.0f} | {added:.2f} | {first:.2f} | {p99:.1f} |")
-    whole = {name: row for name, *row in rows}
-    scale = whole["256 connections"][3] / whole["16 connections"][3]
-    chunk = (whole["16 streams"][1] - whole["16 connections"][1]) / CHUNKS
-    print(f"\n256 connections serve {scale:.2f} × the requests of 16; a chunk of a stream costs {chunk:.0f} µs CPU.")
-    print(f"Start to ready {started:.2f} s; resident memory {idle:.0f} MB idle, {loaded:.0f} MB after this load.")
+def _rows(plan: Plan, missing: dict[str, str]) -> Iterator[Row]:
+    with ExitStack() as closing:
+        directory = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
+        port = closing.enter_context(targets.mock())
+        if set(plan.only) & set(IN_COMMON):
+            yield from _in_common(plan, port, directory, missing)
+        alone: dict[str, Callable[[], Iterator[Row]]] = {
+            "registry": lambda: sizes.registry(port, directory, plan.rounds),
+            "ledger": lambda: sizes.ledger(port, directory, plan.rounds, plan.rows),
+            "start": lambda: lasting.start(port, directory, plan.rounds),
+            "memory": lambda: lasting.memory(port, directory),
+            "drain": lambda: lasting.drain(plan.rounds),
+        }
+        for name in OF_THEIR_OWN:
+            if name in plan.only:
+                yield from alone[name]()
+
+
+def _in_common(plan: Plan, port: int, directory: Path, missing: dict[str, str]) -> Iterator[Row]:
+    with ExitStack() as closing:
+        least = closing.enter_context(targets.ceiling(port))
+        _, gateway = closing.enter_context(targets.gateway(port, directory / "weir", plan.tree.absolute()))
+        others, why_not = closing.enter_context(peers.serving(plan.peers, port, directory))
+        missing.update(why_not)
+        everybody: list[Target] = [targets.direct(port), least, gateway, *others]
+        yield from _resting(everybody, "idle")
+        for name, experiment in IN_COMMON.items():
+            if name in plan.only:
+                yield from experiment(everybody, plan.rounds)
+        yield from _resting(everybody, "loaded")
+
+
+def _resting(everybody: Sequence[Target], case: str) -> Iterator[Row]:
+    for target in everybody:
+        if target.pid:
+            row = {"experiment": "resident", "case": case, "round": 0, "target": target.name}
+            yield {**row, "rss_mb": processes.rss_mb(target.pid), "started_s": target.started}
+
+
+def _line(row: Row) -> str:
+    shown = {name: row[name] for name in ("cpu_us", "started_s", "rss_mb", "rows_per_second") if row.get(name)}
+    figures = ", ".join(f"{name} {value:.1f}" for name, value in shown.items())
+    errors = f", {row['errors']} errors: {row.get('wrong', '')}" if row.get("errors") else ""
+    return f"· {row['experiment']} {row['case']} {row['target']}: {figures}{errors}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -37,23 +37,21 @@ CALLS = 4000
 PRICE = Price(10**9, 4 * 10**9, 10**8, 10**9, 0)
 
 
-def registry(backends: int, models: int, api_keys: int) -> Snapshot:
+def registry(backends: int, models: int, api_keys: int) -> Registry:
     """Each model has two backends of its own where there are enough, so that all of the backends are spread."""
     names = [f"p{number}" for number in range(backends)]
     codes = [f"model-{number}" for number in range(models)]
     served = [(names[2 * number % backends], code) for number, code in enumerate(codes)]
     served += [(names[(2 * number + 1) % backends], code) for number, code in enumerate(codes)]
-    return build_snapshot(
-        Registry(
-            version=1,
-            providers=tuple(_provider(name) for name in names),
-            endpoints=tuple(_endpoint(name) for name in names),
-            keys=tuple(_key(name) for name in names),
-            pools=(Pool("primary", "primary", 0, 5.0, 2.0, 300.0, 0.2, 4, 10.0, 0, 0),),
-            models=tuple(Model(code, code, code, ModelStatus.ENABLED, PRICE, 0, 0) for code in codes),
-            mappings=tuple(_mapping(name, code) for name, code in served),
-            api_keys=tuple(_api_key(number) for number in range(api_keys)),
-        )
+    return Registry(
+        version=1,
+        providers=tuple(_provider(name) for name in names),
+        endpoints=tuple(_endpoint(name) for name in names),
+        keys=tuple(_key(name) for name in names),
+        pools=(Pool("primary", "primary", 0, 5.0, 2.0, 300.0, 0.2, 4, 10.0, 0, 0),),
+        models=tuple(Model(code, code, code, ModelStatus.ENABLED, PRICE, 0, 0) for code in codes),
+        mappings=tuple(_mapping(name, code) for name, code in served),
+        api_keys=tuple(_api_key(number) for number in range(api_keys)),
     )
 
 
@@ -134,7 +132,8 @@ def decide(snapshot: Snapshot, hashes: Iterator[bytes], codes: Iterator[str], ca
 
 
 def main() -> None:
-    worlds = {"2 × 1 × 1": registry(2, 1, 1), "500 × 200 × 5 000": registry(500, 200, 5000)}
+    sizes = {"2 × 1 × 1": (2, 1, 1), "500 × 200 × 5 000": (500, 200, 5000)}
+    worlds = {name: build_snapshot(registry(*size)) for name, size in sizes.items()}
     ways = {
         (name, way): (
             snapshot,

@@ -1,0 +1,125 @@
+"""Processes of a run: started, waited for, measured, and ended with all that they started, however the run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+PYTHON = sys.executable
+ROOT = Path(__file__).resolve().parent.parent
+_CPU_OF_PROCESS = 2
+_END_SECONDS = 10.0
+
+
+class Failed(Exception):
+    """A program that did not do what a run needs, and what it said."""
+
+
+def end_on_signals() -> None:
+    """A run that is told to stop leaves through its `with` blocks, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
+@contextmanager
+def running(
+    *command: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT, log: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """In a process group of its own, ended at the end. What it prints is a pipe, or goes to `log` with its errors."""
+    with contextlib.ExitStack() as closing:
+        out = closing.enter_context(log.open("ab")) if log else subprocess.PIPE
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT if log else None,
+            text=True,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """First told, then made; also what it started."""
+    _tell(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)
+    _tell(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _tell(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def listening(port: int, process: subprocess.Popen[str], seconds: float = 60.0) -> None:
+    """Wait until somebody takes connections there. Raises Failed where the process ended, or nobody does in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise Failed(f"{process.args!r} ended with {process.returncode} before it listened.")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.002)
+    raise Failed(f"{process.args!r} did not listen within {seconds:.0f} s.")
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{one}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process tree, all threads, also those that ended; in nanoseconds' steps.
+
+    This is what clock_getcpuclockid(3) names; /proc/PID/stat has the same sum in steps of 10 ms.
+    """
+    total = 0.0
+    for one in tree(pid):
+        with contextlib.suppress(OSError):
+            total += time.clock_gettime((~one << 3) | _CPU_OF_PROCESS)
+    return total
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process tree, in MiB."""
+    return sum(_rss(one) for one in tree(pid))
+
+
+def _rss(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+    return 0.0

@@ -1,0 +1,98 @@
+"""Experiments in which something is large: the registry, the ledger, the bodies that pass beside small calls."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.calls import Row
+from bench.load import Load
+from bench.processes import PYTHON, ROOT
+from bench.registry import fill
+from bench.targets import MODEL, Target, add_backend, send, set_up
+
+REGISTRIES = {"2 × 1 × 1": (2, 1, 1), "500 × 200 × 5 000": (500, 200, 5000)}
+ROWS = 1_000_000
+_CALLS: dict[str, Any] = {"connections": 16, "requests": 5000}
+_MIB = 2**20
+_BESIDE: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "1 MB": {"size": _MIB, "connections": 2, "pause": 0.05},
+    "20 MB": {"size": 20 * _MIB, "connections": 1, "pause": 0.05},
+}
+_SECONDS = 4.0
+
+
+def registry(port: int, directory: Path, rounds: int) -> Iterator[Row]:
+    """Calls that go through all models and API keys in turn, in a small registry and in a large one."""
+    with ExitStack() as closing:
+        targets: list[tuple[Target, dict[str, Any]]] = []
+        for name, size in REGISTRIES.items():
+            place = set_up(directory / f"registry-{len(targets)}")
+            models, tokens = fill(place, port, *size)
+            target = closing.enter_context(place.serving())
+            asked = {"models": models, "tokens": tokens, "headers": {}}
+            targets.append((replace(target, name=name), asked))
+        yield from _beside_each_other("registry", targets, rounds)
+
+
+def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
+    """Calls and starts with an empty ledger and with a long one."""
+    with ExitStack() as closing:
+        targets: list[tuple[Target, dict[str, Any]]] = []
+        places = {"0": set_up(directory / "empty"), f"{rows:,}": set_up(directory / "long")}
+        seed = [PYTHON, "-m", "bench.seed", str(places[f"{rows:,}"].directory), "--rows", str(rows)]
+        subprocess.run(seed, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        for place in places.values():
+            with place.serving() as target:
+                add_backend(place, target, port, "bench", MODEL)
+        for number in range(rounds):
+            for name, place in places.items():
+                started = {"started_s": place.start_seconds(), "target": name, "round": number}
+                yield {"experiment": "ledger", "case": "start", **started}
+        for name, place in places.items():
+            targets.append((replace(closing.enter_context(place.serving()), name=name), {}))
+        yield from _beside_each_other("ledger", targets, rounds)
+
+
+def _beside_each_other(experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int) -> Iterator[Row]:
+    for target, asked in targets:
+        target.load(**{**_CALLS, **asked, "requests": 500})
+    for number in range(rounds):
+        for target, asked in targets[:: 1 if number % 2 else -1]:
+            yield {"experiment": experiment, "case": "16", "round": number, **target.load(**_CALLS, **asked)}
+
+
+def bodies(targets: Sequence[Target], rounds: int) -> Iterator[Row]:
+    """Small calls and paced streams with large bodies beside them, and with none."""
+    for number in range(rounds):
+        for beside, large in _BESIDE.items():
+            for target in targets:
+                if target.name in ("direct", "gateway"):
+                    for case, found in _crossed(target, large).items():
+                        row = {"case": f"{case} beside {beside}", "round": number, "target": target.name}
+                        yield {"experiment": "bodies", **row, **found}
+
+
+def _crossed(target: Target, large: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each load saw; all of them at the same time."""
+    loads: dict[str, dict[str, Any]] = {
+        "calls": {"connections": 4, "requests": 10**6, "pause": 0.01},
+        "streams": {"connections": 10, "requests": 10, "is_stream": True, "pace": 20},
+    }
+    if large:
+        loads["bodies"] = {"requests": 10**6, **large}
+    with ThreadPoolExecutor(len(loads)) as threads:
+        found: dict[str, Future[dict[str, Any]]] = {
+            name: threads.submit(send, _load(target, members)) for name, members in loads.items()
+        }
+        return {name: one.result() for name, one in found.items()}
+
+
+def _load(target: Target, members: dict[str, Any]) -> Load:
+    return Load(target.url, target.headers, (target.model,), **{"seconds": _SECONDS, **members})
