@@ -262,7 +262,7 @@ class Attempter:
     async def _refusal(self, call: Call, answer: UpstreamAnswer, passage: Passage) -> Left:
         body = await answer.read_error()
         said = decode_any(body)
-        ending = judge(answer.status, answer.headers, said, self._clock.wall_ms() / 1000)
+        ending = judge(answer.status, answer.readable_headers(), said, self._clock.wall_ms() / 1000)
         refusal = None
         if ending.verdict in (Verdict.CLIENT_FAULT, Verdict.NOT_SERVED):
             headers = tuple(passing.from_upstream(answer.headers))

@@ -12,12 +12,15 @@ import httpx
 from gateway.proxy.dialling import Dialler, Origin
 from gateway.proxy.exchange import Exchange, Patience
 from gateway.proxy.http1 import NEVER, Connection
-from gateway.proxy.outgoing import outgoing
+from gateway.proxy.outgoing import Outgoing, outgoing
 from gateway.proxy.pool import Pool, Stall
 
 MOST_CONNECTIONS = 2000
 MOST_PER_ORIGIN = 1000
 _PORTS = {"http": 80, "https": 443}
+
+Address = tuple[str, bytes, int | None]
+"""Scheme, host and port, as a URL has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +52,28 @@ class OwnTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._dialler = dialler
         self._pool = Pool(most, most_per_origin)
-        self._routes: dict[tuple[str, bytes, int | None], _Route] = {}
+        self._routes: dict[Address, _Route] = {}
         self._is_closed = False
 
     async def handle_async_request(self, asked: httpx.Request) -> httpx.Response:
-        sent = outgoing(asked)
         url = asked.url
-        key = (url.scheme, url.raw_host, url.port)
-        route = self._routes.get(key) or self._new_route(key)
-        patience = _patience(asked.extensions)
-        connection = route.stall.newest() or await self._connection(route, asked.extensions)
+        made = await self.exchange((url.scheme, url.raw_host, url.port), outgoing(asked), _patience(asked.extensions))
+        return httpx.Response(made.answer.status, headers=made.answer.headers, stream=made)
+
+    async def exchange(self, address: Address, sent: Outgoing, patience: Patience) -> Exchange:
+        """The same for a request that is on the wire already: it costs a tenth of what httpx's own values do."""
+        route = self._routes.get(address) or self._new_route(address)
+        connection = route.stall.newest() or await self._connection(route, patience)
         exchange = Exchange(connection, sent, patience)
         try:
             await exchange.ask()
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             if exchange.answer.is_answered or not (connection.has_answered and sent.is_repeatable):
                 raise
-            connection = await self._connection(route, asked.extensions, is_new=True)
+            connection = await self._connection(route, patience, is_new=True)
             exchange = Exchange(connection, sent, patience)
             await exchange.ask()
-        return httpx.Response(exchange.answer.status, headers=exchange.answer.headers, stream=exchange)
+        return exchange
 
     async def aclose(self) -> None:
         """Closes every connection, also those in use."""
@@ -83,22 +88,20 @@ class OwnTransport(httpx.AsyncBaseTransport):
         routes = self._routes.values()
         return [Counted(route.origin, len(route.stall.connections), len(route.stall.idle)) for route in routes]
 
-    def _new_route(self, key: tuple[str, bytes, int | None]) -> _Route:
-        scheme, host, port = key
+    def _new_route(self, address: Address) -> _Route:
+        scheme, host, port = address
         if scheme not in _PORTS or not host:
             raise httpx.UnsupportedProtocol("a provider's address begins with http:// or https:// and names a host")
         origin = Origin(scheme, host.decode("ascii"), port or _PORTS[scheme])
         stall = self._pool.stall(lambda connection: self._dialler.remember(connection, origin))
-        made = self._routes[key] = _Route(origin, stall)
+        made = self._routes[address] = _Route(origin, stall)
         return made
 
-    async def _connection(self, route: _Route, extensions: Mapping[str, Any], *, is_new: bool = False) -> Connection:
+    async def _connection(self, route: _Route, patience: Patience, *, is_new: bool = False) -> Connection:
         """Raises PoolTimeout, ConnectError or ConnectTimeout."""
-        loop = asyncio.get_running_loop()
-        seconds = extensions.get("timeout") or {}
-        ends_at = extensions.get("ends_at", NEVER)
+        loop, ends_at = asyncio.get_running_loop(), patience.ends_at
         try:
-            async with asyncio.timeout_at(_deadline(loop.time(), seconds.get("pool"), ends_at)):
+            async with asyncio.timeout_at(_deadline(loop.time(), patience.pool, ends_at)):
                 connection = await _place(route.stall, is_new=is_new)
         except TimeoutError:
             raise httpx.PoolTimeout("all connections to the provider are in use") from None
@@ -107,7 +110,7 @@ class OwnTransport(httpx.AsyncBaseTransport):
         try:
             if self._is_closed:
                 raise httpx.ConnectError("the connections to providers are closed")
-            async with asyncio.timeout_at(_deadline(loop.time(), seconds.get("connect"), ends_at)):
+            async with asyncio.timeout_at(_deadline(loop.time(), patience.connect, ends_at)):
                 await self._dialler.open(connection, route.origin)
         except TimeoutError:
             connection.abort()
@@ -131,17 +134,11 @@ async def _place(stall: Stall, *, is_new: bool) -> Connection:
             return connection
 
 
-def _deadline(now: float, seconds: float | None, ends_at: float) -> float | None:
-    found = ends_at if seconds is None else min(now + seconds, ends_at)
+def _deadline(now: float, seconds: float, ends_at: float) -> float | None:
+    found = min(now + seconds, ends_at)
     return None if found == NEVER else found
 
 
 def _patience(extensions: Mapping[str, Any]) -> Patience:
-    seconds = extensions.get("timeout") or {}
-    write, first_byte, read = seconds.get("write"), seconds.get("first_byte"), seconds.get("read")
-    return Patience(
-        NEVER if write is None else write,
-        NEVER if first_byte is None else first_byte,
-        NEVER if read is None else read,
-        extensions.get("ends_at", NEVER),
-    )
+    seconds = {name: found for name, found in (extensions.get("timeout") or {}).items() if found is not None}
+    return Patience(**seconds, ends_at=extensions.get("ends_at", NEVER))

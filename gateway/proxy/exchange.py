@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import httpx
+import msgspec
 
 from gateway.proxy.http1 import NEVER, Connection
 from gateway.proxy.incoming import Incoming
@@ -19,12 +19,14 @@ _JOINED = 64 * 1024
 _SLICE = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds. `write` without progress, `first_byte` from the request's end to the head of the answer, `read` while
-    somebody waits for bytes of the body; `ends_at` bounds all of it (the event loop's time).
+class Patience(msgspec.Struct, frozen=True):
+    """Seconds. For a place in the `pool` and to `connect`; to `write` without progress, for the `first_byte` from the
+    request's end to the head of the answer, to `read` while somebody waits for bytes of the body. `ends_at` bounds all
+    of it (the event loop's time).
     """
 
+    pool: float = NEVER
+    connect: float = NEVER
     write: float = NEVER
     first_byte: float = NEVER
     read: float = NEVER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ _TO_UPSTREAM = frozenset({b"accept", b"openai-beta", b"idempotency-key"})
 _TO_ANY_UPSTREAM = frozenset({b"idempotency-key"})
 _TO_UPSTREAM_PREFIXES = (b"anthropic-", b"x-goog-")
 _NEVER_UPSTREAM = frozenset({b"x-goog-api-key"})
-_FROM_UPSTREAM = ("openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
+_FROM_UPSTREAM = frozenset({b"openai-processing-ms", b"openai-version", b"retry-after", b"retry-after-ms"})
 _AGENT_HEADERS = (
     b"x-claude-code-session-id",
     b"x-claude-code-agent-id",
@@ -31,14 +32,15 @@ _AGENT_HEADERS = (
 """As Claude Code names them; in the order of Attribution."""
 _REQUEST_CLASS = b"x-claude-code-request-class"
 _NOBODY = Attribution()
-_OF_OUR_KEY = ("anthropic-ratelimit-", "anthropic-organization-")
+_OF_OUR_KEY = (b"anthropic-ratelimit-", b"anthropic-organization-")
 """What a provider says of our account is not the client's."""
 _SESSIONS = (b"x-claude-code-session-id", b"x-session-id")
 _SAFE_VALUE = re.compile(rb"[\t\x20-\x7e]*")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MEDIA = re.compile(
-    r"(?:application/(?:(?:[\w.+-]+\+)?json|octet-stream)|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?"
+    rb"(?:application/(?:(?:[\w.+-]+\+)?json|octet-stream)|text/event-stream|audio/[\w.+-]+|image/[\w.+-]+)(?:;.*)?"
 )
+_LONGEST_VALUE = 1024
 
 
 def to_upstream(headers: Sequence[Header], passage: Passage, *, is_demo: bool) -> list[Header]:
@@ -99,21 +101,28 @@ def attribution_of(headers: Mapping[bytes, bytes]) -> Attribution:
     return Attribution(*(word.decode("latin-1").strip()[:100] if word.isascii() else "" for word in words))
 
 
-def from_upstream(headers: Mapping[str, str]) -> list[Header]:
-    """The provider's headers that a client may see; values with control characters are dropped."""
-    passed = [
-        (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in headers.items()
-        if name in _FROM_UPSTREAM or (name.startswith("anthropic-") and not name.startswith(_OF_OUR_KEY))
-    ]
-    if "request-id" in headers or "x-request-id" in headers:
-        found = headers.get("request-id") or headers.get("x-request-id") or ""
-        passed.append((b"x-upstream-request-id", found.encode("latin-1", "replace")))
-    media = headers.get("content-type", "")
-    if not _MEDIA.fullmatch(media.lower()):
-        media = "text/plain; charset=utf-8"
-    passed.append((b"content-type", media.encode("latin-1", "replace")))
-    return [(name, value) for name, value in passed if len(value) <= 1024 and _SAFE_VALUE.fullmatch(value)]
+def from_upstream(headers: Sequence[Header]) -> list[Header]:
+    """The provider's headers that a client may see, named in lower case; values with control characters are dropped."""
+    passed, media, request_id = [], b"", b""
+    for name, value in headers:
+        if name == b"content-type":
+            media = media or value
+        elif name in _FROM_UPSTREAM or (name.startswith(b"anthropic-") and not name.startswith(_OF_OUR_KEY)):
+            passed.append((name, value))
+        elif name == b"request-id" or (name == b"x-request-id" and not request_id):
+            request_id = value
+    if request_id:
+        passed.append((b"x-upstream-request-id", request_id))
+    kept = [(name, value) for name, value in passed if len(value) <= _LONGEST_VALUE and _SAFE_VALUE.fullmatch(value)]
+    kept.append((b"content-type", _shown_media(media)))
+    return kept
+
+
+@functools.lru_cache(256)
+def _shown_media(media: bytes) -> bytes:
+    """The type where it is one of those that answers of models have, else that of text, which no browser runs."""
+    is_known = len(media) <= _LONGEST_VALUE and _SAFE_VALUE.fullmatch(media) and _MEDIA.fullmatch(media.lower())
+    return media if is_known else b"text/plain; charset=utf-8"
 
 
 def as_json(headers: Iterable[Header]) -> tuple[Header, ...]:

@@ -102,8 +102,8 @@ class Incoming:
             raise _Refused("the answer's head is too large")
         if self.has_head:
             return
-        self.headers.append((name, value))
         lowered = name.lower()
+        self.headers.append((lowered, value))
         if lowered == b"content-length":
             self._has_length = True
         elif lowered == b"transfer-encoding":

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 import httpx
+import msgspec
+
+from gateway.hiding import hiding
+
+Header = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """Head and body. `parts` is a body that comes piece by piece; `length` is what its head promises, None if chunked.
 
     `is_bodiless` says that its answer will have no body (HEAD).
     """
 
-    head: bytes = field(repr=False)
-    body: bytes = field(repr=False)
+    head: bytes
+    body: bytes
     parts: AsyncIterator[bytes] | None = None
     length: int | None = None
     is_bodiless: bool = False
 
+    __repr__ = hiding("head", "body")
+
     @property
     def is_repeatable(self) -> bool:
         return self.parts is None
+
+
+def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes | AsyncIterator[bytes]) -> Outgoing:
+    """A request without a detour over httpx's. `headers` name the host, and the length of a body that comes in parts
+    where it is known. Raises LocalProtocolError where one of them would make it another request.
+    """
+    lines, length = [b"%b %b HTTP/1.1" % (method, target), *map(_COLON.join, headers)], None
+    if isinstance(body, bytes):
+        if body:
+            lines.append(b"content-length: %d" % len(body))
+        return Outgoing(_joined(lines), body)
+    for name, value in headers:
+        if name == b"content-length":
+            length = _length(value, length)
+    if length is None:
+        lines.append(b"transfer-encoding: chunked")
+    return Outgoing(_joined(lines), b"", body, length)
+
+
+_COLON = b": "
 
 
 def outgoing(asked: httpx.Request) -> Outgoing:

@@ -17,8 +17,10 @@ from gateway.formats.table import FORMATS
 from gateway.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.registry import ApiFormat, Auth, Endpoint
-from gateway.proxy.exchange import Exchange
+from gateway.proxy.connections import Address
+from gateway.proxy.exchange import Exchange, Patience
 from gateway.proxy.guard import PermitsLocal
+from gateway.proxy.outgoing import written
 from gateway.proxy.transports import Transports, open_transports
 from gateway.routing.snapshot import Backend
 from gateway.vault import Secret, Vault, provider_key_binding, proxy_binding
@@ -32,6 +34,7 @@ Header = tuple[bytes, bytes]
 Content = bytes | AsyncIterator[bytes]
 """What is sent: whole, or as it comes."""
 
+_PATIENCE = Patience(pool=CONNECT_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
 _TIMEOUT = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None}
 _NOT_CONNECTED = (
     httpx.ConnectError,
@@ -60,22 +63,33 @@ class KeyUnusable(Exception):
 
 
 class UpstreamAnswer(msgspec.Struct):
-    """Status and headers of an answer whose body is still to be read; close it in any case."""
+    """Status and headers, named in lower case, of an answer whose body is still to be read; close it in any case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Sequence[Header]
     _stream: httpx.AsyncByteStream
     _secret: Secret | None
 
     __repr__ = hiding("_stream", "_secret")
 
+    def header(self, name: bytes) -> bytes:
+        """The value of the first header of this name; empty without one."""
+        for found, value in self.headers:
+            if found == name:
+                return value
+        return b""
+
     @property
     def is_event_stream(self) -> bool:
-        return self.headers.get("content-type", "").lower().startswith("text/event-stream")
+        return self.header(b"content-type").lower().startswith(b"text/event-stream")
 
     @property
     def is_sound(self) -> bool:
-        return self.headers.get("content-type", "").lower().startswith(("audio/", "application/octet-stream"))
+        return self.header(b"content-type").lower().startswith((b"audio/", b"application/octet-stream"))
+
+    def readable_headers(self) -> dict[str, str]:
+        """As text; several of one name with commas between them."""
+        return {name.lower(): value for name, value in httpx.Headers(list(self.headers)).items()}
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, undecoded. Raises Broken where it ends too early."""
@@ -132,28 +146,38 @@ class Upstream:
         self._transports = transports
         self._vault = vault
         self._secrets = secrets
+        self._known: dict[str, tuple[Endpoint, tuple[Header, ...]]] = {}
 
     async def send(
         self, method: str, backend: Backend, path: str, body: Content, headers: Sequence[Header]
     ) -> UpstreamAnswer:
         """Send to the endpoint's base URL and `path`. Raises ConnectFailed, Broken or KeyUnusable."""
-        secret = self._secret_of(backend)
-        request = httpx.Request(
-            method,
-            backend.endpoint.base_url.rstrip("/") + path,
-            headers=[*headers, *_own_headers(backend, secret)],
-            content=body,
-        )
-        return await self._send(backend.endpoint, request, secret)
+        secret, endpoint = self._secret_of(backend), backend.endpoint
+        where, own = _where(endpoint.base_url, path), self._own_headers(endpoint)
+        sent = [(b"host", where.host), *headers, *own]
+        if secret is not None:
+            sent.append(_credential(endpoint, secret.reveal().encode()))
+        try:
+            if endpoint.proxy_sealed is None:
+                request = written(method.encode("ascii"), where.target, sent, body)
+                answer = _answer_of(await self._transports.direct.exchange(where.address, request, _PATIENCE), secret)
+            else:
+                asked = httpx.Request(method, where.url, headers=sent, content=body, extensions={"timeout": _TIMEOUT})
+                answer = _stock_answer_of(await self._proxied(endpoint).handle_async_request(asked), secret)
+        except _NOT_CONNECTED as error:
+            raise ConnectFailed(_words(error)) from error
+        except httpx.HTTPError as error:
+            raise Broken(_words(error)) from error
+        if answer.header(b"content-encoding").lower() not in (b"", b"identity"):
+            await answer.close()
+            raise Broken("the provider compressed its answer although asked not to")
+        return answer
 
     async def model_names(self, backend: Backend) -> list[str]:
         """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""
         try:
-            secret = self._secret_of(backend)
-            url = backend.endpoint.base_url.rstrip("/") + _LISTS.get(backend.endpoint.api_format, "/models")
-            own = FORMATS[backend.endpoint.api_format].headers
-            request = httpx.Request("GET", url, headers=[*own, *_own_headers(backend, secret)])
-            answer = await self._send(backend.endpoint, request, secret)
+            path = _LISTS.get(backend.endpoint.api_format, "/models")
+            answer = await self.send("GET", backend, path, b"", FORMATS[backend.endpoint.api_format].headers)
         except (ConnectFailed, Broken, KeyUnusable) as error:
             raise UpstreamFailed(f"{backend.name} cannot be reached: {error}.") from error
         try:
@@ -184,25 +208,15 @@ class Upstream:
         except ValueError as error:
             raise KeyUnusable(f"its key cannot be opened ({error}); enter it again") from None
 
-    async def _send(self, endpoint: Endpoint, request: httpx.Request, secret: Secret | None) -> UpstreamAnswer:
-        transport = self._transport_of(endpoint)
-        request.extensions = {"timeout": _TIMEOUT}
-        try:
-            response = await transport.handle_async_request(request)
-        except _NOT_CONNECTED as error:
-            raise ConnectFailed(_words(error)) from error
-        except httpx.HTTPError as error:
-            raise Broken(_words(error)) from error
-        stream = cast("httpx.AsyncByteStream", response.stream)
-        answer = UpstreamAnswer(response.status_code, _readable(response.headers), stream, secret)
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            await answer.close()
-            raise Broken("the provider compressed its answer although asked not to")
-        return answer
+    def _own_headers(self, endpoint: Endpoint) -> tuple[Header, ...]:
+        """Those that every request to the endpoint has, made once for each state of its configuration."""
+        known = self._known.get(endpoint.id)
+        if known is None or known[0] is not endpoint:
+            known = self._known[endpoint.id] = (endpoint, tuple(_own_headers(endpoint)))
+        return known[1]
 
-    def _transport_of(self, endpoint: Endpoint) -> httpx.AsyncBaseTransport:
-        if endpoint.proxy_sealed is None:
-            return self._transports.direct
+    def _proxied(self, endpoint: Endpoint) -> httpx.AsyncBaseTransport:
+        assert endpoint.proxy_sealed is not None
         try:
             return self._transports.through(
                 endpoint.proxy_sealed, lambda sealed: self._vault.unseal(sealed, proxy_binding(endpoint.id)).reveal()
@@ -220,25 +234,40 @@ async def open_upstream(
         yield Upstream(transports, vault, secrets)
 
 
-def _own_headers(backend: Backend, secret: Secret | None) -> list[Header]:
-    headers = [
-        (b"accept-encoding", b"identity"),
-        (b"user-agent", b"weir-gateway/" + __version__.encode()),
-    ]
-    headers += [(name.lower().encode(), value.encode()) for name, value in backend.endpoint.headers.items()]
-    if secret is not None:
-        headers.append(_credential(backend.endpoint, secret.reveal().encode()))
-    return headers
+class _Where(msgspec.Struct, frozen=True):
+    """A URL in the pieces that a request needs."""
+
+    url: httpx.URL
+    address: Address
+    target: bytes
+    host: bytes
+
+
+@functools.lru_cache(4096)
+def _where(base_url: str, path: str) -> _Where:
+    url = httpx.URL(base_url.rstrip("/") + path)
+    return _Where(url, (url.scheme, url.raw_host, url.port), url.raw_path, url.netloc)
+
+
+def _answer_of(exchange: Exchange, secret: Secret | None) -> UpstreamAnswer:
+    return UpstreamAnswer(exchange.answer.status, exchange.answer.headers, exchange, secret)
+
+
+def _stock_answer_of(response: httpx.Response, secret: Secret | None) -> UpstreamAnswer:
+    headers = [(name.lower(), value) for name, value in response.headers.raw]
+    return UpstreamAnswer(response.status_code, headers, cast("httpx.AsyncByteStream", response.stream), secret)
+
+
+def _own_headers(endpoint: Endpoint) -> list[Header]:
+    own = [(name.lower().encode(), value.encode()) for name, value in endpoint.headers.items()]
+    agent = b"weir-gateway/" + __version__.encode()
+    return [(b"accept-encoding", b"identity"), (b"user-agent", agent), *own]
 
 
 def _credential(endpoint: Endpoint, secret: bytes) -> Header:
     """The header that carries the key: the endpoint's own way, else its format's."""
     style = endpoint.auth or FORMATS[endpoint.api_format].auth
     return (b"authorization", b"Bearer " + secret) if style is Auth.BEARER else (style.encode(), secret)
-
-
-def _readable(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _words(error: Exception) -> str:

@@ -113,7 +113,7 @@ class Journal:
 
 
 def opened(body: Parts, *, idle: float = 5.0, ends_in: float = 5.0, hides_usage: bool = True) -> OpenStream:
-    answer = UpstreamAnswer(200, {"content-type": "text/event-stream"}, body, None)
+    answer = UpstreamAnswer(200, [(b"content-type", b"text/event-stream")], body, None)
     ends_at = asyncio.get_running_loop().time() + ends_in
     return OpenStream(200, EVENTS, answer, idle, ends_at, SameStream(StreamTap(), hides_usage), answer.chunks())
 
