@@ -38,7 +38,7 @@ def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes
     """
     lines, length = [b"%b %b HTTP/1.1" % (method, target), *map(_COLON.join, headers)], None
     if isinstance(body, bytes):
-        if body:
+        if body or method in _WITH_BODY:
             lines.append(b"content-length: %d" % len(body))
         return Outgoing(_joined(lines), body)
     for name, value in headers:
@@ -50,6 +50,7 @@ def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes
 
 
 _COLON = b": "
+_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 def outgoing(asked: httpx.Request) -> Outgoing:
