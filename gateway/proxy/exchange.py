@@ -96,7 +96,7 @@ class Exchange(httpx.AsyncByteStream):
 
     # What the connection tells.
 
-    def heard(self, data: bytes) -> None:
+    def heard(self, data: memoryview) -> None:
         answer = self.answer
         had_head = answer.has_head
         try:

@@ -47,7 +47,7 @@ class Incoming:
         self._framing_bytes = self._header_count = self._header_bytes = 0
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Raises RemoteProtocolError; what was body before that is kept. Nothing may be fed after the end."""
         assert self._parser is not None
         self.is_answered = True

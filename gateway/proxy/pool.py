@@ -12,6 +12,8 @@ from gateway.proxy.http1 import Connection
 
 IDLE_SECONDS = 20.0
 """So long a connection is kept unused: less than the patience of most servers."""
+_READ = 64 * 1024
+"""The most that is read at once."""
 
 
 class Pool:
@@ -21,6 +23,7 @@ class Pool:
         self.most = most
         self.most_per_origin = most_per_origin
         self.count = 0
+        self.buffer = memoryview(bytearray(_READ))
         self.stalls: list[Stall] = []
         self.crowded: dict[Stall, None] = {}
 
@@ -65,7 +68,7 @@ class Stall:
 
     def reserve(self) -> Connection:
         """A connection that is still to be opened. Its place is free again when it is lost."""
-        made = Connection(asyncio.get_running_loop(), self)
+        made = Connection(asyncio.get_running_loop(), self, self._pool.buffer)
         self.connections.add(made)
         self._pool.count += 1
         return made
