@@ -84,7 +84,8 @@ def _streams(results: Results) -> Iterator[Goal]:
 
 def _sizes(results: Results) -> Iterator[Goal]:
     ratio = results.ratio("registry", "16", LARGE, SMALL)
-    yield Goal("CPU per request, 500 backends × 200 models × 5 000 keys", "× small", 1.2, ratio and ratio.middle, 1.05)
+    found = ratio.middle if ratio else None
+    yield Goal("CPU per request, 500 backends × 200 models × 5 000 keys", "× small", 1.2, found, 1.05)
     for size in ("1 MB", "20 MB"):
         alone = _middle(results, "bodies", "calls beside nothing", "gateway", "last_ms.99")
         beside = _middle(results, "bodies", f"calls beside {size}", "gateway", "last_ms.99")

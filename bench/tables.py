@@ -23,9 +23,7 @@ def sections(results: Results) -> dict[str, str]:
         "calls": table(("CPU µs/request", *_EACH, "req/CPU-s, 16", "added p50 / p99 ms, 1", "errors"), _whole(results)),
         "ratios": table(("gateway ÷", *_EACH, "added p50, 1"), _ratios(results)),
         "streams": table(_STREAM_HEADS, _streams(results)),
-        "translated": table(
-            ("stream", "CPU µs/chunk flat out", "paced", "first token ms, paced"), _translated(results)
-        ),
+        "translated": table(("stream", "CPU µs/chunk flat out", "paced", "first token ms"), _translated(results)),
         "sizes": table(("", "CPU µs/request", "start s"), [*_registry(results), *_ledger(results)]),
         "bodies": table(_BODY_HEADS, _bodies(results)),
         "start": table(("", "start s", "idle MB", "loaded MB"), _started(results)),
@@ -124,7 +122,7 @@ def _started(results: Results) -> Iterator[Sequence[str]]:
         idle, loaded = (results.stat("resident", case, name, "rss_mb") for case in ("idle", "loaded"))
         once = results.stat("resident", "idle", name, "started_s")
         start = results.stat("start", "warm", name, "started_s") or once
-        yield name, shown(start, 2), shown(idle), shown(loaded)
+        yield name, shown(start if start and start.middle else None, 2), shown(idle), shown(loaded)
     first = results.stat("start", "first", "gateway", "started_s")
     if first:
         yield "gateway, the first of them", shown(first, 2), "", ""

@@ -20,6 +20,8 @@ from bench.processes import PYTHON, ROOT, Failed, line_of, listening, running
 
 CHAT = "/v1/chat/completions"
 MODEL, TRANSLATED = "bench", "bench-messages"
+# What is written after an answer belongs to its cost.
+_BEHIND = 0.15
 _PROVIDER_KEY = "sk-bench-0123456789"
 
 
@@ -45,6 +47,7 @@ class Target:
         load = replace(load, requests=max(load.connections, round(load.requests * self.share)))
         before = processes.cpu_seconds(self.pid) if self.pid else 0.0
         found = send(load)
+        time.sleep(_BEHIND if self.pid else 0.0)
         cpu = processes.cpu_seconds(self.pid) - before if self.pid else 0.0
         return {"target": self.name, **found, "cpu_us": cpu / max(1, found["requests"]) * 1e6}
 

@@ -72,7 +72,7 @@ def translating(theirs: ApiFormat, ours: ApiFormat) -> StreamSide:
 
 def main() -> None:
     streams = {api_format: stream_of(api_format) for api_format in TRANSLATABLE}
-    pairs = [pair for pair in product(TRANSLATABLE, repeat=2) if pair[0] is not pair[1]]
+    pairs = [(one, other) for one, other in product(TRANSLATABLE, repeat=2) if one is not other]
     passed: dict[ApiFormat, list[float]] = {api_format: [] for api_format in TRANSLATABLE}
     translated: dict[tuple[ApiFormat, ApiFormat], list[float]] = {pair: [] for pair in pairs}
     for _ in range(ROUNDS):
