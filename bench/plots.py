@@ -81,9 +81,8 @@ def _dots(title: str, stats: Mapping[str, Stat], names: Sequence[str], ends: tup
             shade = shade_of(name)
             parts.append(line(scale.at(stat.least), y, scale.at(stat.most), y, shade))
             parts.append(dot(scale.at(stat.middle), y, shade, f"{name}: {number(stat.middle)} µs"))
-            parts.append(
-                text(max(scale.at(stat.middle) + 4, scale.at(stat.most)) + 5, y + 4, number(stat.middle), _own(name))
-            )
+            right = max(scale.at(stat.middle) + 4, scale.at(stat.most)) + 5
+            parts.append(text(right, y + 4, number(stat.middle), _own(name)))
     return parts
 
 

@@ -202,7 +202,7 @@ _HOW = """
 
 ```
 make bench                                            # some minutes: direct, ceiling and gateway in turns
-make bench ARGS="--only whole,stream --rounds 5"
+make bench ARGS="--only=whole,stream"
 make bench-peers                                      # a quarter of an hour; installs the other programs into .bench
 python -m bench.report .bench/results.json            # writes this page and its pictures
 python -m bench.profile                               # the top ten
