@@ -37,7 +37,7 @@ def _everything_local(host: str, port: int) -> bool:
 
 
 def own(names: Names) -> httpx.AsyncBaseTransport:
-    return OwnTransport(Dialler(names, _everything_local, httpx.create_ssl_context()))
+    return OwnTransport(Dialler(names, _everything_local, httpx.create_ssl_context))
 
 
 def stock(names: Names) -> httpx.AsyncBaseTransport:

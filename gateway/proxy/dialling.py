@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +31,15 @@ class Origin:
 
 
 class Dialler:
-    """`tls` is what servers are verified with. TLS sessions are remembered, so that a second handshake is short."""
+    """`tls` makes what servers are verified with, when it is first needed: to read the list of authorities takes long.
 
-    def __init__(self, names: Names, permits_local: PermitsLocal, tls: ssl.SSLContext) -> None:
+    TLS sessions are remembered, so that a second handshake is short.
+    """
+
+    def __init__(self, names: Names, permits_local: PermitsLocal, tls: Callable[[], ssl.SSLContext]) -> None:
         self._names = names
         self._permits_local = permits_local
-        self._tls = tls
+        self._tls = functools.cache(tls)
         self._sessions: dict[Origin, ssl.SSLSession] = {}
 
     async def open(self, connection: Connection, origin: Origin) -> None:
@@ -64,7 +68,7 @@ class Dialler:
     async def _start(self, connection: Connection, origin: Origin, made: socket.socket) -> None:
         tls: dict[str, Any] = {}
         if origin.scheme == "https":
-            tls = {"ssl": _Resuming(self._tls, self._sessions.get(origin)), "server_hostname": origin.host}
+            tls = {"ssl": _Resuming(self._tls(), self._sessions.get(origin)), "server_hostname": origin.host}
         try:
             await connection.loop.create_connection(lambda: connection, sock=made, **tls)
         except BaseException:

@@ -22,7 +22,7 @@ _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keep
 class Transports:
     """Made by `open_transports`. All are closed together at the end, never in between: calls may hold them."""
 
-    def __init__(self, permits_local: PermitsLocal, names: Names, tls: ssl.SSLContext) -> None:
+    def __init__(self, permits_local: PermitsLocal, names: Names, tls: Callable[[], ssl.SSLContext]) -> None:
         self._permits_local = permits_local
         self._names = names
         self._by_proxy: dict[bytes, StockTransport] = {}
@@ -44,11 +44,18 @@ class Transports:
 @contextlib.asynccontextmanager
 async def open_transports(permits_local: PermitsLocal) -> AsyncIterator[Transports]:
     """No environment variable changes where they lead, or whom they trust."""
-    transports = Transports(permits_local, Names(), httpx.create_ssl_context(trust_env=False))
+    transports = Transports(permits_local, Names(), _authorities)
     try:
         yield transports
     finally:
         await transports.close()
+
+
+def _authorities() -> ssl.SSLContext:
+    """Those that httpx comes with; the name in a certificate is checked."""
+    found = httpx.create_ssl_context(trust_env=False)
+    found.set_alpn_protocols(["http/1.1"])
+    return found
 
 
 class StockTransport(httpx.AsyncHTTPTransport):

@@ -1,0 +1,86 @@
+"""Transports by themselves: ours and httpx's, asked for what both can do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+from gateway.proxy.connections import OwnTransport
+from gateway.proxy.dialling import Dialler
+from gateway.proxy.names import Names
+from gateway.proxy.transports import StockTransport
+
+KINDS = ("own", "stock")
+
+
+def everything_local(host: str, port: int) -> bool:
+    return True
+
+
+@contextlib.asynccontextmanager
+async def own(
+    names: Names | None = None, tls: ssl.SSLContext | None = None, **bounds: int
+) -> AsyncIterator[OwnTransport]:
+    names = names or Names()
+    dialler = Dialler(names, everything_local, lambda: tls or httpx.create_ssl_context(trust_env=False))
+    async with OwnTransport(dialler, **bounds) as transport:
+        try:
+            yield transport
+        finally:
+            names.close()
+    assert transport.counted() == [] or all(found.open == 0 for found in transport.counted())
+
+
+@contextlib.asynccontextmanager
+async def transport_of(kind: str) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    if kind == "own":
+        async with own() as transport:
+            yield transport
+        return
+    names = Names()
+    async with StockTransport(everything_local, names, None) as stock:
+        yield stock
+    names.close()
+
+
+def a_request(url: str, body: Any = b"{}", *, method: str = "POST", **extensions: Any) -> httpx.Request:
+    """`timeout` and `ends_at` are extensions; what is not said takes ten seconds."""
+    patience = {"connect": 10.0, "pool": 10.0, "write": 10.0, "read": 10.0, **extensions.pop("timeout", {})}
+    return httpx.Request(method, url, content=body, extensions={"timeout": patience, **extensions})
+
+
+async def ask(transport: httpx.AsyncBaseTransport, url: str, body: Any = b"{}", **options: Any) -> httpx.Response:
+    return await transport.handle_async_request(a_request(url, body, **options))
+
+
+async def read(response: httpx.Response) -> bytes:
+    """The body to its end, as it comes."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    try:
+        return b"".join([part async for part in response.stream])
+    finally:
+        await response.stream.aclose()
+
+
+async def asked(transport: httpx.AsyncBaseTransport, url: str, body: Any = b"{}", **options: Any) -> bytes:
+    return await read(await ask(transport, url, body, **options))
+
+
+async def until(is_so: Any, seconds: float = 5.0) -> None:
+    """Wait until something has become so; a hang is the failure."""
+    async with asyncio.timeout(seconds):
+        while not is_so():
+            await asyncio.sleep(0.001)
+
+
+def open_count(transport: OwnTransport) -> int:
+    return sum(found.open for found in transport.counted())
+
+
+def idle_count(transport: OwnTransport) -> int:
+    return sum(found.idle for found in transport.counted())
