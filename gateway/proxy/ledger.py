@@ -19,8 +19,8 @@ from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.model.calls import CallRecord, Reservation
 from gateway.model.captures import Captured
-from gateway.proxy.memory import write_state
-from gateway.routing.state import RuntimeState
+from gateway.proxy.memory import Changed, changed, write_changed
+from gateway.routing.state import Dirty, RuntimeState
 from gateway.store import calls, captures, provider_spend, reservations, spends, stored_responses
 from gateway.store.captures import StoredCapture
 from gateway.store.database import Database, Tx
@@ -32,7 +32,9 @@ log = logging.getLogger("gateway.ledger")
 
 _BATCH = 500
 _MOST_QUEUED = 20_000
-_BATCH_SECONDS = 0.02
+_COMPANY = ((0.02, 1), (0.03, 20))
+"""Seconds that rows wait for more, where there are so many by then: every batch writes the same pages anew, so that few
+large ones cost less than many small ones."""
 _STATE_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 
@@ -70,7 +72,8 @@ class Ledger:
         self._fault = ""
         self._turn = asyncio.Lock()
         self._has_rows = asyncio.Event()
-        self._is_awaited = asyncio.Event()
+        self._is_urgent = asyncio.Event()
+        self._states_due_at = 0.0
 
     @property
     def is_full(self) -> bool:
@@ -89,6 +92,8 @@ class Ledger:
     def record(self, entry: Entry) -> None:
         self._queue.append(entry)
         self._has_rows.set()
+        if len(self._queue) == _BATCH:
+            self._is_urgent.set()
 
     async def reserve(self, reservation: Reservation) -> None:
         """Until it is on the disk. Raises Unavailable where it cannot be written, and then nothing is kept of it."""
@@ -97,14 +102,14 @@ class Ledger:
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((reservation, written))
         self._has_rows.set()
-        self._is_awaited.set()
+        self._is_urgent.set()
         await written
 
     async def flush(self) -> None:
         """Write everything that is queued. Raises Unavailable where the database cannot be written."""
         async with self._turn:
             while self._has_work:
-                await self._write_batch()
+                await self._write_batch(with_states=True)
 
     @property
     def _has_work(self) -> bool:
@@ -123,7 +128,8 @@ class Ledger:
             if not self._has_work and not self._fault:
                 continue
             try:
-                await self.flush()
+                async with self._turn:
+                    await self._write_batch(with_states=self._states_are_due)
                 await self._db.checkpoint_if_large()
                 self._fault = ""
             except Exception as error:  # noqa: BLE001  # reason: a writer that dies loses every later row
@@ -137,40 +143,63 @@ class Ledger:
     async def _something_to_write(self) -> None:
         """Until a row comes, and a moment longer for its company; or until it is time to look at the states.
 
-        Where a call waits to be sent there is no such moment: those that come meanwhile are the next batch.
+        Where a call waits to be sent there is no such moment, and none where a whole batch is there already.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STATE_SECONDS):
-                await self._has_rows.wait()
-                async with asyncio.timeout(_BATCH_SECONDS):
-                    await self._is_awaited.wait()
-        self._has_rows.clear()
-        self._is_awaited.clear()
+            if not self._queue and not self._waiting:
+                self._has_rows.clear()
+                async with asyncio.timeout(_STATE_SECONDS):
+                    await self._has_rows.wait()
+            await self._company()
 
-    async def _write_batch(self) -> None:
+    async def _company(self) -> None:
+        for seconds, least in _COMPANY:
+            if self._waiting or not least <= len(self._queue) < _BATCH:
+                return
+            self._is_urgent.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._is_urgent.wait()
+
+    @property
+    def _states_are_due(self) -> bool:
+        return not self._queue or asyncio.get_running_loop().time() >= self._states_due_at
+
+    async def _write_batch(self, *, with_states: bool) -> None:
         """What is waited for, the oldest rows, what was spent with them, and what changed of the state, together or
         not at all."""
         batch = list(islice(self._queue, _BATCH))
         kept = await self._sealed(batch)
         waiting = [(found, written) for found, written in self._waiting if not written.done()]
         self._waiting = []
-        dirty = self._state.dirty.take()
+        dirty = self._state.dirty.take() if with_states else Dirty()
+        states = changed(self._state, dirty, self._clock) if dirty else Changed()
+
+        async def everything(tx: Tx) -> None:
+            if waiting:
+                await reservations.insert_many(tx, [found for found, _ in waiting])
+            if batch:
+                await _write_entries(tx, batch)
+            if kept:
+                await captures.insert_many(tx, kept)
+            await write_changed(tx, states)
+
         is_written = False
         try:
-            async with self._db.write(is_durable=bool(waiting)) as tx:
-                if waiting:
-                    await reservations.insert_many(tx, [found for found, _ in waiting])
-                await _write_entries(tx, batch)
-                await captures.insert_many(tx, kept)
-                await write_state(tx, self._state, dirty, self._clock)
+            await self._db.write_at_once(everything, is_durable=bool(waiting))
             is_written = True
         finally:
             if is_written:
-                for _ in batch:
-                    self._queue.popleft()
+                self._forget(len(batch), with_states=with_states)
             else:
                 self._state.dirty.put_back(dirty)
             _answer(waiting, is_written=is_written)
+
+    def _forget(self, written: int, *, with_states: bool) -> None:
+        for _ in range(written):
+            self._queue.popleft()
+        if with_states:
+            self._states_due_at = asyncio.get_running_loop().time() + _STATE_SECONDS
 
     async def _sealed(self, batch: Sequence[Entry]) -> list[StoredCapture]:
         parts = [(entry.row, part) for entry in batch for part in entry.captures]
@@ -183,12 +212,14 @@ class Ledger:
 async def _write_entries(tx: Tx, batch: Sequence[Entry]) -> None:
     """Of each sum the last one: later rows have it with the earlier ones."""
     await calls.insert_many(tx, [entry.row for entry in batch])
-    spent = {entry.provider.provider_id: entry.provider for entry in batch if entry.provider is not None}
-    await provider_spend.save_many(tx, spent.values())
-    sums = {(one.owner, one.period, one.since): one for entry in batch for one in entry.sums}
-    await spends.save_many(tx, sums.values())
-    await stored_responses.insert_many(tx, [entry.stored for entry in batch if entry.stored is not None])
-    await reservations.delete_many(tx, [entry.row.id for entry in batch if entry.was_reserved])
+    if spent := {entry.provider.provider_id: entry.provider for entry in batch if entry.provider is not None}:
+        await provider_spend.save_many(tx, spent.values())
+    if sums := {(one.owner, one.period, one.since): one for entry in batch for one in entry.sums}:
+        await spends.save_many(tx, sums.values())
+    if stored := [entry.stored for entry in batch if entry.stored is not None]:
+        await stored_responses.insert_many(tx, stored)
+    if reserved := [entry.row.id for entry in batch if entry.was_reserved]:
+        await reservations.delete_many(tx, reserved)
 
 
 def _answer(waiting: Sequence[tuple[Reservation, asyncio.Future[None]]], *, is_written: bool) -> None:

@@ -36,23 +36,51 @@ class Moment(msgspec.Struct, frozen=True):
         return self.mono + (wall_ms - self.wall_ms) / 1000
 
 
-async def write_state(tx: Tx, state: RuntimeState, dirty: Dirty, clock: Clock) -> None:
-    """Write what `dirty` names as it is now. What is as good as new has no row."""
+class Changed(msgspec.Struct, frozen=True):
+    """What is to be written of the state: rows as they were at one moment, and whose rows go."""
+
+    states: tuple[StoredState, ...] = ()
+    no_states: frozenset[str] = frozenset()
+    levels: tuple[StoredLevel, ...] = ()
+    no_levels: frozenset[str] = frozenset()
+    rests: tuple[StoredRest, ...] | None = None
+    limits: tuple[StoredLimit, ...] = ()
+    no_limits: frozenset[str] = frozenset()
+
+
+def changed(state: RuntimeState, dirty: Dirty, clock: Clock) -> Changed:
+    """What `dirty` names as it is now. What is as good as new has no row."""
     at = Moment(clock.mono(), clock.wall_ms())
-    if dirty.backends:
-        states = list(filter(None, (_stored_state(name, state, at) for name in dirty.backends)))
-        await backend_states.save_many(tx, states)
-        await backend_states.delete_many(tx, dirty.backends - {row.backend_id for row in states})
-    if dirty.buckets:
-        levels = list(filter(None, (_stored_level(name, state, at) for name in dirty.buckets)))
-        await bucket_levels.save_many(tx, levels)
-        await bucket_levels.delete_many(tx, dirty.buckets - {level.name for level in levels})
-    if dirty.endpoints:
-        await endpoint_rests.replace_all(tx, _stored_rests(state, at))
-    if dirty.learned:
-        limits = list(filter(None, (_stored_limit(key_id, state, at) for key_id in dirty.learned)))
-        await adaptive_limits.save_many(tx, limits)
-        await adaptive_limits.delete_many(tx, dirty.learned - {limit.key_id for limit in limits})
+    states = tuple(filter(None, (_stored_state(name, state, at) for name in dirty.backends)))
+    levels = tuple(filter(None, (_stored_level(name, state, at) for name in dirty.buckets)))
+    limits = tuple(filter(None, (_stored_limit(key_id, state, at) for key_id in dirty.learned)))
+    return Changed(
+        states=states,
+        no_states=frozenset(dirty.backends - {row.backend_id for row in states}),
+        levels=levels,
+        no_levels=frozenset(dirty.buckets - {level.name for level in levels}),
+        rests=tuple(_stored_rests(state, at)) if dirty.endpoints else None,
+        limits=limits,
+        no_limits=frozenset(dirty.learned - {limit.key_id for limit in limits}),
+    )
+
+
+async def write_changed(tx: Tx, found: Changed) -> None:
+    """What has nothing to write costs no statement."""
+    if found.states:
+        await backend_states.save_many(tx, found.states)
+    if found.no_states:
+        await backend_states.delete_many(tx, found.no_states)
+    if found.levels:
+        await bucket_levels.save_many(tx, found.levels)
+    if found.no_levels:
+        await bucket_levels.delete_many(tx, found.no_levels)
+    if found.rests is not None:
+        await endpoint_rests.replace_all(tx, found.rests)
+    if found.limits:
+        await adaptive_limits.save_many(tx, found.limits)
+    if found.no_limits:
+        await adaptive_limits.delete_many(tx, found.no_limits)
 
 
 async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None:

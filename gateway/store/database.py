@@ -11,12 +11,14 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import aiosqlite
 
 from gateway.errors import Unavailable
+from gateway.store.at_once import Work, carry_out
 
 Tx = aiosqlite.Connection
 """A connection inside a transaction. Whoever is handed one uses it and does not end it."""
@@ -24,16 +26,24 @@ Tx = aiosqlite.Connection
 READERS = 3
 READ_SECONDS = 5.0
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
+_CHECKPOINT_SECONDS = 1.0
+
+
+class _Writer(aiosqlite.Connection):
+    async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Run `work` in the connection's own thread, between other statements. Cancelled, it is done all the same."""
+        await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
 
 
 class Database:
-    """Made by `open_database`. `write` and `read` each give one transaction."""
+    """Made by `open_database`. `write` and `read` each give one transaction, `write_at_once` carries one out."""
 
-    def __init__(self, path: Path, writer: Tx, readers: list[Tx]) -> None:
+    def __init__(self, path: Path, writer: _Writer, readers: list[Tx]) -> None:
         self._path = path
         self._writer = writer
         self._write_turn = asyncio.Lock()
         self._is_durable = False
+        self._next_checkpoint = 0.0
         self._readers: asyncio.LifoQueue[Tx] = asyncio.LifoQueue()
         for reader in readers:
             self._readers.put_nowait(reader)
@@ -58,6 +68,31 @@ class Database:
                 if isinstance(error, sqlite3.OperationalError):
                     raise _unavailable(error) from error
                 raise
+
+    async def write_at_once(self, work: Work, *, is_durable: bool = False) -> None:
+        """One write transaction as `write` gives it, whose statements are all carried out in one visit to its thread.
+
+        Cancelled, it is committed or rolled back by itself; whoever comes next finds that done.
+        """
+        async with self._write_turn:
+            try:
+                await self._writer.visit(partial(self._transaction, work, is_durable=is_durable))
+            except sqlite3.OperationalError as error:
+                raise _unavailable(error) from error
+
+    def _transaction(self, work: Work, writer: sqlite3.Connection, *, is_durable: bool) -> None:
+        if is_durable and not self._is_durable:
+            writer.execute("PRAGMA synchronous = FULL")
+        elif self._is_durable and not is_durable:
+            writer.execute("PRAGMA synchronous = NORMAL")
+        self._is_durable = is_durable
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            carry_out(writer, work)
+            writer.commit()
+        except BaseException:  # reason: whatever it was, the next transaction must not inherit this one
+            writer.rollback()
+            raise
 
     @contextlib.asynccontextmanager
     async def read(self, seconds: float = READ_SECONDS) -> AsyncIterator[Tx]:
@@ -102,12 +137,20 @@ class Database:
         self._is_durable = is_durable
 
     async def checkpoint_if_large(self) -> None:
-        """Move the write-ahead log into the file once it has grown; only the writer ever does this."""
+        """Move the write-ahead log into the file once it has grown; only the writer ever does this.
+
+        The log's file keeps its size when it begins anew, so from then on this is done once a second at most: pages
+        that are written again and again are moved once.
+        """
+        if time.monotonic() < self._next_checkpoint:
+            return
+        self._next_checkpoint = time.monotonic() + _CHECKPOINT_SECONDS
         wal = self._path.with_name(self._path.name + "-wal")
         with contextlib.suppress(FileNotFoundError):
             if wal.stat().st_size > _CHECKPOINT_BYTES:
-                async with self._write_turn:
-                    await self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                # To its end: while a statement of this connection is half done, nothing can be committed.
+                async with self._write_turn, self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)") as rows:
+                    await rows.fetchall()
 
     async def close(self) -> None:
         while not self._readers.empty():
@@ -122,7 +165,9 @@ class Database:
 async def open_database(path: Path) -> AsyncIterator[Database]:
     """Open the file at `path`, whose schema is already current (see migrate.py)."""
     async with contextlib.AsyncExitStack() as opened:
-        writer = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+        connect = partial(sqlite3.connect, path, isolation_level=None, cached_statements=256)
+        writer = _Writer(connect, iter_chunk_size=64)
+        await writer
         opened.push_async_callback(writer.close)
         for pragma in (
             "PRAGMA foreign_keys = ON",
