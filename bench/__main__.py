@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,11 @@ OF_THEIR_OWN = ("registry", "ledger", "start", "memory", "drain")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was asked for. `tree` are the sources of the gateway."""
+    """What was asked for. `share` is the part of the usual requests that is sent; `tree` has the gateway's sources."""
 
     only: tuple[str, ...]
     rounds: int
+    share: float
     peers: tuple[str, ...]
     rows: int
     tree: Path
@@ -55,13 +56,15 @@ def main(words: Sequence[str] | None = None) -> int:
     every = ",".join((*IN_COMMON, *OF_THEIR_OWN))
     parser.add_argument("--only", default=every, metavar="A,B", help=f"some of {every}")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--share", type=float, default=1.0, help="of the usual number of requests, for a quick look")
     parser.add_argument("--peers", default="", metavar="A,B", help=f"all, or some of {','.join(peers.PEERS)}")
     parser.add_argument("--rows", type=int, default=sizes.ROWS, help="of the long ledger")
     parser.add_argument("--tree", type=Path, default=ROOT, help="sources of the gateway, where not these")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where every round is written")
     asked = parser.parse_args(words)
     named = ",".join(peers.PEERS) if asked.peers == "all" else asked.peers
-    plan = Plan(_names(asked.only, every), asked.rounds, _names(named, ",".join(peers.PEERS)), asked.rows, asked.tree)
+    beside = _names(named, ",".join(peers.PEERS))
+    plan = Plan(_names(asked.only, every), asked.rounds, asked.share, beside, asked.rows, asked.tree)
     processes.end_on_signals()
     results: dict[str, Any] = {"facts": facts.of(plan.tree, plan.peers), "missing": {}, "rows": []}
     asked.json.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +111,8 @@ def _in_common(plan: Plan, port: int, directory: Path, missing: dict[str, str]) 
         _, gateway = closing.enter_context(targets.gateway(port, directory / "weir", plan.tree.absolute()))
         others, why_not = closing.enter_context(peers.serving(plan.peers, port, directory))
         missing.update(why_not)
-        everybody: list[Target] = [targets.direct(port), least, gateway, *others]
+        found = (targets.direct(port), least, gateway, *others)
+        everybody = [replace(target, share=target.share * plan.share) for target in found]
         yield from _resting(everybody, "idle")
         for name, experiment in IN_COMMON.items():
             if name in plan.only:

@@ -181,23 +181,31 @@ class Run:
             await asyncio.sleep(number / self.load.connections / self.load.pace)
         client: Client | None = None
         at = number
-        while self.left > 0 and time.perf_counter() < self.until:
-            self.left -= 1
-            try:
+        try:
+            while self.left > 0 and time.perf_counter() < self.until:
+                self.left -= 1
                 client = client or await self._connect()
-                times = await client.ask(*self.requests[at % len(self.requests)])
-                client.check(self.load.is_stream)
-                self._seen(times)
-            except (Wrong, OSError) as error:
-                self.errors.append(str(error))
-                if client:
-                    client.transport.abort()
-                client = None
-            at += self.load.connections
-            if self.load.pause:
-                await asyncio.sleep(self.load.pause)
-        if client:
-            client.transport.close()
+                client = await self._one(client, self.requests[at % len(self.requests)])
+                at += self.load.connections
+                if self.load.pause:
+                    await asyncio.sleep(self.load.pause)
+        except OSError as error:
+            self.errors.append(str(error))
+        finally:
+            if client:
+                client.transport.abort()
+
+    async def _one(self, client: Client, request: tuple[bytes, ...]) -> Client | None:
+        """The client again, or None where its connection is not to be used any more."""
+        try:
+            times = await client.ask(*request)
+            client.check(self.load.is_stream)
+        except Wrong as error:
+            self.errors.append(str(error))
+            client.transport.abort()
+            return None
+        self._seen(times)
+        return client
 
     async def _connect(self) -> Client:
         loop = asyncio.get_running_loop()
