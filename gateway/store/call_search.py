@@ -69,6 +69,8 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     if wanted.is_of_trouble and driver != "session":
         lowest = await _lowest_troubled(tx, asked)
         ids = await _troubled(tx, {**asked, "floor": lowest or asked["floor"]})
+    elif driver and wanted == replace(CallFilter(known=wanted.known), **{driver: getattr(wanted, driver)}):
+        ids, lowest = await _all_indexed(tx, asked), None
     elif driver:
         ids, lowest = (), None
         # Most often a page is filled by the first few; to put all in order that there may be takes longer.
@@ -103,9 +105,9 @@ async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
         UNION SELECT 'user', :user WHERE EXISTS (SELECT 1 FROM calls WHERE user_id = :user)
         UNION SELECT 'provider', :provider WHERE EXISTS (SELECT 1 FROM calls WHERE provider_id = :provider)
         UNION SELECT 'backend', :backend WHERE EXISTS (SELECT 1 FROM calls WHERE backend_id = :backend)
-        UNION SELECT 'api_key', id FROM api_keys WHERE name = :api_key
-        UNION SELECT 'user', id FROM users WHERE username = :user
-        UNION SELECT 'provider', id FROM providers WHERE name = :provider
+        UNION SELECT 'api_key', id FROM api_keys WHERE id = :api_key OR name = :api_key
+        UNION SELECT 'user', id FROM users WHERE id = :user OR username = :user
+        UNION SELECT 'provider', id FROM providers WHERE id = :provider OR name = :provider
         UNION SELECT dimension, subject FROM subject_names
         WHERE (dimension = 'api_key' AND name = :api_key) OR (dimension = 'user' AND name = :user)
            OR (dimension = 'provider' AND name = :provider)
@@ -225,6 +227,38 @@ async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           AND (:since IS NULL OR started_at >= :since)
           AND (:until IS NULL OR started_at < :until)
           AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
+        ORDER BY id DESC LIMIT :most
+        """,
+        asked,
+    ) as rows:
+        return tuple(row[0] for row in await rows.fetchall())
+
+
+async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
+    """From the index of one column, where nothing else is wanted: it is in order already."""
+    async with tx.execute(
+        """
+        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
+                        ORDER BY id DESC LIMIT :most)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before
+                        ORDER BY id DESC LIMIT :most)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before
+                        ORDER BY id DESC LIMIT :most)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before
+                        ORDER BY id DESC LIMIT :most)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject
+                        AND asked_model <> served_model AND id < :before ORDER BY id DESC LIMIT :most)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
+                        ORDER BY id DESC LIMIT :most)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM calls INDEXED BY calls_by_agent_session
+                        WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
+                        AND id < :before ORDER BY id DESC LIMIT :most)
         ORDER BY id DESC LIMIT :most
         """,
         asked,
