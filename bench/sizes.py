@@ -62,6 +62,7 @@ def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
 
 def _beside_each_other(experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int) -> Iterator[Row]:
     for target, asked in targets:
+        target.settle()
         target.load(**{**_CALLS, **asked, "requests": 500})
     for number in range(rounds):
         for target, asked in targets[:: 1 if number % 2 else -1]:

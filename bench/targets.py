@@ -20,6 +20,7 @@ from bench.processes import PYTHON, ROOT, Failed, line_of, listening, running
 
 CHAT = "/v1/chat/completions"
 MODEL, TRANSLATED = "bench", "bench-messages"
+_SETTLE, _RESTING = 30.0, 0.03
 # What is written after an answer belongs to its cost.
 _BEHIND = 0.15
 _PROVIDER_KEY = "sk-bench-0123456789"
@@ -40,6 +41,15 @@ class Target:
     model: str = MODEL
     share: float = 1.0
     started: float = 0.0
+
+    def settle(self) -> None:
+        """Wait until what goes on behind a start is done, so that it is not counted as the cost of calls."""
+        until = time.monotonic() + _SETTLE
+        while time.monotonic() < until:
+            before = processes.cpu_seconds(self.pid)
+            time.sleep(0.5)
+            if processes.cpu_seconds(self.pid) - before < _RESTING * 0.5:
+                return
 
     def load(self, **members: Any) -> dict[str, Any]:
         """Send a load from a process of its own; what it saw, and µs of CPU a request of this target's processes."""

@@ -1,8 +1,8 @@
 """A mock provider that costs next to nothing: fixed answers from a bare asyncio protocol.
 
-Run as `python -m bench.upstream`; it prints its port.
-Whole answers are 600 bytes, streams 64 chunks: of chat completions, or of messages where the path says so. A request
-that holds `pace=20` gets its chunks 20 a second, any other all at once. Bodies above 64 KiB are counted and let go.
+Run as `python -m bench.upstream`; it prints its port. Whole answers are 600 bytes, streams 64 chunks: of chat
+completions, or of messages where the path says so. To a request that holds `pace=20` the chunks of text come 20 a
+second, to any other all at once. Bodies above 64 KiB are counted and let go.
 """
 
 from __future__ import annotations
@@ -145,8 +145,9 @@ class Mock(asyncio.Protocol):
         parts = STREAM_MESSAGES if is_messages else STREAM
         pace = _PACE.search(body)
         if pace:
-            self.transport.write(parts[0])
-            self._pass(parts, 1, 1 / int(pace[1]), self.loop.time())
+            first = next(at for at, part in enumerate(parts) if TOKEN.encode() in part)
+            self.transport.write(b"".join(parts[:first]))
+            self._pass(parts, first, 1 / int(pace[1]), self.loop.time())
             return
         for part in parts:
             self.transport.write(part)
