@@ -1,9 +1,9 @@
 """Where the gateway's time goes: py-spy watches it under sixteen connections, and the top ten are printed.
 
     python -m bench.profile
-    python -m bench.profile --tree ../other --json found.json
+    python -m bench.profile --json bench/results/after.json
 
-Two tables: functions by the samples in which they were the innermost frame, and stations, which are the modules of the
+Two tables for whole answers and two for streams: functions by the samples in which they were the innermost frame, and stations, which are the modules of the
 gateway (or the library) to which a sample belongs by its innermost frame of the gateway. py-spy comes from PyPI, into
 `.bench/`.
 """
@@ -30,6 +30,7 @@ from bench.targets import Target
 
 TOP = 10
 PY_SPY = "py-spy==0.4.3"
+LOADS = {"whole answers": False, "streams": True}
 SECONDS = 15
 _RATE = 400
 _PACKAGE = "/gateway/"
@@ -43,20 +44,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tree", type=Path, default=ROOT, help="sources of the gateway to watch")
     parser.add_argument("--json", type=Path, help="also write the tables here")
-    parser.add_argument("--streams", action="store_true", help="under streams instead of whole answers")
     asked = parser.parse_args()
     processes.end_on_signals()
+    found = {}
     with ExitStack() as closing:
         directory = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         port = closing.enter_context(targets.mock())
         _, target = closing.enter_context(targets.gateway(port, directory / "weir", asked.tree.absolute()))
-        stacks = watched(target, directory / "stacks", is_stream=asked.streams)
-    found = tables(stacks)
-    for name, rows in found.items():
-        print(f"\n| {name} | share |\n| --- | ---: |")
-        print("\n".join(f"| {place} | {share:.1%} |" for place, share in rows))
+        for name, is_stream in LOADS.items():
+            found[name] = tables(watched(target, directory / "stacks", is_stream=is_stream))
+    for name, kinds in found.items():
+        for kind, rows in kinds.items():
+            print(f"\n| {name}: {kind} | share |\n| --- | ---: |")
+            print("\n".join(f"| {place} | {share:.1%} |" for place, share in rows))
     if asked.json:
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        asked.json.write_text(json.dumps({"profile": found}, indent=1) + "\n", "utf-8")
 
 
 def watched(target: Target, file: Path, *, is_stream: bool) -> Stacks:
@@ -107,7 +109,7 @@ def tables(stacks: Stacks) -> dict[str, list[tuple[str, float]]]:
 
 def _top(counts: Counter[str]) -> list[tuple[str, float]]:
     whole = counts.total() or 1
-    return [(place, count / whole) for place, count in counts.most_common(TOP)]
+    return [(place, round(count / whole, 4)) for place, count in counts.most_common(TOP)]
 
 
 def _station(frames: list[str]) -> str:
