@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from gateway.model.calls import CallRecord
+from gateway.model.calls import CallRecord, CallSource, Reservation
 from gateway.proxy.ledger import Entry, Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.routing.state import RestKind, RuntimeState
@@ -26,6 +26,28 @@ from tests.store.rows import ATTEMPT, CALL, SKIP
 pytestmark = pytest.mark.anyio
 
 ROW = replace(CALL, attempts=(ATTEMPT, replace(ATTEMPT, number=2, outcome="failed", status=500)), skips=(SKIP,))
+
+RESERVATION = Reservation(
+    call_id="req_1",
+    started_at=1,
+    charged_at=1,
+    api_key_id="ak1",
+    api_key_name="laptop",
+    user_id=None,
+    user_name="",
+    api_format="openai_chat",
+    path="/v1/chat/completions",
+    asked_model="gpt",
+    served_model="gpt",
+    is_stream=False,
+    source=CallSource.API,
+    config_version=1,
+    client_ip="192.0.2.1",
+    input_tokens=1,
+    output_tokens=1,
+    price=None,
+    reserved_nano=1,
+)
 
 
 def row(number: int) -> CallRecord:
@@ -175,3 +197,69 @@ async def test_a_state_that_is_clean_again_is_forgotten_on_disk(db: Database) ->
     later = RuntimeState()
     await restore_state(db, later, clock)
     assert later.backends == {}
+
+
+async def commits_while(db: Database, doing: Callable[[], Awaitable[None]]) -> int:
+    told: list[str] = []
+    await db._writer.set_trace_callback(told.append)
+    await doing()
+    await db._writer.set_trace_callback(None)  # type: ignore[arg-type]  # None takes it away
+    return told.count("COMMIT")
+
+
+async def test_rows_that_come_one_by_one_are_written_in_company(db: Database) -> None:
+    """Also those that come while a batch is being written: they wait for theirs like any other."""
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+
+        async def trickle() -> None:
+            for number in range(100):
+                ledger.record(Entry(row(number)))
+                await asyncio.sleep(0.001)
+            while len(await written(db)) < 100:
+                await asyncio.sleep(0.01)
+
+        assert await commits_while(db, trickle) <= 20
+
+
+async def test_a_batch_is_one_visit_to_the_thread_of_the_database(db: Database) -> None:
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    for number in range(500):
+        ledger.record(Entry(row(number)))
+    told: list[str] = []
+    await db._writer.set_trace_callback(told.append)
+    await ledger.flush()
+    calls_written = [statement for statement in told if "INSERT INTO calls" in statement]
+    assert (len(calls_written), told.count("COMMIT")) == (500, 1)
+    assert [statement for statement in told if statement.startswith("BEGIN")] == ["BEGIN IMMEDIATE"]
+
+
+async def test_what_is_waited_for_is_not_kept_waiting_for_company(db: Database) -> None:
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+
+        async def one_after_the_other() -> None:
+            for number in range(5):
+                await ledger.reserve(replace(RESERVATION, call_id=f"req_{number}"))
+
+        assert await commits_while(db, one_after_the_other) == 5
+
+
+async def test_states_are_written_now_and_then_and_all_of_them_at_the_end(db: Database) -> None:
+    """Every call changes some; what a kill takes of them is a quarter of a second's."""
+    state, clock = RuntimeState(), FakeClock()
+    told: list[str] = []
+    async with open_ledger(db, state, clock) as ledger:
+        await db._writer.set_trace_callback(
+            lambda statement: told.append(statement) if "INTO backend_states" in statement else None
+        )
+        for number in range(40):
+            state.of("e:k").fault, state.of("e:k").fault_at_ms = f"HTTP {number}", 1
+            state.dirty.backends.add("e:k")
+            ledger.record(Entry(row(number)))
+            await asyncio.sleep(0.005)
+        while len(await written(db)) < 40:
+            await asyncio.sleep(0.01)
+        assert len(told) <= 8
+    later = RuntimeState()
+    async with open_database(db._path) as again:
+        await restore_state(again, later, clock)
+    assert later.of("e:k").fault == "HTTP 39"

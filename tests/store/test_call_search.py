@@ -5,12 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.calls import Attribution, CallRecord, CallStatus
-from gateway.store import calls, rollups
+from gateway.store import api_keys, calls, rollups
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Database, Tx
-from tests.store.rows import call, failed
+from tests.store.rows import API_KEY, call, failed
 
 pytestmark = pytest.mark.anyio
 
@@ -175,3 +176,16 @@ async def test_trouble_of_a_session_is_found_with_the_words_of_its_error(db: Dat
     async with db.read() as tx:
         assert (await search(tx, CallFilter(session="s1", text="TOO"), None, 9)).ids == (call(1).id,)
         assert len((await search(tx, CallFilter(session="s1", status=CallStatus.FAILED), None, 9)).ids) == 2
+
+
+async def test_what_exists_and_never_called_has_no_calls_and_no_other_page(db: Database) -> None:
+    """Nobody's calls are looked through for it."""
+    async with db.write() as tx:
+        await calls.insert_many(tx, [call(1)])
+        await copies_of(tx, call(1).id, 2, 60_000)
+        await api_keys.insert(tx, replace(API_KEY, id="idle"))
+
+    async with db.read() as tx:
+        found = await search(tx, CallFilter(api_key="idle"), None, 50)
+
+    assert (found.ids, found.next_before) == ((), None)
