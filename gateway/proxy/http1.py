@@ -141,6 +141,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.is_lost:
             return
         self.is_lost = True
+        self._cut(ConnectionAbortedError("it was closed here"))
         self._speaker = None
         if self._timer is not None:
             self._timer.cancel()

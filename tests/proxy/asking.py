@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -84,3 +85,51 @@ def open_count(transport: OwnTransport) -> int:
 
 def idle_count(transport: OwnTransport) -> int:
     return sum(found.idle for found in transport.counted())
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Whatever comes to this address is handled so; nothing of it is left at the end."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+            await handler(reader, writer)
+        writer.transport.abort()
+        tasks.discard(task)
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
+    try:
+        yield f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def black_hole() -> AsyncIterator[tuple[str, int]]:
+    """An address that answers no attempt to connect: its queue is full, and nobody takes anybody out of it."""
+    hole = socket.socket()
+    hole.bind(("127.0.0.2", 0))
+    hole.listen(0)
+    waiting = [socket.socket() for _ in range(4)]
+    for one in waiting:
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            one.connect(hole.getsockname())
+    try:
+        yield hole.getsockname()
+    finally:
+        for one in (hole, *waiting):
+            one.close()
