@@ -3,9 +3,9 @@
     python -m bench.profile
     python -m bench.profile --json bench/results/after.json
 
-Two tables for whole answers and two for streams: functions by the samples in which they were the innermost frame, and stations, which are the modules of the
-gateway (or the library) to which a sample belongs by its innermost frame of the gateway. py-spy comes from PyPI, into
-`.bench/`.
+Two tables for whole answers and two for streams: functions by the samples in which they were the innermost frame, and
+stations, which are the modules of the gateway (or the library) to which a sample belongs by its innermost frame of the
+gateway. py-spy comes from PyPI, into `.bench/`.
 """
 
 from __future__ import annotations

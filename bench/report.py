@@ -138,8 +138,8 @@ _STREAMS = """
 
 A stream has 64 chunks of text. **CPU µs/chunk** is the CPU of a stream less that of a whole answer, over 64. Flat out,
 several chunks come with one read and share its cost; paced, each comes alone, as from a real model. The first token of
-one stream is measured where the chunks come a millisecond apart. **Gaps** are the times between two chunks at the client
-of a paced stream; the provider leaves 50 ms.
+one stream is measured where the chunks come a millisecond apart. **Gaps** are the times between two chunks of a paced
+stream at the client; the provider leaves 50 ms.
 """
 
 _TRANSLATED = """
