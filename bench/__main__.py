@@ -36,7 +36,7 @@ IN_COMMON: dict[str, Callable[[Sequence[Target], int], Iterator[Row]]] = {
     "bodies": sizes.bodies,
 }
 """Experiments that share one gateway, and the other targets."""
-OF_THEIR_OWN = ("registry", "ledger", "start", "memory", "drain")
+OF_THEIR_OWN = ("registry", "ledger", "pages", "start", "memory", "drain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ def _rows(plan: Plan, missing: dict[str, str]) -> Iterator[Row]:
         alone: dict[str, Callable[[], Iterator[Row]]] = {
             "registry": lambda: sizes.registry(port, directory, plan.rounds),
             "ledger": lambda: sizes.ledger(port, directory, plan.rounds, plan.rows),
+            "pages": lambda: sizes.pages(directory, plan.rows),
             "start": lambda: lasting.start(port, directory, plan.rounds),
             "memory": lambda: lasting.memory(port, directory),
             "drain": lambda: lasting.drain(plan.rounds),
@@ -128,7 +129,9 @@ def _resting(everybody: Sequence[Target], case: str) -> Iterator[Row]:
 
 
 def _line(row: Row) -> str:
-    shown = {name: row[name] for name in ("cpu_us", "started_s", "rss_mb", "rows_per_second") if row.get(name)}
+    shown = {
+        name: row[name] for name in ("cpu_us", "started_s", "rss_mb", "rows_per_second", "p95_ms") if row.get(name)
+    }
     figures = ", ".join(f"{name} {value:.1f}" for name, value in shown.items())
     errors = f", {row['errors']} errors: {row.get('wrong', '')}" if row.get("errors") else ""
     return f"· {row['experiment']} {row['case']} {row['target']}: {figures}{errors}"

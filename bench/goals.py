@@ -42,7 +42,7 @@ class Goal:
 
 
 def goals(results: Results) -> list[Goal]:
-    return [*_calls(results), *_streams(results), *_sizes(results), *_lasting(results)]
+    return [*_calls(results), *_streams(results), *_sizes(results), *_pages(results), *_lasting(results)]
 
 
 def _middle(results: Results, *what: str) -> float | None:
@@ -91,6 +91,11 @@ def _sizes(results: Results) -> Iterator[Goal]:
         beside = _middle(results, "bodies", f"calls beside {size}", "gateway", "last_ms.99")
         grown = beside - alone if alone is not None and beside is not None else None
         yield Goal(f"p99 of small calls beside {size} bodies", "ms more", 30, grown)
+
+
+def _pages(results: Results) -> Iterator[Goal]:
+    slowest = results.most("pages", "gateway", "p95_ms")
+    yield Goal("p95 of the slowest admin page, 1 M calls in the ledger", "ms", 60, slowest)
 
 
 def _lasting(results: Results) -> Iterator[Goal]:

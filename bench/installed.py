@@ -31,7 +31,7 @@ def from_pypi(name: str, requirement: str) -> Path:
         uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(place / "bin/python")]
         _run([*uv, requirement], place)
 
-    return _once(name, requirement, make) / "bin"
+    return once(PLACE / name, requirement, make) / "bin"
 
 
 def from_npm(name: str, package: dict[str, object]) -> Path:
@@ -46,7 +46,7 @@ def from_npm(name: str, package: dict[str, object]) -> Path:
         quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
         _run(["npm", "install", *quiet], place)
 
-    return _once(name, json.dumps(package), make) / "node_modules"
+    return once(PLACE / name, json.dumps(package), make) / "node_modules"
 
 
 def from_debian(name: str) -> str:
@@ -67,12 +67,12 @@ def version_of(modules: Path, name: str) -> str:
     return str(json.loads((modules / name / "package.json").read_text("utf-8"))["version"])
 
 
-def _once(name: str, wanted: str, make: Callable[[Path], None]) -> Path:
-    place = PLACE / name
+def once(place: Path, wanted: str, make: Callable[[Path], None]) -> Path:
+    """The place, made anew where it does not hold what is wanted."""
     stamp = place / ".installed"
     if stamp.exists() and stamp.read_text("utf-8") == wanted:
         return place
-    print(f"Installing {name} into {place.relative_to(ROOT)} …", file=sys.stderr)
+    print(f"Installing {place.name} …", file=sys.stderr)
     place.mkdir(parents=True, exist_ok=True)
     make(place)
     stamp.write_text(wanted, "utf-8")

@@ -47,6 +47,7 @@ def document(results: Results, pictures: list[str]) -> str:
         _TRANSLATED.format(table=found["translated"]) if found["translated"] else "",
         _SIZES.format(table=found["sizes"]) if found["sizes"] else "",
         _BODIES.format(table=found["bodies"]) if found["bodies"] else "",
+        _PAGES.format(table=found["pages"]) if found["pages"] else "",
         _PROCESS.format(start=found["start"], table=found["lasting"], **_words(shown)) if found["start"] else "",
         _LEDGER.format(table=found["drain"]) if found["drain"] else "",
         _profiles(),
@@ -111,8 +112,6 @@ Two cores are shared by load, mock provider and whoever is measured, so compare 
 under a quarter say little.
 
 {goals}
-
-The pages of the admin site over a long ledger have their own run, `python -m bench.pages`.
 """
 
 _CALLS = """
@@ -167,6 +166,14 @@ _BODIES = """
 
 Four connections ask small things every 10 ms and ten streams run while bodies are sent beside them without a pause to
 speak of: two connections with 1 MB each, or one with 20 MB. `direct` shows what the load itself does to two cores.
+"""
+
+_PAGES = """
+## Pages over a long ledger
+
+The slowest ten of all pages and lists of the admin site, over a million calls:
+
+{table}
 """
 
 _PROCESS = """

@@ -14,7 +14,7 @@ from bench.calls import Row
 from bench.load import Load
 from bench.processes import PYTHON, ROOT
 from bench.registry import fill
-from bench.targets import MODEL, Target, add_backend, send, set_up
+from bench.targets import MODEL, Place, Target, add_backend, send, set_up
 
 REGISTRIES = {"2 × 1 × 1": (2, 1, 1), "500 × 200 × 5 000": (500, 200, 5000)}
 ROWS = 1_000_000
@@ -45,9 +45,7 @@ def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
     """Calls and starts with an empty ledger and with a long one."""
     with ExitStack() as closing:
         targets: list[tuple[Target, dict[str, Any]]] = []
-        places = {"0": set_up(directory / "empty"), f"{rows:,}": set_up(directory / "long")}
-        seed = [PYTHON, "-m", "bench.seed", str(places[f"{rows:,}"].directory), "--rows", str(rows)]
-        subprocess.run(seed, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        places = {"0": set_up(directory / "empty"), f"{rows:,}": seeded(directory / "long", rows)}
         for place in places.values():
             with place.serving() as target:
                 add_backend(place, target, port, "bench", MODEL)
@@ -58,6 +56,33 @@ def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
         for name, place in places.items():
             targets.append((replace(closing.enter_context(place.serving()), name=name), {}))
         yield from _beside_each_other("ledger", targets, rounds)
+
+
+def seeded(directory: Path, rows: int) -> Place:
+    place = set_up(directory)
+    seed = [PYTHON, "-m", "bench.seed", str(directory), "--rows", str(rows)]
+    subprocess.run(seed, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    return place
+
+
+def pages(directory: Path, rows: int) -> Iterator[Row]:
+    """What `python -m bench.pages` prints of a long ledger, as rows: milliseconds of each page and list."""
+    place = seeded(directory / "pages", rows)
+    command = [PYTHON, "-m", "bench.pages", str(place.directory), "--rounds", "10"]
+    printed = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    for path, p95 in paths_of(printed):
+        yield {"experiment": "pages", "case": path, "round": 0, "target": "gateway", "p95_ms": p95}
+
+
+def paths_of(printed: str) -> Iterator[tuple[str, float]]:
+    """The paths of the tables there and what stands under `p95 ms`."""
+    at = 0
+    for line in printed.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if "p95 ms" in cells:
+            at = cells.index("p95 ms")
+        elif at and len(cells) > at and cells[0].startswith("/"):
+            yield cells[0], float(cells[at].replace(",", ""))
 
 
 def _beside_each_other(experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int) -> Iterator[Row]:

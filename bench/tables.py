@@ -26,6 +26,7 @@ def sections(results: Results) -> dict[str, str]:
         "translated": table(("stream", "CPU µs/chunk flat out", "paced", "first token ms"), _translated(results)),
         "sizes": table(("", "CPU µs/request", "start s"), [*_registry(results), *_ledger(results)]),
         "bodies": table(_BODY_HEADS, _bodies(results)),
+        "pages": table(("page or list", "p95 ms"), _pages(results)),
         "start": table(("", "start s", "idle MB", "loaded MB"), _started(results)),
         "lasting": table(("resident memory", "MB"), _memory(results)),
         "drain": table(("ledger", "rows/s", "CPU µs/row"), _drained(results)),
@@ -114,6 +115,13 @@ def _bodies(results: Results) -> Iterator[Sequence[str]]:
         calls = [results.stat("bodies", f"calls beside {size}", name, "last_ms.99") for size in beside]
         gaps = [results.stat("bodies", f"streams beside {size}", name, "gap_ms.99") for size in beside]
         yield name, *(shown(one, 1) for one in (*calls, *gaps))
+
+
+def _pages(results: Results) -> Iterator[Sequence[str]]:
+    """The slowest ten."""
+    found = {row["case"]: row["p95_ms"] for row in results.rows if row["experiment"] == "pages"}
+    for path in sorted(found, key=lambda path: -found[path])[:10]:
+        yield f"`{path}`", f"{found[path]:.0f}"
 
 
 def _started(results: Results) -> Iterator[Sequence[str]]:

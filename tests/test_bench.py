@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import processes, targets
+from bench import installed, peers, processes, targets
 from bench.__main__ import main
 from bench.calls import Case, in_turns
+from bench.installed import Missing
 from bench.load import Client, Load, Run, Wrong, quantiles_ms, words
 from bench.processes import PYTHON, Failed, running
 from bench.profile import stacks_of, tables
+from bench.registry import fill
 from bench.targets import TRANSLATED, Target
 from bench.upstream import CHUNKS, STREAM, STREAM_MESSAGES, WHOLE, WHOLE_MESSAGES
 
@@ -225,6 +228,52 @@ def test_a_quick_run_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_an_experiment_that_there_is_not_is_refused() -> None:
     with pytest.raises(SystemExit, match="nothing: not known"):
         main(["--only", "nothing"])
+
+
+def test_a_registry_is_filled_so_that_every_model_answers_every_key(port: int, tmp_path: Path) -> None:
+    place = targets.set_up(tmp_path / "weir")
+    models, tokens = fill(place, port, 4, 2, 3)
+
+    with place.serving() as target:
+        found = target.load(requests=12, models=models, tokens=tokens, headers={})
+
+    assert (len(models), len(tokens)) == (2, 3)
+    assert (found["requests"], found["errors"], found["wrong"]) == (12, 0, "")
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+def test_a_peer_gets_the_same_load_and_the_same_checks(port: int, tmp_path: Path) -> None:
+    with peers.serving(["nginx"], port, tmp_path) as (found, missing):
+        whole = found[0].load(connections=4, requests=40)
+        streams = found[0].load(connections=4, requests=8, is_stream=True)
+
+    assert (missing, [target.name for target in found]) == ({}, ["nginx"])
+    assert (whole["requests"], whole["errors"], streams["requests"], streams["errors"]) == (40, 0, 8, 0)
+
+
+# What others made
+
+
+def test_what_cannot_be_installed_is_missing_and_tried_again(tmp_path: Path) -> None:
+    def fail(_: Path) -> None:
+        raise Missing("no such thing")
+
+    for _ in range(2):
+        with pytest.raises(Missing, match="no such thing"):
+            installed.once(tmp_path / "peer", "peer==1", fail)
+
+
+def test_what_is_installed_in_the_wanted_version_is_left_as_it_is(tmp_path: Path) -> None:
+    made: list[Path] = []
+
+    for wanted in ("peer==1", "peer==1", "peer==2"):
+        installed.once(tmp_path / "peer", wanted, made.append)
+
+    assert made == [tmp_path / "peer"] * 2
+
+
+def test_a_program_that_is_there_is_not_installed_again() -> None:
+    assert installed.from_debian("sh") == shutil.which("sh")
 
 
 # Processes

@@ -18,6 +18,7 @@ from bench.figures import Results, Stat, quotient
 from bench.goals import Goal, goals, memory_of
 from bench.load import SHOWN
 from bench.processes import PYTHON, ROOT
+from bench.sizes import paths_of
 from bench.tables import printed, sections, shown, table
 from bench.upstream import CHUNKS
 
@@ -69,6 +70,7 @@ def content() -> dict[str, Any]:
     rows += [measured("start", case, "gateway", started_s=0.5) for case in ("first", "warm")]
     rows += [measured("resident", case, "gateway", rss_mb=50.0, started_s=0.0) for case in ("idle", "loaded")]
     rows += [measured("memory", "loaded", "gateway", rss_mb=50.0 + min(at, 4), calls=at * 100) for at in range(40)]
+    rows += [measured("pages", f"/admin/{at}", "gateway", p95_ms=float(at)) for at in range(40, 52)]
     rows += [measured("drain", "at once", "ledger", rows_per_second=25_000.0)]
     return {"facts": FACTS, "missing": {"LiteLLM": "needs a network"}, "rows": rows}
 
@@ -153,6 +155,7 @@ def test_each_goal_is_read_from_its_experiment(results: Results) -> None:
     assert met["translated chunk, paced", "× passed through"][1] == "yes"
     assert met["p99 of small calls beside 1 MB bodies", "ms more"][1] == "yes"
     assert met["p99 of small calls beside 20 MB bodies", "ms more"][1] == "no"
+    assert met["p95 of the slowest admin page, 1 M calls in the ledger", "ms"] == (51, "yes")
     assert met["start to first 200, warm", "s"] == (0.5, "yes")
     assert met["ledger, written behind", "rows/s"] == (25_000, "yes")
 
@@ -189,6 +192,18 @@ def test_a_table_without_rows_is_empty() -> None:
 
 def test_a_spread_is_shown_where_there_is_one() -> None:
     assert (shown(None), shown(Stat(1500, 1500, 1500)), shown(Stat(2, 1, 3), 1)) == ("–", "1,500", "2.0 (1.0–3.0)")
+
+
+def test_the_slowest_pages_are_named_the_slowest_first(results: Results) -> None:
+    found = sections(results)["pages"].splitlines()[2:]
+
+    assert (len(found), found[0]) == (10, "| `/admin/51` | 51 |")
+
+
+def test_what_another_program_printed_is_read_by_its_heads() -> None:
+    told = "words\n| path | status | p95 ms |\n| --- | ---: | ---: |\n| /admin | 200 | 1,012.5 |\n\n1 path"
+
+    assert list(paths_of(told)) == [("/admin", 1012.5)]
 
 
 def test_who_could_not_be_had_stands_in_the_table_with_why(content: dict[str, Any]) -> None:
@@ -263,7 +278,8 @@ def test_the_document_has_every_section_and_its_pictures_are_beside_it(
 
     heads = re.findall(r"^## (.+)$", document, re.M)
     assert heads[:4] == ["Calls", "Streams", "Translated streams", "Large registries, long ledgers"]
-    assert heads[4:] == ["Large bodies beside small calls", "Start and memory", "The ledger", *heads[7:]]
+    assert heads[4:6] == ["Large bodies beside small calls", "Pages over a long ledger"]
+    assert heads[6:8] == ["Start and memory", "The ledger"]
     assert heads[-2:] == ["Where the time goes", "Doing it again"]
     pictures = re.findall(r"\((bench-\w+\.svg)\)", document)
     assert sorted(pictures) == sorted(report._PICTURES)
