@@ -13,7 +13,7 @@ from gateway.proxy.dialling import Dialler, Origin
 from gateway.proxy.exchange import Exchange, Patience
 from gateway.proxy.http1 import NEVER, Connection
 from gateway.proxy.outgoing import Outgoing, outgoing
-from gateway.proxy.pool import Pool, Stall
+from gateway.proxy.pool import IDLE_SECONDS, Pool, Stall
 
 MOST_CONNECTIONS = 2000
 MOST_PER_ORIGIN = 1000
@@ -48,10 +48,15 @@ class OwnTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self, dialler: Dialler, *, most: int = MOST_CONNECTIONS, most_per_origin: int = MOST_PER_ORIGIN
+        self,
+        dialler: Dialler,
+        *,
+        most: int = MOST_CONNECTIONS,
+        most_per_origin: int = MOST_PER_ORIGIN,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._dialler = dialler
-        self._pool = Pool(most, most_per_origin)
+        self._pool = Pool(most, most_per_origin, idle_seconds)
         self._routes: dict[Address, _Route] = {}
         self._is_closed = False
 

@@ -17,9 +17,12 @@ _READ = 64 * 1024
 
 
 class Pool:
-    """At most `most` connections to all origins together, and `most_per_origin` to each."""
+    """At most `most` connections to all origins together, and `most_per_origin` to each; unused ones end by themselves
+    after `idle_seconds`.
+    """
 
-    def __init__(self, most: int, most_per_origin: int) -> None:
+    def __init__(self, most: int, most_per_origin: int, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.idle_seconds = idle_seconds
         self.most = most
         self.most_per_origin = most_per_origin
         self.count = 0
@@ -111,7 +114,7 @@ class Stall:
             connection.abort()
         else:
             self.idle[connection] = None
-            connection.arm(connection.loop.time() + IDLE_SECONDS)
+            connection.arm(connection.loop.time() + self._pool.idle_seconds)
 
     def lost(self, connection: Connection) -> None:
         self.idle.pop(connection, None)

@@ -25,7 +25,7 @@ def everything_local(host: str, port: int) -> bool:
 
 @contextlib.asynccontextmanager
 async def own(
-    names: Names | None = None, tls: ssl.SSLContext | None = None, **bounds: int
+    names: Names | None = None, tls: ssl.SSLContext | None = None, **bounds: Any
 ) -> AsyncIterator[OwnTransport]:
     names = names or Names()
     dialler = Dialler(names, everything_local, lambda: tls or httpx.create_ssl_context(trust_env=False))
