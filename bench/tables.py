@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bench.figures import Results, Stat
 from bench.goals import goals, memory_of
 
+_ID = re.compile(r"\b(?:req_)?[0-9a-f]{16,}(?:(?::|%3A)[0-9a-f]{16,})?\b")
 CONNECTIONS = ("1", "16", "256")
 
 
@@ -121,7 +123,7 @@ def _pages(results: Results) -> Iterator[Sequence[str]]:
     """The slowest ten."""
     found = {row["case"]: row["p95_ms"] for row in results.rows if row["experiment"] == "pages"}
     for path in sorted(found, key=lambda path: -found[path])[:10]:
-        yield f"`{path}`", f"{found[path]:.0f}"
+        yield f"`{_ID.sub('{id}', path)}`", f"{found[path]:.0f}"
 
 
 def _started(results: Results) -> Iterator[Sequence[str]]:

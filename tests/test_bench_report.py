@@ -200,6 +200,14 @@ def test_the_slowest_pages_are_named_the_slowest_first(results: Results) -> None
     assert (len(found), found[0]) == (10, "| `/admin/51` | 51 |")
 
 
+def test_ids_in_paths_are_not_told(content: dict[str, Any]) -> None:
+    path = f"/admin/requests/req_{'0a' * 13}?key={'1f' * 16}&backend={'ab' * 16}:{'cd' * 16}"
+    content["rows"] = [measured("pages", path, "gateway", p95_ms=3.0)]
+
+    shown_path = sections(Results(content))["pages"].splitlines()[2]
+    assert shown_path == "| `/admin/requests/{id}?key={id}&backend={id}` | 3 |"
+
+
 def test_what_another_program_printed_is_read_by_its_heads() -> None:
     told = "words\n| path | status | p95 ms |\n| --- | ---: | ---: |\n| /admin | 200 | 1,012.5 |\n\n1 path"
 
