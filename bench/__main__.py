@@ -124,6 +124,7 @@ def _in_common(plan: Plan, port: int, directory: Path, missing: dict[str, str]) 
 def _resting(everybody: Sequence[Target], case: str) -> Iterator[Row]:
     for target in everybody:
         if target.pid:
+            target.settle()
             row = {"experiment": "resident", "case": case, "round": 0, "target": target.name}
             yield {**row, "rss_mb": processes.rss_mb(target.pid), "started_s": target.started}
 

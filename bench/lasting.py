@@ -30,6 +30,7 @@ def memory(port: int, directory: Path) -> Iterator[Row]:
     """Resident memory of a gateway that serves nothing yet, and after each step of many calls and streams."""
     with gateway(port, directory / "lasting") as (_, target):
         row = {"experiment": "memory", "target": "gateway", "round": 0}
+        target.settle()
         yield {**row, "case": "idle", "calls": 0, "rss_mb": rss_mb(target.pid)}
         for step in range(1, STEPS + 1):
             whole = target.load(connections=16, requests=REQUESTS // STEPS)
