@@ -28,6 +28,8 @@ TOTAL = "total"
 
 SINGLES: tuple[str, ...] = (TOTAL, *Dimension)
 PAIRS: tuple[tuple[str, str], ...] = tuple(itertools.combinations(Dimension, 2))
+HAS_PAIRS = "pairs"
+"""In the place of a dimension: says that the hour has sums by two dimensions, too."""
 
 
 class Sums(msgspec.Struct, frozen=True):

@@ -26,14 +26,21 @@ _ROWS_A_WRITE = 500
 _LATE_A_WRITE = 20
 _STALE_AT_ONCE = 200
 _DAY_RIPENS_MS = 10 * 60 * 1000  # most calls of a day are written by then, and a day is costly to sum again
+_PAIR_HOURS = 50
+"""So far back sums of hours are asked for by two dimensions: today, and the last twenty-four hours."""
+_PAIR_CALLS = 1000
+"""In an hour with fewer the calls themselves are summed soon enough."""
 _SHORTEST_PAUSE = 0.01
 _READ_SECONDS = 120.0  # nobody waits for it, and a day of a million calls takes some
 
 
-async def catch_up(db: Database, clock: Clock) -> int:
-    """Sum everything that is stale, the newest first; how many hours, days and late calls that were."""
+async def catch_up(db: Database, clock: Clock, pair_calls: int = _PAIR_CALLS) -> int:
+    """Sum everything that is stale, the newest first; how many hours, days and late calls that were.
+
+    The latest hours that have `pair_calls` or more are summed by two dimensions, too.
+    """
     steps = 0
-    while done := await _some(db, clock.wall_ms()):
+    while done := await _some(db, clock.wall_ms(), pair_calls):
         steps += done
     return steps
 
@@ -63,28 +70,33 @@ async def _look(db: Database, clock: Clock) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _some(db: Database, now: int) -> int:
+async def _some(db: Database, now: int, pair_calls: int) -> int:
     async with db.read() as tx:
         hours = await rollups.stale_hours(tx, now, _STALE_AT_ONCE)
         days = await rollups.stale_days(tx, now - _DAY_RIPENS_MS, _STALE_AT_ONCE)
         late = await rollups.late_calls(tx, _LATE_A_WRITE)
+    with_pairs = now - _PAIR_HOURS * HOUR_MS
     if late:
         async with db.write() as tx:
             for call_id in late:
                 await rollups.add_late(tx, call_id)
     for hour in hours:
-        await _paced(sum_hour(db, hour.since))
+        has_pairs = hour.since >= with_pairs and hour.calls >= pair_calls
+        await _paced(sum_hour(db, hour.since, with_pairs=has_pairs))
     for day in days:
         await _paced(sum_day(db, day.since))
+    if hours:
+        async with db.write() as tx:
+            await rollups.forget_pairs(tx, with_pairs)
     return len(late) + len(hours) + len(days)
 
 
-async def sum_hour(db: Database, hour: int) -> None:
+async def sum_hour(db: Database, hour: int, *, with_pairs: bool = False) -> None:
     """Make the sums of an hour anew from its calls."""
     async with db.read(_READ_SECONDS) as tx:
         # One view: a call that comes while this is written leaves the hour stale.
         calls = await rollups.calls_between(tx, hour, hour + HOUR_MS)
-        rows = await rollups.of_hour(tx, hour)
+        rows = await rollups.of_hour(tx, hour, with_pairs=with_pairs)
         names = await rollups.names_of(tx, hour, hour + HOUR_MS)
     async with db.write() as tx:
         await rollups.forget_hour(tx, hour)

@@ -43,8 +43,8 @@ class Question(msgspec.Struct, frozen=True):
 
     @property
     def uses_hours(self) -> bool:
-        """Hours have sums by one dimension."""
-        return not self.second and (self.bucket_ms is None or self.bucket_ms % HOUR_MS == self.since % HOUR_MS == 0)
+        """Hours have sums by one dimension, the latest by two as well where they have many calls."""
+        return self.bucket_ms is None or self.bucket_ms % HOUR_MS == self.since % HOUR_MS == 0
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -88,6 +88,7 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
           SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
           WHERE :uses_hours AND hour >= :since AND hour + 3600000 <= :until
             AND (hours.summed = calls OR coalesce(is_closed, 0))
+            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
         spans AS MATERIALIZED (
           SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
@@ -98,9 +99,11 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                  cache_read_tokens, cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
           FROM daily_sums WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
           UNION ALL
-          SELECT hour, subject, '', requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens,
+          SELECT hour, CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END,
+                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END,
+                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens,
                  cache_read_tokens, cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-          FROM hourly_sums WHERE dimension = :first AND hour IN (SELECT hour FROM whole_hours)
+          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
           UNION ALL
           SELECT started_at,
                  CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
@@ -153,6 +156,7 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
           SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
           WHERE :uses_hours AND hour >= :since AND hour + 3600000 <= :until
             AND (hours.summed = calls OR coalesce(is_closed, 0))
+            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
         spans AS MATERIALIZED (
           SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
@@ -178,11 +182,15 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
           SELECT day, first, second, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
           FROM daily_sums WHERE :least <> 16 AND dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
           UNION ALL
-          SELECT hour, subject, '', f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12
-          FROM hourly_sums WHERE :least = 16 AND dimension = :first AND hour IN (SELECT hour FROM whole_hours)
+          SELECT hour, CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END,
+                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END,
+                 f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12
+          FROM hourly_sums WHERE :least = 16 AND dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
           UNION ALL
-          SELECT hour, subject, '', t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
-          FROM hourly_sums WHERE :least <> 16 AND dimension = :first AND hour IN (SELECT hour FROM whole_hours)
+          SELECT hour, CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END,
+                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END,
+                 t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
+          FROM hourly_sums WHERE :least <> 16 AND dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
           UNION ALL
           SELECT started_at, first, second, ms < :least, ms >= :least AND ms < :least << 1,
                  ms >= :least << 1 AND ms < :least << 2, ms >= :least << 2 AND ms < :least << 3,

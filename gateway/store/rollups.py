@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
-from gateway.model.sums import DAY_MS, HOUR_MS, PAIRS, SINGLES
+from gateway.model.sums import DAY_MS, HAS_PAIRS, HOUR_MS, PAIRS, SINGLES
 from gateway.store.database import Tx
 
 Row = tuple[object, ...]
 """dimensions, first, second, then the columns of a sum and of both histograms."""
+_FIGURES = 38
 
 
 class Stale(msgspec.Struct, frozen=True):
@@ -97,9 +98,12 @@ async def late_calls(tx: Tx, limit: int) -> tuple[str, ...]:
         return tuple(row[0] for row in await rows.fetchall())
 
 
-async def of_hour(tx: Tx, hour: int) -> tuple[Row, ...]:
-    """Its sums by each dimension, from the calls themselves."""
-    return await _made(tx, _one_each(), since=hour, until=hour + HOUR_MS)
+async def of_hour(tx: Tx, hour: int, *, with_pairs: bool = False) -> tuple[Row, ...]:
+    """Its sums by each dimension, from the calls themselves; by each pair of them too, where that is wanted."""
+    if not with_pairs:
+        return await _made(tx, _one_each(), since=hour, until=hour + HOUR_MS)
+    rows = await _made(tx, (*_one_each(), *PAIRS), since=hour, until=hour + HOUR_MS)
+    return (*rows, (HAS_PAIRS, "", "", *(0,) * _FIGURES))
 
 
 async def of_day(tx: Tx, day: int) -> tuple[Row, ...]:
@@ -182,7 +186,15 @@ async def forget_hour(tx: Tx, hour: int) -> None:
     await tx.execute("UPDATE hours SET summed = -1 WHERE hour = :hour", {"hour": hour})
     await tx.execute(
         "DELETE FROM hourly_sums WHERE dimension IN (SELECT value FROM json_each(:dimensions)) AND hour = :hour",
-        {"hour": hour, "dimensions": json.dumps(SINGLES)},
+        {"hour": hour, "dimensions": json.dumps([*_every_name(), HAS_PAIRS])},
+    )
+
+
+async def forget_pairs(tx: Tx, until: int) -> None:
+    """Sums by two dimensions of hours before then go; days have them for good."""
+    await tx.execute(
+        "DELETE FROM hourly_sums WHERE dimension IN (SELECT value FROM json_each(:dimensions)) AND hour < :until",
+        {"until": until, "dimensions": json.dumps([*_every_name()[len(SINGLES) :], HAS_PAIRS])},
     )
 
 
@@ -206,7 +218,7 @@ async def day_is_summed(tx: Tx, day: Stale) -> None:
 
 
 async def add_to_hour(tx: Tx, hour: int, rows: Iterable[Row]) -> None:
-    """Each row is added to what is there."""
+    """Each row is added to what is there. The subjects of a pair are one, with a unit separator between them."""
     await tx.executemany(
         """
         INSERT INTO hourly_sums VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
@@ -228,7 +240,7 @@ async def add_to_hour(tx: Tx, hour: int, rows: Iterable[Row]) -> None:
           f7 = f7 + excluded.f7, f8 = f8 + excluded.f8, f9 = f9 + excluded.f9, f10 = f10 + excluded.f10,
           f11 = f11 + excluded.f11, f12 = f12 + excluded.f12
         """,
-        [(row[0], hour, row[1], *row[3:]) for row in rows],
+        [(row[0], hour, f"{row[1]}\x1f{row[2]}" if "+" in str(row[0]) else row[1], *row[3:]) for row in rows],
     )
 
 
@@ -287,7 +299,11 @@ async def add_late(tx: Tx, call_id: str) -> None:
         return
     rows_made = await _made(tx, (*_one_each(), *PAIRS), since=found[0], until=found[0] + 1, call_id=call_id)
     hour = found[0] // HOUR_MS * HOUR_MS
-    await add_to_hour(tx, hour, [row for row in rows_made if "+" not in str(row[0])])
+    async with tx.execute(
+        "SELECT 1 FROM hourly_sums WHERE dimension = :pairs AND hour = :hour", {"pairs": HAS_PAIRS, "hour": hour}
+    ) as rows:
+        has_pairs = await rows.fetchone() is not None
+    await add_to_hour(tx, hour, [row for row in rows_made if has_pairs or "+" not in str(row[0])])
     await add_to_day(tx, found[0] // DAY_MS * DAY_MS, rows_made)
 
 

@@ -121,8 +121,11 @@ def questions(rng: Random, days: int) -> list[Question]:
     ]
 
 
+@pytest.mark.parametrize("pair_calls", [1, 3, 1000])
 @pytest.mark.parametrize("seed", range(4))
-async def test_figures_are_those_of_the_calls_whatever_was_summed_when(db: Database, seed: int) -> None:
+async def test_figures_are_those_of_the_calls_whatever_was_summed_when(
+    db: Database, seed: int, pair_calls: int
+) -> None:
     rng, clock, rows = Random(seed), FakeClock(DAY_0), []
     for step in range(5):
         new = [some_call(rng, step * 100 + number, 4) for number in range(40)]
@@ -130,12 +133,12 @@ async def test_figures_are_those_of_the_calls_whatever_was_summed_when(db: Datab
         rows += new
         clock.wall = DAY_0 + (step + 1) * DAY_MS - rng.randrange(DAY_MS)
         if step % 2:
-            await rollups.catch_up(db, clock)
+            await rollups.catch_up(db, clock, pair_calls)
         for asked in questions(rng, 4):
             assert await told(db, asked) == expected(rows, asked), asked
             only = replace(asked, only_first=subject(rows[0], asked.first))
             assert await told(db, only) == expected(rows, only), only
-    await rollups.catch_up(db, FakeClock(DAY_0 + 10 * DAY_MS))
+    await rollups.catch_up(db, FakeClock(DAY_0 + 10 * DAY_MS), pair_calls)
     assert await proved(db) == []
 
 
@@ -157,6 +160,45 @@ async def test_times_are_those_of_the_calls_too(db: Database, least: int, is_tot
                 found = await ask(tx, Question(DAY_0, DAY_0 + 2 * DAY_MS, first, second))
             assert [sum(counts) for counts in zip(*(times.counts for times in found), strict=True)] == wanted
         await rollups.catch_up(db, FakeClock(DAY_0 + DAY_MS + HOUR_MS))
+
+
+async def pair_hours(db: Database) -> list[int]:
+    async with (
+        db.read() as tx,
+        tx.execute("SELECT DISTINCT hour FROM hourly_sums WHERE dimension = 'user+model' ORDER BY hour") as rows,
+    ):
+        return [row[0] for row in await rows.fetchall()]
+
+
+async def test_the_latest_busy_hours_have_sums_by_two_dimensions_and_lose_them_later(db: Database) -> None:
+    """Today is asked for by two dimensions, and so are the last twenty-four hours: a busy one has no few calls."""
+    await insert(db, *(call(number, started_at=DAY_0 + number) for number in range(10)))
+    await insert(db, *(call(100 + number, started_at=DAY_0 + HOUR_MS + number) for number in range(9)))
+
+    await rollups.catch_up(db, FakeClock(DAY_0 + 3 * HOUR_MS), pair_calls=10)
+    assert await pair_hours(db) == [DAY_0]
+    async with db.write() as tx:
+        await tx.execute("UPDATE hourly_sums SET requests = 77 WHERE dimension = 'user+model'")
+    asked = Question(DAY_0, DAY_0 + 3 * HOUR_MS, "user", "model")
+    assert [found[0] for found in (await told(db, asked)).values()] == [77 + 9], "they are what is told"
+
+    await insert(db, call(200, started_at=DAY_0 + 60 * HOUR_MS))
+    await rollups.catch_up(db, FakeClock(DAY_0 + 62 * HOUR_MS), pair_calls=10)
+    assert await pair_hours(db) == []
+
+
+async def test_a_late_call_of_a_closed_day_is_in_the_sums_by_two_dimensions(db: Database) -> None:
+    await insert(db, *(call(number, started_at=DAY_0 + number) for number in range(3)))
+    clock = FakeClock(DAY_0 + DAY_MS + HOUR_MS)
+    await rollups.catch_up(db, clock, pair_calls=1)
+    async with db.write() as tx:
+        await tx.execute("UPDATE days SET is_closed = 1")
+    await insert(db, call(9, started_at=DAY_0 + 9))
+
+    await rollups.catch_up(db, clock, pair_calls=1)
+
+    asked = Question(DAY_0, DAY_0 + HOUR_MS, "user", "model", bucket_ms=HOUR_MS)
+    assert [found[0] for found in (await told(db, asked)).values()] == [4]
 
 
 async def test_nothing_is_summed_twice(db: Database) -> None:

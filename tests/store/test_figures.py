@@ -68,8 +68,8 @@ async def test_sums_are_by_bucket_and_subject(db: Database) -> None:
         (Question(HOUR_MS, 10**9, bucket_ms=4 * HOUR_MS), False, True),
         (Question(1, 10**9, bucket_ms=HOUR_MS), False, False),
         (Question(0, 10**9, bucket_ms=60_000), False, False),
-        (Question(0, 10**9, "user", "model", bucket_ms=HOUR_MS), False, False),
-        (Question(0, 10**9, "user", "model", bucket_ms=DAY_MS), True, False),
+        (Question(0, 10**9, "user", "model", bucket_ms=HOUR_MS), False, True),
+        (Question(0, 10**9, "user", "model", bucket_ms=DAY_MS), True, True),
     ],
 )
 def test_sums_are_used_where_they_fit_the_pieces(asked: Question, *, uses_days: bool, uses_hours: bool) -> None:
