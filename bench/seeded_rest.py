@@ -13,7 +13,7 @@ from gateway.model.people import Actor
 
 AUDIT_ROWS = 50_000
 REPORTS = 50_000
-TESTS = 5_000
+TESTS = 500
 
 
 def write_rest(database: Path, cast: Cast, calls: int, now: int) -> None:
