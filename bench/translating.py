@@ -63,7 +63,7 @@ def seconds(side: StreamSide, chunks: list[bytes]) -> float:
 
 
 def passing(theirs: ApiFormat) -> StreamSide:
-    return SameStream(FORMATS[theirs].new_tap(), hides_usage=False)
+    return SameStream(FORMATS[theirs].new_tap, hides_usage=False)
 
 
 def translating(theirs: ApiFormat, ours: ApiFormat) -> StreamSide:

@@ -12,10 +12,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.edge.leaving import offered
+from gateway.edge.offers import Offers, extension
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
+_LINGER_SECONDS = 5.0
 
 
 class Answer(RequestResponseCycle):
@@ -28,12 +29,26 @@ class Answer(RequestResponseCycle):
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self.head, self.flushing, self.when_left, self.loop = b"", None, None, loop
-        self.scope["extensions"] = offered(self.leaving)
+        self.scope["extensions"] = extension(Offers(self.leaving, self.whole_body))
 
     def leaving(self, callback: Callable[[], None] | None) -> bool:
-        """A `leaving.Leaving`."""
+        """An `offers.Leaving`."""
         self.when_left = None if self.disconnected else callback
         return not self.disconnected
+
+    def whole_body(self) -> bytes | None:
+        """All of the request's body, taken out, where there is no more to wait for."""
+        if self.more_body or self.disconnected:
+            return None
+        body, self.body = bytes(self.body), bytearray()
+        self.flow.resume_reading()
+        return body
+
+    async def run_asgi(self, app: Any) -> None:
+        await super().run_asgi(app)
+        if not self.response_complete and not self.disconnected:
+            # It is being closed; a client that takes nothing any more would keep it open for ever.
+            self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def left(self) -> None:
         """The client is gone: its application hears of it once."""

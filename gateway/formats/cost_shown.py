@@ -54,6 +54,10 @@ class CostSide:
     def pass_on(self, event: bytes) -> bytes:
         return self._with_cost(self._inner.pass_on(event))
 
+    def pass_block(self, block: bytes) -> bytes | None:
+        passed = self._inner.pass_block(block)
+        return None if passed is None else self._with_cost(passed)
+
     def rest(self, rest: bytes) -> bytes:
         return self._with_cost(self._inner.rest(rest))
 

@@ -20,13 +20,15 @@ class Tap(Protocol):
     `has_output`: something real came (not only a start frame, a ping or a comment). `is_finished`: the answer said
     that it is complete. `error` is the message of an error event. `characters` of text came so far. `usage` is the
     newest that was told, each token counted once. `answer_id` is what the provider calls the answer, where it can be
-    asked for it again.
+    asked for it again. `said` is the text that the last event was about, where it was about that alone: no usage, no
+    beginning or end, no second text; empty else.
     """
 
     has_output: bool
     is_finished: bool
     error: str
     characters: int
+    said: str
 
     @property
     def usage(self) -> Usage | None: ...

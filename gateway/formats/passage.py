@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
 
 from gateway.formats import intermediate as form
+from gateway.formats.blocks import Blocks
 from gateway.formats.body import is_object
 from gateway.formats.cost_shown import CostOf, CostSide, with_cost
 from gateway.formats.foreign import without_foreign
@@ -18,7 +19,7 @@ from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, 
 from gateway.formats.metering import AnswerFacts, Tap, covering
 from gateway.formats.request import Request
 from gateway.formats.side import StreamSide
-from gateway.formats.sse import is_whole_event
+from gateway.formats.sse import is_whole_event, split_events
 from gateway.formats.table import FORMATS, Format, Translation
 from gateway.hiding import hiding
 from gateway.model.calls import Usage
@@ -62,7 +63,8 @@ class Passage(msgspec.Struct, frozen=True):
         """The way back of a stream."""
         side: StreamSide
         if self.told is None:
-            side = SameStream(self.upstream.new_tap(), self.asks_usage and self.cost_of is None)
+            hides_usage = self.asks_usage and self.cost_of is None
+            side = SameStream(self.upstream.new_tap, hides_usage=hides_usage)
         else:
             side = TranslatedStream(translation_of(self.upstream).reader(), self._client.writer(self.told))
         return side if self.cost_of is None else CostSide(side, self.cost_of)
@@ -139,17 +141,30 @@ def not_asking_usage(passage: Passage) -> Passage:
     return replace(passage, body=without(passage.body), asks_usage=False)
 
 
-class SameStream(msgspec.Struct):
+class SameStream:
     """Every event as it came, but a usage chunk that only we asked for."""
 
-    tap: Tap
-    hides_usage: bool
-    ping: bytes = b""
-    tells_errors: bool = True
+    __slots__ = ("_blocks", "_hides_usage", "ping", "tap")
+    tells_errors = True
     lost: tuple[str, ...] = ()
 
+    def __init__(self, new_tap: Callable[[], Tap], *, hides_usage: bool) -> None:
+        self.tap = new_tap()
+        self._blocks = Blocks(self.tap, new_tap)
+        self._hides_usage = hides_usage
+        self.ping = b""
+
     def pass_on(self, event: bytes) -> bytes:
-        return b"" if self.tap.read(event) and self.hides_usage else event
+        return b"" if self.tap.read(event) and self._hides_usage else event
+
+    def pass_block(self, block: bytes) -> bytes | None:
+        if b"\r" in block or b"\n\n\n" in block:
+            return None
+        of_usage = self._blocks.read(block)
+        if self._hides_usage:
+            for event in of_usage:
+                block = block.replace(event, b"", 1)
+        return block
 
     def rest(self, rest: bytes) -> bytes:
         return self.pass_on(rest) if is_whole_event(rest) else b""
@@ -175,6 +190,9 @@ class TranslatedStream:
     def pass_on(self, event: bytes) -> bytes:
         return self._written(self._reader.read(event))
 
+    def pass_block(self, block: bytes) -> bytes:
+        return b"".join([self._written(self._reader.read(event)) for event in split_events(block)])
+
     def rest(self, rest: bytes) -> bytes:
         last = self._reader.read(rest) if is_whole_event(rest) else []
         return self._written([*last, *self._reader.end()])
@@ -194,6 +212,7 @@ class EventTap(msgspec.Struct):
     error: str = ""
     told: Usage | None = None
     characters: int = 0
+    said: str = ""
     answer_id: str = ""
 
     @property

@@ -13,8 +13,8 @@ class NoSplitter:
 
     __slots__ = ()
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        return [chunk]
+    def whole(self, chunk: bytes) -> bytes:
+        return chunk
 
     def rest(self) -> bytes:
         return b""
@@ -28,6 +28,7 @@ class RawTap(msgspec.Struct):
     error: str = ""
     usage: Usage | None = None
     characters: int = 0
+    said: str = ""
     answer_id: str = ""
 
     def read(self, event: bytes) -> bool:
@@ -46,6 +47,9 @@ class RawSide(msgspec.Struct):
     def pass_on(self, event: bytes) -> bytes:
         self.tap.read(event)
         return event
+
+    def pass_block(self, block: bytes) -> bytes:
+        return self.pass_on(block)
 
     def rest(self, rest: bytes) -> bytes:
         # A connection that breaks off raises before this.

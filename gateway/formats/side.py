@@ -13,8 +13,11 @@ class StreamSide(Protocol):
     `tells_errors`: an error inside the stream is passed on like everything else; else somebody must tell it.
     """
 
-    ping: bytes
-    tells_errors: bool
+    @property
+    def ping(self) -> bytes: ...
+
+    @property
+    def tells_errors(self) -> bool: ...
 
     @property
     def tap(self) -> Tap: ...
@@ -26,6 +29,10 @@ class StreamSide(Protocol):
 
     def pass_on(self, event: bytes) -> bytes:
         """What the client gets of one whole event of the provider's."""
+        ...
+
+    def pass_block(self, block: bytes) -> bytes | None:
+        """The same of several whole events, one after the other; None where they must be looked at one by one."""
         ...
 
     def rest(self, rest: bytes) -> bytes:

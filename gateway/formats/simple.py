@@ -126,6 +126,7 @@ class StreamTap(msgspec.Struct):
     error: str = ""
     usage: Usage | None = None
     characters: int = 0
+    said: str = ""
     answer_id: str = ""
 
     def read(self, event: bytes) -> bool:

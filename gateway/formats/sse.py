@@ -18,7 +18,7 @@ DONE = b"[DONE]"
 class Splitter(Protocol):
     """Cuts what arrives into what is looked at."""
 
-    def feed(self, chunk: bytes) -> list[bytes]: ...
+    def whole(self, chunk: bytes) -> bytes: ...
 
     def rest(self) -> bytes: ...
 
@@ -28,30 +28,54 @@ class EventSplitter:
 
     __slots__ = ("_rest",)
 
+    __slots__ = ("_rest",)
+
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Raises UpstreamFailed where one event exceeds LARGEST_EVENT."""
+    def whole(self, chunk: bytes) -> bytes:
+        """The events that are whole by now, joined. Raises UpstreamFailed where one exceeds LARGEST_EVENT."""
         text = self._rest + chunk if self._rest else chunk
-        events = []
-        start = 0
         # The end may begin up to three bytes before the new chunk; what is older was searched already.
         search = max(0, len(self._rest) - 3)
-        while found := _END.search(text, search):
-            end = found.end()
-            if end == len(text) and text.endswith(b"\r"):
-                break  # the \n of this \r\n may still be on its way
-            events.append(text[start:end])
-            start = search = end
-        self._rest = text[start:]
+        if b"\r" in text or b"\n\n\n" in text:
+            end = _last_end(text, search)
+        else:
+            end = text.rfind(b"\n\n", search) + 2
+            end = 0 if end == 1 else end
+        self._rest = text[end:]
         if len(self._rest) > LARGEST_EVENT:
             raise UpstreamFailed("The provider sent one event that is too large to relay.")
-        return events
+        return text[:end] if self._rest else text
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """As `whole`, one by one."""
+        return split_events(self.whole(chunk))
 
     def rest(self) -> bytes:
         """What came after the last whole event."""
         return self._rest
+
+
+def split_events(block: bytes) -> list[bytes]:
+    """Whole events, one by one, each with its end."""
+    if b"\r" not in block and b"\n\n\n" not in block:
+        return [event + b"\n\n" for event in block[:-2].split(b"\n\n")] if block else []
+    events, start = [], 0
+    for found in _END.finditer(block):
+        events.append(block[start : found.end()])
+        start = found.end()
+    return events
+
+
+def _last_end(text: bytes, search: int) -> int:
+    """Where the last whole event ends; 0 where none does."""
+    end = 0
+    for found in _END.finditer(text, search):
+        if found.end() == len(text) and text.endswith(b"\r"):
+            break  # the \n of this \r\n may still be on its way
+        end = found.end()
+    return end
 
 
 def is_whole_event(rest: bytes) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -17,14 +16,15 @@ from gateway.formats.metering import Tap, estimated, message_of
 from gateway.formats.passage import MOST_NAMES, Passage, not_asking_usage, same, translated
 from gateway.formats.raw import NoSplitter, RawSide
 from gateway.formats.side import StreamSide
-from gateway.formats.sse import EventSplitter, Splitter
+from gateway.formats.sse import EventSplitter, Splitter, split_events
 from gateway.formats.table import FORMATS
 from gateway.hiding import hiding
 from gateway.model.calls import Usage
 from gateway.model.registry import DEMO_PRESET, ApiFormat, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call
-from gateway.proxy.upstream import Broken, ConnectFailed, Content, Header, KeyUnusable, Upstream, UpstreamAnswer
+from gateway.proxy.upstream import ConnectFailed, Content, KeyUnusable, Outbound, Upstream
+from gateway.proxy.upstream_answer import Broken, Header, UpstreamAnswer
 from gateway.routing.cost import cost_of, price_for
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.snapshot import Lane
@@ -52,21 +52,19 @@ class WholeAnswer(msgspec.Struct, frozen=True):
 
 
 class OpenStream(msgspec.Struct):
-    """A stream under way: what was held back of it, and where the rest comes from.
-
-    It may be silent for `idle_seconds`, and last until `ends_at` (the event loop's time). After `ping_seconds` of
-    silence the client gets a ping, where its stream has one. `not_sent` names what of the request was not carried.
+    """A stream under way: what was held back of it, and where the rest comes from, which may be silent for
+    `idle_seconds`. After `ping_seconds` of silence the client gets a ping, where its stream has one. `not_sent` names
+    what of the request was not carried.
     """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     answer: UpstreamAnswer
     idle_seconds: float
-    ends_at: float
     side: StreamSide
-    source: AsyncIterator[bytes]
     not_sent: tuple[str, ...] = ()
     held: list[bytes] = msgspec.field(default_factory=list)
+    held_events: int = 0
     held_bytes: int = 0
     splitter: Splitter = msgspec.field(default_factory=EventSplitter)
     ping_seconds: float = PING_SECONDS
@@ -91,60 +89,44 @@ class OpenStream(msgspec.Struct):
 
     @property
     def may_hold_more(self) -> bool:
-        return len(self.held) <= _MOST_HELD_EVENTS and self.held_bytes <= _MOST_HELD_BYTES
+        return self.held_events <= _MOST_HELD_EVENTS and self.held_bytes <= _MOST_HELD_BYTES
 
     async def hold_next(self) -> bool:
         """Read once more and keep it; False at the end of the stream."""
-        events = await self._next_events()
-        if events is None:
+        passed = await self._next()
+        if passed is None:
             return False
-        self.held += events
-        self.held_bytes += sum(map(len, events))
+        self.held.append(passed)
+        self.held_events += len(split_events(passed))
+        self.held_bytes += len(passed)
         return True
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """What the client gets, joined as it arrives together. Raises Broken, TimeoutError or UpstreamFailed."""
+    async def next(self) -> bytes | None:
+        """What the client gets next, all that came at once in one piece, maybe nothing; None after the end.
+
+        Raises Broken, TimeoutError or UpstreamFailed.
+        """
         if self.held:
-            yield b"".join(self.held)
-            self.held = []
-        async for events in self._arriving():
-            if events:
-                yield b"".join(events)
-        last = self.side.rest(self.answer.without_key(self.splitter.rest()))
-        if last:
-            yield last
+            passed, self.held = b"".join(self.held), []
+            return passed
+        return await self._next()
 
-    async def _arriving(self) -> AsyncIterator[list[bytes]]:
-        """What each read brings until the end; in a long silence a ping, where the client's format has one."""
-        if not self.side.ping:
-            while (events := await self._next_events()) is not None:
-                yield events
-            return
-        while True:
-            reading = asyncio.ensure_future(self._next_events())
-            try:
-                while not (await asyncio.wait({reading}, timeout=self.ping_seconds))[0]:
-                    yield [self.side.ping]
-            finally:
-                if not reading.done():
-                    reading.cancel()
-                    await asyncio.wait({reading})
-            if (events := reading.result()) is None:
-                return
-            yield events
+    def last(self) -> bytes:
+        """What the client gets after all of it."""
+        return self.side.rest(self.answer.without_key(self.splitter.rest()))
 
-    async def _next_events(self) -> list[bytes] | None:
-        """What one read brought, maybe nothing whole; None at the end."""
-        async with asyncio.timeout_at(min(self.ends_at, asyncio.get_running_loop().time() + self.idle_seconds)):
-            chunk = await anext(self.source, None)
+    async def _next(self) -> bytes | None:
+        chunk = await self.answer.next()
         if chunk is None:
             return None
-        return self._passed(self.splitter.feed(chunk))
-
-    def _passed(self, events: list[bytes]) -> list[bytes]:
-        """What the client gets of them, all of which the tap has read; our key is cut out."""
-        shown = [self.answer.without_key(event) if b'"error"' in event else event for event in events]
-        return [passed for event in shown if (passed := self.side.pass_on(event))]
+        block = self.splitter.whole(chunk)
+        if not block:
+            return b""
+        if b'"error"' not in block and (passed := self.side.pass_block(block)) is not None:
+            return passed
+        # Our key is cut out of what a provider says of an error: it may quote it.
+        shown = [self.answer.without_key(event) if b'"error"' in event else event for event in split_events(block)]
+        return b"".join([self.side.pass_on(event) for event in shown])
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -173,9 +155,12 @@ class Road(msgspec.Struct, frozen=True):
 
 
 class Timing(msgspec.Struct):
-    """Milliseconds from the attempt's start, filled as it goes; `ends_at` bounds it (the event loop's time)."""
+    """Milliseconds from the attempt's start, filled as it goes. By `first_by` its first output has come, by `ends_at`
+    all of it (the event loop's time).
+    """
 
     started: float
+    first_by: float = 0.0
     ends_at: float = 0.0
     headers_ms: int | None = None
     first_output_ms: int | None = None
@@ -214,11 +199,11 @@ class Attempter:
 
         Never raises but for cancellation: an attempt that came to nothing is a Left.
         """
-        bound = min(road.lane.backend.endpoint.timeout_seconds, call_seconds)
-        timing.ends_at = asyncio.get_running_loop().time() + bound
+        now = asyncio.get_running_loop().time()
+        timing.ends_at = now + min(road.lane.backend.endpoint.timeout_seconds, call_seconds)
+        timing.first_by = now + seconds
         try:
-            async with asyncio.timeout(seconds):
-                return await self._try(call, road, timing)
+            return await self._try(call, road, timing)
         except TimeoutError:
             return Left(Ending(Verdict.FAILED, f"no answer within {seconds:.3g} s"), is_timeout=True)
         except ConnectFailed as error:
@@ -242,14 +227,14 @@ class Attempter:
         path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name) + _query(call, passage)
         headers = passing.to_upstream(call.arrival.headers, passage, is_demo=backend.provider.preset == DEMO_PRESET)
         body, of_body = _body_of(call, road)
-        answer = await self._upstream.send("POST", backend, path, body, [*headers, *of_body])
+        answer = await self._upstream.send(backend, Outbound("POST", path, body, [*headers, *of_body], timing.first_by))
         timing.headers_ms = self._since(timing)
         opened: WholeAnswer | OpenStream | Left | None = None
         try:
             if not 200 <= answer.status < 300:
                 opened = await self._refusal(call, answer, passage)
             elif answer.is_event_stream or (answer.is_sound and not passage.is_translated):
-                opened = await _first_output(answer, backend.endpoint, timing.ends_at, passage)
+                opened = await _first_output(answer, backend.endpoint, timing, passage)
             else:
                 opened = await _whole(answer, passage)
             if not isinstance(opened, Left):
@@ -333,7 +318,7 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
 
 
 async def _first_output(
-    answer: UpstreamAnswer, endpoint: Endpoint, ends_at: float, passage: Passage
+    answer: UpstreamAnswer, endpoint: Endpoint, timing: Timing, passage: Passage
 ) -> OpenStream | Left:
     """Hold back the start frames (role, ping) until something real comes: until then another may answer."""
     if passage.is_translated and not passage.request.is_stream:
@@ -343,20 +328,22 @@ async def _first_output(
         headers=tuple(passing.from_upstream(answer.headers)),
         answer=answer,
         idle_seconds=endpoint.idle_seconds,
-        ends_at=ends_at,
         side=passage.stream() if answer.is_event_stream else RawSide(),
-        source=answer.chunks(),
         not_sent=passage.dropped,
         splitter=EventSplitter() if answer.is_event_stream else NoSplitter(),
     )
+    answer.bound(timing.first_by, endpoint.idle_seconds)
     while not stream.tap.has_output and stream.may_hold_more:
         try:
             is_more = await stream.hold_next()
         except TimeoutError:
+            if asyncio.get_running_loop().time() >= timing.first_by:
+                raise
             reason = f"silent for {endpoint.idle_seconds:g} s before any output"
             return Left(Ending(Verdict.FAILED, reason), answer.status, is_timeout=True)
         if stream.tap.error and not stream.tap.has_output:
             return Left(Ending(Verdict.FAILED, f"error inside the stream: {stream.tap.error}"), answer.status)
         if not is_more:
             return Left(Ending(Verdict.FAILED, "the stream ended before any output"), answer.status)
+    answer.bound(timing.ends_at, endpoint.idle_seconds)
     return stream

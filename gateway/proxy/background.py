@@ -21,7 +21,8 @@ from gateway.proxy.attempt import WholeAnswer
 from gateway.proxy.call import estimate, stored_by
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Outcome
-from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, Upstream
+from gateway.proxy.upstream_answer import Broken
 from gateway.store.stored_responses import StoredResponse
 
 FIRST_SECONDS = 1.0
@@ -81,7 +82,7 @@ class Background(msgspec.Struct):
         """None where the provider does not say now."""
         backend, row = relay.reply.lane.backend, FORMATS[relay.call.request.api_format]
         path = f"{backend.endpoint.custom_path or row.paths['']}/{relay.reply.answer.answer_id}"
-        answer = await self.upstream.send("GET", backend, path, b"", [])
+        answer = await self.upstream.send(backend, Outbound("GET", path))
         try:
             body = await answer.read()
         finally:

@@ -19,6 +19,10 @@ class ClientLeft(Exception):
     """The client closed the connection before its request was whole."""
 
 
+def _not_here() -> bytes | None:
+    return None
+
+
 class BodyReader:
     """Holds at most `largest` bytes for one request, and twice that for all that are being read."""
 
@@ -26,12 +30,21 @@ class BodyReader:
         self.largest = largest
         self._held = 0
 
-    async def read_json(self, arrival: Arrival, receive: Receive) -> bytes:
-        """The body of a JSON request. Raises TooLarge, UnsupportedMedia, SlowRequest, Unavailable or ClientLeft."""
+    async def read_json(
+        self, arrival: Arrival, receive: Receive, whole: Callable[[], bytes | None] = _not_here
+    ) -> bytes:
+        """The body of a JSON request, which `whole` gives at once where it is here already.
+
+        Raises TooLarge, UnsupportedMedia, SlowRequest, Unavailable or ClientLeft.
+        """
         _require_plain_json(arrival)
         declared = arrival.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > self.largest:
             raise self._too_large()
+        if (body := whole()) is not None:
+            if len(body) > self.largest:
+                raise self._too_large()
+            return body
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 return await self._read(receive)

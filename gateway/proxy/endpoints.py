@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.edge.leaving import Leaving, of_scope
+from gateway.edge.offers import Leaving, Offers, of_scope
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Unavailable, Unexpected
 from gateway.formats.request import Asked
 from gateway.formats.table import FORMATS
@@ -23,8 +23,7 @@ from gateway.proxy.entrance import Entrance, Scope
 from gateway.proxy.framing import framed
 from gateway.proxy.ledger import Ledger
 from gateway.proxy.pipeline import Pipeline
-from gateway.proxy.relay import Send
-from gateway.proxy.sending import id_headers, send_error, send_json
+from gateway.proxy.sending import Send, id_headers, send_error, send_json
 from gateway.proxy.settle import Settler, client_left, outcome_of
 from gateway.proxy.stored import StoredAnswers
 from gateway.proxy.surfaces import SERVED, Surface, listed_model, stored_response, surface_of
@@ -34,11 +33,11 @@ log = logging.getLogger("gateway.proxy")
 
 
 class Client(msgspec.Struct, frozen=True):
-    """The other end of one request, as ASGI has it; `leaving` tells when it hangs up."""
+    """The other end of one request, as ASGI has it, and what the server tells of it besides."""
 
     receive: Receive
     send: Send
-    leaving: Leaving
+    offers: Offers
 
 
 class ClientSurface:
@@ -104,7 +103,7 @@ class ClientSurface:
         if surface.takes_upload and is_upload(arrival):
             await self._call_with_upload(surface, arrival, api_key, client)
             return
-        body = await self._entrance.bodies.read_json(arrival, client.receive)
+        body = await self._entrance.bodies.read_json(arrival, client.receive, client.offers.whole_body)
         row = FORMATS[surface.api_format]
         request = row.read_request(Asked(body, surface.action, surface.model, surface.is_stream))
         request = self._stored.translated.filled(request, api_key)
@@ -130,7 +129,7 @@ class ClientSurface:
             plan = self._pipeline.explain(call)
             await send_json(client.send, 200, msgspec.json.encode(plan), id_headers(call.arrival))
             return
-        await _while_client_stays(client.leaving, self._answer(call, framed(call, client.send)))
+        await _while_client_stays(client.offers.leaving, self._answer(call, framed(call, client.send)))
 
     async def _answer(self, call: Call, send: Send) -> None:
         """Serve and relay. Whatever ends it, exactly one ledger row is written."""

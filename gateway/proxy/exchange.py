@@ -45,6 +45,8 @@ class Exchange(httpx.AsyncByteStream):
         self._sent = sent
         self._connection = connection
         self._patience = patience
+        self._ends_at = patience.ends_at
+        self._idle_seconds = patience.read
         self._transport = connection.begin(self)
         self._error: httpx.TransportError | None = None
         self._news: asyncio.Future[None] | None = None
@@ -72,6 +74,10 @@ class Exchange(httpx.AsyncByteStream):
             self._leave()
             raise
 
+    def bound(self, ends_at: float, idle_seconds: float) -> None:
+        """From now on these bound it: the event loop's time, and seconds of waiting for more of the body."""
+        self._ends_at, self._idle_seconds = ends_at, idle_seconds
+
     def rest(self) -> bytes | None:
         """What was not read yet of a body that is here to its end; None where more is to come."""
         return self.answer.take() if self.answer.is_complete else None
@@ -84,7 +90,7 @@ class Exchange(httpx.AsyncByteStream):
         while not answer.parts:
             if answer.is_complete:
                 raise StopAsyncIteration
-            await self._wait(self._until(self._patience.read))
+            await self._wait(self._until(self._idle_seconds))
         if self._is_reading_paused and not answer.is_complete:
             self._transport.resume_reading()
         self._is_reading_paused = False
@@ -133,7 +139,7 @@ class Exchange(httpx.AsyncByteStream):
             self._fail(httpx.ReadTimeout(f"waited too long for {waited}"))
             return
         left = self._transport.get_write_buffer_size()
-        if left < self._unsent and self._connection.loop.time() < self._patience.ends_at:
+        if left < self._unsent and self._connection.loop.time() < self._ends_at:
             self._unsent = left
             self._connection.arm(self._until(self._patience.write))
         else:
@@ -159,7 +165,7 @@ class Exchange(httpx.AsyncByteStream):
         sending.add_done_callback(lambda _: _wake(self._news))
         try:
             while not (self.answer.has_head or sending.done()):
-                await self._wait(self._patience.ends_at)
+                await self._wait(self._ends_at)
         except BaseException:
             # reason: the provider hears of it first, and the task ends with this one.
             self._leave()
@@ -190,7 +196,7 @@ class Exchange(httpx.AsyncByteStream):
     # Waiting. Deadlines mostly move forward, so that none of this sets a timer.
 
     def _until(self, seconds: float) -> float:
-        return min(self._connection.loop.time() + seconds, self._patience.ends_at)
+        return min(self._connection.loop.time() + seconds, self._ends_at)
 
     async def _wait_for_room(self) -> None:
         connection = self._connection
@@ -203,7 +209,7 @@ class Exchange(httpx.AsyncByteStream):
                 await self._room
             finally:
                 self._room = None
-                self._rearm(self._patience.ends_at)
+                self._rearm(self._ends_at)
         self._raise_error()
 
     async def _wait(self, deadline: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.formats.sse import EventSplitter, event_payload
 from gateway.model.registry import ApiFormat
 from gateway.proxy.call import Call
-from gateway.proxy.relay import Send
+from gateway.proxy.sending import Send
 from gateway.proxy.surfaces import query_value
 
 

@@ -7,8 +7,7 @@ client leaves before the first byte, and an `await` in it never completes where 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -17,17 +16,18 @@ from gateway.errors import DeadlineExceeded, GatewayError, Unavailable, Upstream
 from gateway.formats.metering import Tap, message_of
 from gateway.model.calls import CallStatus
 from gateway.proxy.attempt import OpenStream, WholeAnswer
+from gateway.proxy.body import ClientLeft
 from gateway.proxy.call import Call, estimate
 from gateway.proxy.forward import Reply
 from gateway.proxy.kept import Kept
+from gateway.proxy.sending import Send
 from gateway.proxy.settle import CLIENT_LEFT, Outcome
-from gateway.proxy.upstream import Broken
+from gateway.proxy.silence import Silence
+from gateway.proxy.upstream_answer import Broken
 from gateway.routing.health import Ending, Verdict
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
-WRITE_IDLE_SECONDS = 60.0
 _LEFT = Ending(Verdict.ABANDONED, "the client left")
 _STOPPED = Ending(Verdict.ABANDONED, "the gateway stopped before the answer's end")
 
@@ -92,38 +92,46 @@ class Relay(msgspec.Struct, frozen=True):
     async def _send_stream(
         self, way: _Way, stream: OpenStream, headers: Sequence[Header], first_byte_at: float
     ) -> None:
-        ending, send = _LEFT, way.send
+        ending, silence = _LEFT, Silence(way.send, stream.side.ping, stream.ping_seconds)
         try:
-            await _start(send, stream.status, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
-            ending, error = await self._pass_events(send, stream)
-            await self._end(send, stream, error)
+            await _start(way.send, stream.status, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
+            ending, error = await self._pass_on(silence, stream)
+            await self._end(silence, stream, error)
         except asyncio.CancelledError:
+            if silence.is_given_up:
+                silence.take_back()
+                raise ClientLeft from None
             if way.is_stopping():
                 ending = _STOPPED
-                await self._end(send, stream, Unavailable("The gateway is stopping; ask again.", retryable=True))
+                await self._end(silence, stream, Unavailable("The gateway is stopping; ask again.", retryable=True))
             raise
         finally:
+            silence.end()
             self.reply.finish(ending, stream.status)
             self.settle(self._stream_outcome(stream.tap, stream.status, ending, first_byte_at))
             await stream.answer.close()
 
-    async def _end(self, send: Send, stream: OpenStream, error: GatewayError | None) -> None:
+    async def _end(self, silence: Silence, stream: OpenStream, error: GatewayError | None) -> None:
         """No fake normal end: an error event, and never [DONE]. In sound there is no place for an error: it is not
         ended at all, and the server cuts the connection.
         """
         if error is not None and not stream.is_events:
             return
         if error is not None:
-            await _body(send, self.call.arrival.family.event(error, self.call.id), more=True)
-        await _body(send, b"", more=False)
+            await silence.write(self.call.arrival.family.event(error, self.call.id), more=True)
+        await silence.write(b"", more=False)
 
-    async def _pass_events(self, send: Send, stream: OpenStream) -> tuple[Ending, GatewayError | None]:
+    async def _pass_on(self, silence: Silence, stream: OpenStream) -> tuple[Ending, GatewayError | None]:
         """Relay until the end; how the stream ended, and the error that the client has not been told yet."""
         provider = self.reply.lane.backend.provider.name
         try:
-            async for events in stream.events():
-                self.kept.add(events)
-                await _body(send, events, more=True)
+            while (passed := await stream.next()) is not None:
+                if passed:
+                    self.kept.add(passed)
+                    await silence.write(passed, more=True)
+            if last := stream.last():
+                self.kept.add(last)
+                await silence.write(last, more=True)
         except TimeoutError:
             reason = f"fell silent for {stream.idle_seconds:g} s or ran out of time"
             return Ending(Verdict.FAILED, reason), DeadlineExceeded(f"Provider {provider} {reason}.")
@@ -153,12 +161,3 @@ class Relay(msgspec.Struct, frozen=True):
 
 async def _start(send: Send, status: int, headers: Sequence[Header]) -> None:
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-
-
-async def _body(send: Send, body: bytes, *, more: bool) -> None:
-    """One write. A client that takes nothing for WRITE_IDLE_SECONDS has left."""
-    try:
-        async with asyncio.timeout(WRITE_IDLE_SECONDS):
-            await send({"type": "http.response.body", "body": body, "more_body": more})
-    except TimeoutError:
-        raise asyncio.CancelledError("the client stopped reading") from None

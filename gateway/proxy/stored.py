@@ -20,7 +20,8 @@ from gateway.proxy.background import Background
 from gateway.proxy.call import Arrival
 from gateway.proxy.kept_answers import KeptAnswers
 from gateway.proxy.sending import Send, id_headers, send_json
-from gateway.proxy.upstream import Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, Upstream
+from gateway.proxy.upstream_answer import Broken, UpstreamAnswer
 from gateway.routing.permissions import may_reach, require_format
 from gateway.routing.snapshot import Backend, Snapshot
 from gateway.store import stored_responses
@@ -120,7 +121,7 @@ class StoredAnswers:
     async def _ask(self, backend: Backend, method: str, path: str, arrival: Arrival) -> UpstreamAnswer:
         sent = [pair for pair in arrival.headers if pair[0] in (b"accept", b"openai-beta")]
         try:
-            return await self._upstream.send(method, backend, path, b"", sent)
+            return await self._upstream.send(backend, Outbound(method, path, headers=sent))
         except (ConnectFailed, Broken, KeyUnusable) as error:
             raise UpstreamFailed(f"Provider {backend.provider.name} cannot be reached: {error}.") from error
 
@@ -135,7 +136,7 @@ async def _relay(answer: UpstreamAnswer, arrival: Arrival, send: Send) -> None:
             await send({"type": "http.response.body", "body": body})
             return
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for chunk in answer.chunks():
+        while (chunk := await answer.next()) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except Broken as error:
         # Before the first byte this becomes an error; after it, the connection is cut, which is no clean end.

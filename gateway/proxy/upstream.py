@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,23 +19,22 @@ from gateway.hiding import hiding
 from gateway.model.origin import origin_of
 from gateway.model.registry import ApiFormat, Auth, Endpoint
 from gateway.proxy.connections import Address
-from gateway.proxy.exchange import Exchange, Patience
+from gateway.proxy.exchange import Patience
 from gateway.proxy.guard import PermitsLocal
+from gateway.proxy.http1 import NEVER
 from gateway.proxy.outgoing import written
 from gateway.proxy.transports import Transports, open_transports
+from gateway.proxy.upstream_answer import Broken, Header, StockBody, UpstreamAnswer, until, words_of
 from gateway.routing.snapshot import Backend
 from gateway.vault import Secret, Vault, provider_key_binding, proxy_binding
 
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
-LARGEST_ANSWER = 32 * 1024 * 1024
 _MOST_MODELS = 5000
 
-Header = tuple[bytes, bytes]
 Content = bytes | AsyncIterator[bytes]
 """What is sent: whole, or as it comes."""
 
-_PATIENCE = Patience(pool=CONNECT_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
 _TIMEOUT = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None}
 _NOT_CONNECTED = (
     httpx.ConnectError,
@@ -54,89 +54,22 @@ class ConnectFailed(Exception):
     """No connection: nothing was sent, so trying elsewhere is always safe."""
 
 
-class Broken(Exception):
-    """The connection broke, or spoke something else than HTTP, after the request may have left."""
-
-
 class KeyUnusable(Exception):
     """The provider key cannot be opened, or not for this address. Nothing was sent."""
 
 
-class UpstreamAnswer(msgspec.Struct):
-    """Status and headers, named in lower case, of an answer whose body is still to be read; close it in any case."""
+class Outbound(msgspec.Struct, frozen=True):
+    """A request to a backend: `path` comes after its endpoint's base URL. `ends_at` (the event loop's time) bounds it
+    until its answer's body has been read, if nothing else is said by then.
+    """
 
-    status: int
-    headers: Sequence[Header]
-    _stream: httpx.AsyncByteStream
-    _secret: Secret | None
+    method: str
+    path: str
+    body: Content = b""
+    headers: Sequence[Header] = ()
+    ends_at: float = NEVER
 
-    __repr__ = hiding("_stream", "_secret")
-
-    def header(self, name: bytes) -> bytes:
-        """The value of the first header of this name; empty without one."""
-        for found, value in self.headers:
-            if found == name:
-                return value
-        return b""
-
-    @property
-    def is_event_stream(self) -> bool:
-        return self.header(b"content-type").lower().startswith(b"text/event-stream")
-
-    @property
-    def is_sound(self) -> bool:
-        return self.header(b"content-type").lower().startswith((b"audio/", b"application/octet-stream"))
-
-    def readable_headers(self) -> dict[str, str]:
-        """As text; several of one name with commas between them."""
-        return {name.lower(): value for name, value in httpx.Headers(list(self.headers)).items()}
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, undecoded. Raises Broken where it ends too early."""
-        return _Chunks(self._stream.__aiter__())
-
-    async def read(self) -> bytes:
-        """The whole body. Raises Broken, and UpstreamFailed beyond LARGEST_ANSWER bytes."""
-        rest = self._stream.rest() if isinstance(self._stream, Exchange) else None
-        if rest is not None:
-            return rest
-        parts, size = [], 0
-        async for chunk in self.chunks():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                raise UpstreamFailed("The provider's answer is too large to relay.")
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def read_error(self) -> bytes:
-        """The whole body of an error, with our key cut out should the provider have quoted it."""
-        return self.without_key(await self.read())
-
-    def without_key(self, text: bytes) -> bytes:
-        """`text` without our key, for what a provider says of an error may quote it."""
-        return text.replace(self._secret.reveal().encode(), b"***") if self._secret else text
-
-    async def close(self) -> None:
-        with contextlib.suppress(httpx.HTTPError):
-            await self._stream.aclose()
-
-
-class _Chunks:
-    """The steps of a body's stream, its errors in our words. No generator: it is stepped through for every chunk."""
-
-    __slots__ = ("_steps",)
-
-    def __init__(self, steps: AsyncIterator[bytes]) -> None:
-        self._steps = steps
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await self._steps.__anext__()
-        except httpx.HTTPError as error:
-            raise Broken(f"the connection broke: {_words(error)}") from error
+    __repr__ = hiding("body", "headers")
 
 
 class Upstream:
@@ -148,36 +81,56 @@ class Upstream:
         self._secrets = secrets
         self._known: dict[str, tuple[Endpoint, tuple[Header, ...]]] = {}
 
-    async def send(
-        self, method: str, backend: Backend, path: str, body: Content, headers: Sequence[Header]
-    ) -> UpstreamAnswer:
-        """Send to the endpoint's base URL and `path`. Raises ConnectFailed, Broken or KeyUnusable."""
+    async def send(self, backend: Backend, outbound: Outbound) -> UpstreamAnswer:
+        """Raises ConnectFailed, Broken or KeyUnusable, and TimeoutError where its time is over."""
         secret, endpoint = self._secret_of(backend), backend.endpoint
-        where, own = _where(endpoint.base_url, path), self._own_headers(endpoint)
-        sent = [(b"host", where.host), *headers, *own]
+        where = _where(endpoint.base_url, outbound.path)
+        headers = [(b"host", where.host), *outbound.headers, *self._own_headers(endpoint)]
         if secret is not None:
-            sent.append(_credential(endpoint, secret.reveal().encode()))
+            headers.append(_credential(endpoint, secret.reveal().encode()))
         try:
             if endpoint.proxy_sealed is None:
-                request = written(method.encode("ascii"), where.target, sent, body)
-                answer = _answer_of(await self._transports.direct.exchange(where.address, request, _PATIENCE), secret)
+                answer = await self._directly(where, outbound, headers, secret)
             else:
-                asked = httpx.Request(method, where.url, headers=sent, content=body, extensions={"timeout": _TIMEOUT})
-                answer = _stock_answer_of(await self._proxied(endpoint).handle_async_request(asked), secret)
+                answer = await self._through_proxy(endpoint, where, outbound, headers, secret)
         except _NOT_CONNECTED as error:
-            raise ConnectFailed(_words(error)) from error
+            _require_time(error, outbound)
+            raise ConnectFailed(words_of(error)) from error
         except httpx.HTTPError as error:
-            raise Broken(_words(error)) from error
+            _require_time(error, outbound)
+            raise Broken(words_of(error)) from error
         if answer.header(b"content-encoding").lower() not in (b"", b"identity"):
             await answer.close()
             raise Broken("the provider compressed its answer although asked not to")
         return answer
 
+    async def _directly(
+        self, where: _Where, outbound: Outbound, headers: Sequence[Header], secret: Secret | None
+    ) -> UpstreamAnswer:
+        request = written(outbound.method.encode("ascii"), where.target, headers, outbound.body)
+        patience = Patience(CONNECT_SECONDS, CONNECT_SECONDS, WRITE_SECONDS, ends_at=outbound.ends_at)
+        made = await self._transports.direct.exchange(where.address, request, patience)
+        return UpstreamAnswer(made.answer.status, made.answer.headers, made, secret)
+
+    async def _through_proxy(
+        self, endpoint: Endpoint, where: _Where, outbound: Outbound, headers: list[Header], secret: Secret | None
+    ) -> UpstreamAnswer:
+        request = httpx.Request(
+            outbound.method, where.url, headers=headers, content=outbound.body, extensions={"timeout": _TIMEOUT}
+        )
+        async with until(outbound.ends_at):
+            response = await self._proxied(endpoint).handle_async_request(request)
+        body = StockBody(cast("httpx.AsyncByteStream", response.stream), outbound.ends_at)
+        named = [(name.lower(), value) for name, value in response.headers.raw]
+        return UpstreamAnswer(response.status_code, named, body, secret)
+
     async def model_names(self, backend: Backend) -> list[str]:
         """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""
         try:
             path = _LISTS.get(backend.endpoint.api_format, "/models")
-            answer = await self.send("GET", backend, path, b"", FORMATS[backend.endpoint.api_format].headers)
+            answer = await self.send(
+                backend, Outbound("GET", path, headers=FORMATS[backend.endpoint.api_format].headers)
+            )
         except (ConnectFailed, Broken, KeyUnusable) as error:
             raise UpstreamFailed(f"{backend.name} cannot be reached: {error}.") from error
         try:
@@ -249,13 +202,10 @@ def _where(base_url: str, path: str) -> _Where:
     return _Where(url, (url.scheme, url.raw_host, url.port), url.raw_path, url.netloc)
 
 
-def _answer_of(exchange: Exchange, secret: Secret | None) -> UpstreamAnswer:
-    return UpstreamAnswer(exchange.answer.status, exchange.answer.headers, exchange, secret)
-
-
-def _stock_answer_of(response: httpx.Response, secret: Secret | None) -> UpstreamAnswer:
-    headers = [(name.lower(), value) for name, value in response.headers.raw]
-    return UpstreamAnswer(response.status_code, headers, cast("httpx.AsyncByteStream", response.stream), secret)
+def _require_time(error: httpx.HTTPError, outbound: Outbound) -> None:
+    """Raises TimeoutError where what ended it was its own end."""
+    if isinstance(error, httpx.TimeoutException) and asyncio.get_running_loop().time() >= outbound.ends_at:
+        raise TimeoutError(words_of(error)) from error
 
 
 def _own_headers(endpoint: Endpoint) -> list[Header]:
@@ -268,10 +218,6 @@ def _credential(endpoint: Endpoint, secret: bytes) -> Header:
     """The header that carries the key: the endpoint's own way, else its format's."""
     style = endpoint.auth or FORMATS[endpoint.api_format].auth
     return (b"authorization", b"Bearer " + secret) if style is Auth.BEARER else (style.encode(), secret)
-
-
-def _words(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:200]
 
 
 _LISTS = {ApiFormat.ANTHROPIC_MESSAGES: "/models?limit=1000", ApiFormat.GEMINI_GENERATE: "/models?pageSize=1000"}

@@ -26,7 +26,7 @@ def test_what_has_no_usage_or_no_price_stays_as_it_is() -> None:
 
 
 def test_the_chunk_that_tells_usage_has_the_cost_and_every_other_byte_is_as_it_was() -> None:
-    side = CostSide(SameStream(StreamTap(), hides_usage=False), lambda usage: usage.output * 1000)
+    side = CostSide(SameStream(StreamTap, hides_usage=False), lambda usage: usage.output * 1000)
     words = b'data: {"choices": [{"delta": {"content": "say \\"usage\\""}}]}\n\n'
     assert side.pass_on(words) == words
     told = side.pass_on(plain_event(b'{"choices": [], "usage": ' + USAGE + b"}"))

@@ -11,7 +11,7 @@ import pytest
 from gateway.clock import SystemClock
 from gateway.formats.chat.surface import asking_usage
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Timing, WholeAnswer
-from gateway.proxy.upstream import Broken
+from gateway.proxy.upstream_answer import Broken
 from gateway.routing.health import Verdict
 from gateway.routing.snapshot import Lane
 from tests.conftest import MakeProvider
@@ -77,8 +77,9 @@ async def attempt(
         if isinstance(got, OpenStream):
             tried.held = list(got.held)
             try:
-                async for events in got.events():
+                while (events := await got.next()) is not None:
                     tried.body += events
+                tried.body += got.last()
             except (Broken, TimeoutError) as error:
                 tried.broken = type(error).__name__
             await got.answer.close()

@@ -18,7 +18,7 @@ from gateway.proxy.attempt import OpenStream, WholeAnswer
 from gateway.proxy.forward import Reply
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Outcome
-from gateway.proxy.upstream import UpstreamAnswer
+from gateway.proxy.upstream_answer import StockBody, UpstreamAnswer
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
@@ -113,9 +113,9 @@ class Journal:
 
 
 def opened(body: Parts, *, idle: float = 5.0, ends_in: float = 5.0, hides_usage: bool = True) -> OpenStream:
-    answer = UpstreamAnswer(200, [(b"content-type", b"text/event-stream")], body, None)
     ends_at = asyncio.get_running_loop().time() + ends_in
-    return OpenStream(200, EVENTS, answer, idle, ends_at, SameStream(StreamTap(), hides_usage), answer.chunks())
+    answer = UpstreamAnswer(200, [(b"content-type", b"text/event-stream")], StockBody(body, ends_at, idle), None)
+    return OpenStream(200, EVENTS, answer, idle, SameStream(StreamTap, hides_usage=hides_usage))
 
 
 def whole(body: bytes = b"{}", status: int = 200, usage: Usage | None = REPORTED) -> WholeAnswer:

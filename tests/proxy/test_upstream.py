@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from gateway import __version__
 from gateway.errors import UpstreamFailed
-from gateway.proxy.upstream import LARGEST_ANSWER, Broken, ConnectFailed, KeyUnusable, Upstream, UpstreamAnswer
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, Upstream
+from gateway.proxy.upstream_answer import LARGEST_ANSWER, Broken, UpstreamAnswer
 from gateway.routing.snapshot import Backend
 from tests.conftest import MakeProvider
 from tests.provider import Exchange, Pause, Scene, answer, drop, hang, raw, sse, stream
@@ -25,7 +26,7 @@ PATH = "/chat/completions"
 
 
 async def ask(upstream: Upstream, backend: Backend, body: bytes = b"{}") -> UpstreamAnswer:
-    return await upstream.send("POST", backend, PATH, body, [])
+    return await upstream.send(backend, Outbound("POST", PATH, body))
 
 
 async def read(upstream: Upstream, backend: Backend, body: bytes = b"{}") -> bytes:
@@ -39,7 +40,7 @@ async def read(upstream: Upstream, backend: Backend, body: bytes = b"{}") -> byt
 async def test_a_request_says_what_it_must_and_shows_the_secret_in_one_header(provider: MakeProvider) -> None:
     made = await provider()
     async with lane() as upstream:
-        got = await upstream.send("POST", backend_of(made), PATH, b'{"a": 1}', [(b"openai-beta", b"x=1")])
+        got = await upstream.send(backend_of(made), Outbound("POST", PATH, b'{"a": 1}', [(b"openai-beta", b"x=1")]))
         await got.close()
 
     (heard,) = made.heard
@@ -95,7 +96,7 @@ async def test_chunks_come_as_they_arrive_and_not_at_the_end(provider: MakeProvi
     made = await provider(stream([*sse("a"), Pause(20)]))
     async with lane() as upstream:
         got = await ask(upstream, backend_of(made))
-        assert await asyncio.wait_for(anext(got.chunks()), 2) == b"data: a\n\n"
+        assert await asyncio.wait_for(got.next(), 2) == b"data: a\n\n"
         await got.close()
 
 
@@ -321,7 +322,7 @@ async def test_closing_in_the_middle_of_a_stream_is_seen_by_the_provider_within_
     made = await provider(stream([*sse("a"), Pause(20)], left=left))
     async with lane() as upstream:
         got = await ask(upstream, backend_of(made))
-        await anext(got.chunks())
+        await got.next()
         began = time.monotonic()
         await got.close()
         await asyncio.wait_for(left.wait(), 2)

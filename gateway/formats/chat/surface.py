@@ -69,6 +69,16 @@ def asked_characters(request: Request) -> int:
     return characters(bodies.decode_any(request.fields["messages"]))
 
 
+class _Chunk(msgspec.Struct):
+    choices: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+_CHUNK = msgspec.json.Decoder(_Chunk)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class StreamTap(msgspec.Struct):
     """A metering.Tap: every delta but the role is output, a finish reason or [DONE] the end."""
 
@@ -79,44 +89,57 @@ class StreamTap(msgspec.Struct):
     usage: Usage | None = None
     characters: int = 0
     answer_id: str = ""
+    said: str = ""
 
     def read(self, event: bytes) -> bool:
         """Take note of one event; True where it is the usage chunk and nothing else."""
+        self.said = ""
         payload = event_payload(event)
         if not payload:
             return False
         if payload == DONE:
             self.saw_done = self.is_finished = True
             return False
-        chunk = bodies.decode_any(payload)
-        if not isinstance(chunk, dict):
+        try:
+            chunk = _CHUNK.decode(payload)
+        except _UNREADABLE:
             self.has_output = True
             return False
-        if chunk.get("error"):
-            self.error = error_message(chunk["error"]) or "the provider reported an error"
+        if chunk.error:
+            self.error = error_message(chunk.error) or "the provider reported an error"
             return False
-        usage = read_usage(chunk.get("usage"))
+        usage = read_usage(chunk.usage)
         if usage is not None:
             self.usage = usage
-        choices = chunk.get("choices")
-        if not isinstance(choices, list):
+        if not isinstance(chunk.choices, list):
             self.has_output = True
             return False
+        self._read_choices(chunk.choices)
+        if usage is None:
+            return False
+        self.said = ""
+        return not chunk.choices
+
+    def _read_choices(self, choices: list[Any]) -> None:
         for choice in choices:
             self._read_choice(choice)
-        return usage is not None and not choices
+        if len(choices) > 1:
+            self.said = ""
 
     def _read_choice(self, choice: Any) -> None:
         if not isinstance(choice, dict):
             return
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            for name, value in delta.items():
-                if name != "role" and value:
-                    self.has_output = True
-                    self.characters += characters(value)
+            told = [value for name, value in delta.items() if value and name != "role"]
+            for value in told:
+                self.has_output = True
+                self.characters += characters(value)
+            if len(told) == 1 and isinstance(told[0], str):
+                self.said = told[0]
         if choice.get("finish_reason"):
             self.has_output = self.is_finished = True
+            self.said = ""
 
 
 class _Answer(msgspec.Struct):

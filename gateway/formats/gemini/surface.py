@@ -117,6 +117,7 @@ class StreamTap(msgspec.Struct):
     error: str = ""
     told: Usage | None = None
     characters: int = 0
+    said: str = ""
     answer_id: str = ""
 
     @property

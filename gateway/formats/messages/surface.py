@@ -147,6 +147,9 @@ _TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta"
 _EMPTY_AT_FIRST = {"text": "text", "thinking": "thinking"}
 
 
+_TYPE_AND_TEXT = 2
+
+
 class StreamTap:
     """metering.Tap for Messages.
 
@@ -154,7 +157,7 @@ class StreamTap:
     least as many output tokens as the characters that came make, and is an estimate.
     """
 
-    __slots__ = ("_is_told", "_known", "characters", "error", "has_output", "is_finished")
+    __slots__ = ("_is_told", "_known", "characters", "error", "has_output", "is_finished", "said")
     answer_id = ""
 
     def __init__(self) -> None:
@@ -162,6 +165,7 @@ class StreamTap:
         self.is_finished = False
         self.error = ""
         self.characters = 0
+        self.said = ""
         self._known: dict[str, Any] = {}
         self._is_told = False
 
@@ -174,6 +178,7 @@ class StreamTap:
 
     def read(self, event: bytes) -> bool:
         """Take note of one whole event; False, for no event of Messages is only for metering."""
+        self.said = ""
         payload = event_payload(event)
         if not payload:
             return False
@@ -199,6 +204,7 @@ class StreamTap:
         if isinstance(text, str) and text:
             self.has_output = True
             self.characters += len(text)
+            self.said = text if len(delta) == _TYPE_AND_TEXT else ""
 
     def _read_frame(self, kind: str, said: _Event) -> None:
         if kind == "content_block_start":

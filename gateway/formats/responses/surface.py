@@ -152,7 +152,7 @@ _EMPTY_AT_FIRST = frozenset({"message", "reasoning"})
 class StreamTap:
     """metering.Tap for Responses. `answer_id` is what the provider calls the answer, empty until it said so."""
 
-    __slots__ = ("answer_id", "characters", "error", "has_output", "is_finished", "usage")
+    __slots__ = ("answer_id", "characters", "error", "has_output", "is_finished", "said", "usage")
 
     def __init__(self) -> None:
         self.has_output = False
@@ -160,6 +160,7 @@ class StreamTap:
         self.error = ""
         self.usage: Usage | None = None
         self.characters = 0
+        self.said = ""
         self.answer_id = ""
 
     def read(self, event: bytes) -> bool:
