@@ -23,6 +23,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(?::\d{1,5})?")
 _PROBE_PATHS = frozenset({"/livez", "/readyz", "/healthz"})
+_MOST_HOSTS = 1000
 _NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -43,6 +44,7 @@ class Front:
         self._rooms = rooms
         self._names = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         self._proxies = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
+        self._own_hosts: set[bytes] = set()
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._is_ending = False
 
@@ -115,7 +117,14 @@ class Front:
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1:
             raise BadInput("The request must have exactly one Host header.", code="invalid_host")
-        found = _HOST.fullmatch(hosts[0].decode("latin-1"))
+        if hosts[0] in self._own_hosts:
+            return
+        self._require_own(hosts[0])
+        if len(self._own_hosts) < _MOST_HOSTS:
+            self._own_hosts.add(hosts[0])
+
+    def _require_own(self, host: bytes) -> None:
+        found = _HOST.fullmatch(host.decode("latin-1"))
         if found is None:
             raise BadInput("The Host header is malformed.", code="invalid_host")
         name = found.group(1).lower()

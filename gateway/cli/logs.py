@@ -91,6 +91,9 @@ def _second(seconds: int) -> str:
 
 def configure(log_format: str) -> None:
     """Send every logger to standard output; libraries that log headers or each request are kept quiet."""
+    # Nobody is shown where in the source a line was written, nor by which thread: they need not be looked up.
+    logging._srcfile = None  # as the documentation of logging advises
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = Batches(sys.stdout)
     handler.setFormatter(Lines(log_format == "json"))
     root = logging.getLogger()

@@ -74,7 +74,7 @@ def covering(usage: Usage, characters: int) -> Usage:
 
 def count(value: Any) -> int:
     """A number of tokens as a provider tells it; 0 for anything that cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if 0 <= value <= _MOST_COUNTED else 0
 

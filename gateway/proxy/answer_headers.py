@@ -11,7 +11,7 @@ from gateway.proxy.entrance import Entrance
 from gateway.proxy.relay import Relay
 from gateway.proxy.sending import id_headers
 from gateway.routing import budgets, limits
-from gateway.routing.resolve import Target
+from gateway.routing.bounds import of_caller
 from gateway.routing.state import RuntimeState
 
 _LONGEST_LISTING = 1000
@@ -29,19 +29,23 @@ class AnswerHeaders:
         arrival, reply = relay.call.arrival, relay.reply
         overhead = ((trail.sent_at or now) - arrival.received) * 1000
         total = (now - arrival.received) * 1000
-        return [
+        backend, target = reply.lane.backend, reply.target
+        found = [
             *id_headers(arrival),
-            (b"x-gateway-model", reply.target.model.encode("latin-1", "replace")),
-            (b"x-gateway-provider", reply.lane.backend.provider.name.encode()),
-            (b"x-gateway-backend", reply.lane.backend.name.encode("latin-1", "replace")),
-            (b"x-gateway-attempts", str(len(trail.attempts) + (not reply.is_refusal)).encode()),
-            (b"x-gateway-overhead-ms", f"{overhead:.2f}".encode()),
-            (b"x-gateway-config-version", str(reply.target.config_version).encode()),
-            (b"server-timing", f"gateway;dur={overhead:.2f}, total;dur={total:.2f}".encode()),
-            *_route(reply.target),
-            *_dropped(reply.answer.dropped),
+            (b"x-gateway-model", target.model.encode("latin-1", "replace")),
+            (b"x-gateway-provider", backend.provider.name.encode()),
+            (b"x-gateway-backend", backend.name.encode("latin-1", "replace")),
+            (b"x-gateway-attempts", b"%d" % (len(trail.attempts) + (not reply.is_refusal))),
+            (b"x-gateway-overhead-ms", b"%.2f" % overhead),
+            (b"x-gateway-config-version", b"%d" % target.config_version),
+            (b"server-timing", b"gateway;dur=%.2f, total;dur=%.2f" % (overhead, total)),
             *self.of_limits(relay.call),
         ]
+        if target.route:
+            found.append((b"x-gateway-route", target.route.encode("latin-1", "replace")))
+        if dropped := reply.answer.dropped:
+            found += _dropped(dropped)
+        return found
 
     def of_limits(self, call: Call) -> list[Header]:
         """How far the caller is from the limits of its API key and of the key's owner."""
@@ -49,20 +53,17 @@ class AnswerHeaders:
         now = clock.mono()
         owner = self._entrance.snapshot().users.get(api_key.user_id or "")
         held = budgets.limits_of(api_key, owner)
+        if not held and not of_caller(api_key, owner).rates:
+            return []
         requests = passing.narrowest(limits.buckets_of(api_key, owner, "rpm", state), now)
         tokens = passing.narrowest(limits.buckets_of(api_key, owner, "tpm", state), now)
         found = [*passing.of_limit(b"requests", requests), *passing.of_limit(b"tokens", tokens)]
-        wall_ms = clock.wall_ms() if held or call.arrival.family is ANTHROPIC else 0
+        wall_ms = clock.wall_ms()
         if call.arrival.family is ANTHROPIC:
             moment = datetime.fromtimestamp(wall_ms / 1000, UTC)
             found += passing.of_anthropic_limit(b"requests", requests, moment)
             found += passing.of_anthropic_limit(b"tokens", tokens, moment)
         return [*found, *passing.of_money(budgets.standing(limit, state.spends, wall_ms) for limit in held)]
-
-
-def _route(target: Target) -> list[Header]:
-    """Which rule chose the model, where one did."""
-    return [(b"x-gateway-route", target.route.encode("latin-1", "replace"))] if target.route else []
 
 
 def _dropped(names: tuple[str, ...]) -> list[Header]:

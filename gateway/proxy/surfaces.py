@@ -84,11 +84,13 @@ def family_of(path: str, headers: Iterable[Header]) -> Family:
     """Whose words a caller of this path understands errors in."""
     if path.startswith("/v1/messages"):
         return ANTHROPIC
-    if path.startswith(("/v1beta/", "/v1alpha/")) or _GEMINI.fullmatch(path):
-        return GOOGLE
     if path.startswith("/v1/responses"):
         return RESPONSES
+    if path.startswith(("/v1beta/", "/v1alpha/")):
+        return GOOGLE
     if path.startswith("/v1/models"):
+        if _GEMINI.fullmatch(path):
+            return GOOGLE
         # One path for three APIs: a header that only one of them has tells whose client asks.
         names = {name for name, _ in headers}
         return ANTHROPIC if b"anthropic-version" in names else GOOGLE if b"x-goog-api-key" in names else OPENAI

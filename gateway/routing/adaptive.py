@@ -92,6 +92,8 @@ class Adaptive(msgspec.Struct):
 
     def enforced(self, now: float) -> int | None:
         """The limit to hold calls to, or None."""
+        if self.limit is None:
+            return None
         # Half an hour's decay of 0.75 is 0.6 but for rounding.
         return self.limit if self.confidence(now) >= ENFORCED_FROM - 1e-9 else None
 

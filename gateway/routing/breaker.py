@@ -87,7 +87,8 @@ class Breaker(msgspec.Struct):
         """
         if self.state is BreakerState.CLOSED:
             self.results.append((now, succeeded))
-            return self._open_if_failing(now, longest_open)
+            # A success makes no window worse: most calls stop here.
+            return not succeeded and self._open_if_failing(now, longest_open)
         if self.trial != claim_id:
             return False
         self.trial = ""

@@ -39,6 +39,9 @@ def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
     """All of `lanes`, none of which has the weight 0. What must be translated is last, but where its pool says
     otherwise.
     """
+    lanes = list(lanes)
+    if len(lanes) == 1 and lanes[0].backend.pool.strategy in _PLAIN:
+        return [_alone(lanes[0], ask, world)]
     pools: dict[tuple[bool, int, str], list[Lane]] = {}
     for lane in lanes:
         pool = lane.backend.pool
@@ -57,6 +60,11 @@ def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
             else:
                 found.append(placed)
     return found
+
+
+def _alone(lane: Lane, ask: Ask, world: World) -> Placed:
+    warm = world.state.affinities.of(ask.conversation, world.now)
+    return Placed(lane, WARM if lane.backend.id == warm and lane.backend.key.cache_ttl_minutes else "")
 
 
 def take_turn(ask: Ask, world: World) -> None:

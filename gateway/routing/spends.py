@@ -92,7 +92,7 @@ class Spends:
     """
 
     def __init__(self) -> None:
-        self._accounts: dict[str, tuple[Sum, ...]] = {}
+        self._accounts: dict[str, tuple[tuple[int, ...], tuple[Sum, ...]]] = {}
         self._latest = 0
         self._current = tuple(beginning(period, 0) for period in PERIODS)
         self._tomorrow = DAY_MS
@@ -113,8 +113,10 @@ class Spends:
     def reserve(self, owners: Iterable[str], nano: int, wall_ms: int) -> Hold:
         """Hold `nano` of every sum of the owners. Whether there is room was asked before, without waiting since."""
         at = self.moment(wall_ms)
-        sums = tuple(one for owner in owners for one in self._account(owner))
-        for one in sums:
+        sums: tuple[Sum, ...] = ()
+        for owner in owners:
+            sums += self._account(owner)
+        for one in sums if nano else ():
             one.reserved += nano
         return Hold(sums, nano, at)
 
@@ -123,6 +125,8 @@ class Spends:
         if hold.is_settled:
             return ()
         hold.is_settled = True
+        if not nano and not hold.reserved:
+            return ()
         for one in hold.sums:
             one.reserved -= hold.reserved
             one.spent += nano
@@ -137,14 +141,15 @@ class Spends:
 
     def _account(self, owner: str) -> tuple[Sum, ...]:
         """The owner's current sums, one a period. One that is over lives on in the holds of its last calls."""
-        found = self._accounts.get(owner)
-        if found is None or any(one.since != since for one, since in zip(found, self._current, strict=True)):
-            known = {(one.period, one.since): one for one in found or ()}
-            found = self._accounts[owner] = tuple(
+        beginnings, sums = self._accounts.get(owner, ((), ()))
+        if beginnings is not self._current:
+            known = {(one.period, one.since): one for one in sums}
+            sums = tuple(
                 known.get((period, since)) or Sum(owner, period, since)
                 for period, since in zip(PERIODS, self._current, strict=True)
             )
-        return found
+            self._accounts[owner] = (self._current, sums)
+        return sums
 
 
 def _unix_ms(day: datetime) -> int:

@@ -51,7 +51,7 @@ class Ask(msgspec.Struct, frozen=True):
 
     @property
     def conversation(self) -> Conversation:
-        return (self.api_key.id, self.api_format.value, self.model, self.session)
+        return (self.api_key.id, self.api_format, self.model, self.session)
 
 
 class World(msgspec.Struct, frozen=True):
