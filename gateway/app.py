@@ -30,6 +30,7 @@ from gateway.proxy.forward import Forwarder
 from gateway.proxy.ledger import Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.proxy.pipeline import Pipeline
+from gateway.proxy.proof import proving
 from gateway.proxy.recovery import recover
 from gateway.proxy.settle import Settler
 from gateway.proxy.stored import StoredAnswers
@@ -83,6 +84,8 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         await recover(db, clock, was_left_open=left_open, charges_all=charges_all)
         await restore_state(db, state, clock)
         ledger = await opened.enter_async_context(open_ledger(db, state, clock, partial(captures.sealed, vault)))
+        if left_open:
+            await opened.enter_async_context(proving(settings.database, db, ledger, state.spends, clock))
         upstream = await opened.enter_async_context(
             open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
         )

@@ -80,6 +80,11 @@ class Ledger:
         return len(self._queue) >= _MOST_QUEUED
 
     @property
+    def queued(self) -> int:
+        """How many rows wait to be written."""
+        return len(self._queue)
+
+    @property
     def fault(self) -> str:
         """Why the last write failed; empty while writing works."""
         return self._fault

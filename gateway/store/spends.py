@@ -31,11 +31,11 @@ async def save_many(tx: Tx, sums: Iterable[StoredSum]) -> None:
 
 
 async def add(tx: Tx, one: StoredSum) -> None:
-    """Add `nano` to what is there."""
+    """Add `nano`, which may be below zero, to what is there."""
     await tx.execute(
         """
-        INSERT INTO spends (owner, period, since, nano) VALUES (:owner, :period, :since, :nano)
-        ON CONFLICT (owner, period, since) DO UPDATE SET nano = spends.nano + excluded.nano
+        INSERT INTO spends (owner, period, since, nano) VALUES (:owner, :period, :since, max(0, :nano))
+        ON CONFLICT (owner, period, since) DO UPDATE SET nano = max(0, spends.nano + :nano)
         """,
         asdict(one),
     )

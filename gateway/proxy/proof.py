@@ -1,0 +1,90 @@
+"""After a crash: what API keys and users spent is proved from a ledger that is too long to be read before it is served.
+
+Calls go on meanwhile. Each one writes its sums together with its row, so by how much a sum differs from its calls is
+the same before and after it: that much is added to what is in memory and to what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.errors import Unavailable
+from gateway.model.people import Period
+from gateway.proxy.ledger import Ledger
+from gateway.proxy.recovery import differences, is_proved_at_once
+from gateway.routing.spends import Spends
+from gateway.store import spends
+from gateway.store.database import Database, open_reader
+from gateway.store.spends import StoredSum
+
+log = logging.getLogger("gateway.ledger")
+_RETRY_SECONDS = 0.5
+
+Wrong = Mapping[tuple[str, str, int], int]
+"""Nano-dollars that are missing (below zero: too many), by owner, period and its beginning."""
+
+
+async def prove(path: Path, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> None:
+    """Compare, in one view of the file at `path` and however long it takes; then correct what differs."""
+    async with open_reader(path) as tx:
+        if await is_proved_at_once(tx):
+            return
+        wrong = await differences(tx)
+    if wrong:
+        await correct(wrong, db, ledger, found, clock)
+
+
+async def correct(wrong: Wrong, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> None:
+    """At a moment when no row waits: one that did would write its sum as it was."""
+    while True:
+        await ledger.flush()
+        async with ledger.between_writes():
+            if ledger.queued:
+                continue
+            _remember(wrong, found, clock.wall_ms())
+            await _store(wrong, db)
+            return
+
+
+def _remember(wrong: Wrong, found: Spends, wall_ms: int) -> None:
+    for (owner, period, since), nano in wrong.items():
+        one = found.of(owner, Period(period), wall_ms)
+        if one.since == since:
+            found.restore(owner, one.period, since, one.spent + nano)
+
+
+async def _store(wrong: Wrong, db: Database) -> None:
+    """Again until it is written: no row is, before."""
+    while True:
+        try:
+            async with db.write() as tx:
+                for key, nano in wrong.items():
+                    await spends.add(tx, StoredSum(*key, nano))
+        except Unavailable:
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+@contextlib.asynccontextmanager
+async def proving(path: Path, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> AsyncIterator[None]:
+    """Once, in the background, while open."""
+    running = asyncio.create_task(_prove(path, db, ledger, found, clock), name="proof")
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def _prove(path: Path, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> None:
+    try:
+        await prove(path, db, ledger, found, clock)
+    except (Unavailable, sqlite3.Error) as error:
+        log.warning("what was spent could not be proved after the crash: %s; `gateway ledger verify` does", error)
