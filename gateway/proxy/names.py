@@ -25,8 +25,12 @@ def _look_up(host: str, port: int) -> list[str]:
 class Names:
     """Answers are addresses as they were found: whoever dials one checks it, also where it came from here."""
 
-    def __init__(self, look_up: LookUp = _look_up) -> None:
+    def __init__(
+        self, look_up: LookUp = _look_up, *, good_seconds: float = GOOD_SECONDS, bad_seconds: float = BAD_SECONDS
+    ) -> None:
         self._look_up = look_up
+        self._good_seconds = good_seconds
+        self._bad_seconds = bad_seconds
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dns")
         self._known: dict[tuple[str, int], tuple[asyncio.Future[Sequence[str]], float]] = {}
 
@@ -59,7 +63,7 @@ class Names:
         def answered(done: asyncio.Future[Sequence[str]]) -> None:
             if self._known.get((host, port), (None, 0))[0] is done:
                 is_good = not done.cancelled() and done.exception() is None
-                self._known[host, port] = (done, loop.time() + (GOOD_SECONDS if is_good else BAD_SECONDS))
+                self._known[host, port] = (done, loop.time() + (self._good_seconds if is_good else self._bad_seconds))
 
         found.add_done_callback(answered)
         return found
