@@ -200,6 +200,9 @@ class Exchange(httpx.AsyncByteStream):
 
     async def _wait_for_room(self) -> None:
         connection = self._connection
+        if self._transport.is_closing():
+            # A write failed; of that the connection tells in the event loop's next step.
+            await asyncio.sleep(0)
         while connection.is_full and not self.answer.has_head:
             self._raise_error()
             self._unsent = self._transport.get_write_buffer_size()

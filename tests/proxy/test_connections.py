@@ -454,6 +454,32 @@ async def test_an_answer_that_comes_before_the_request_was_sent_is_the_answer(
         assert not any("_send_each" in repr(task) for task in asyncio.all_tasks() - tasks)
 
 
+@pytest.mark.parametrize("body", [lambda: b"x" * 30_000_000, endless], ids=["large", "parts"])
+async def test_an_early_answer_is_heard_even_where_the_connection_is_torn_down_behind_it(
+    body: Callable[[], Any],
+) -> None:
+    async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo large")
+
+    async with served(refusing) as url, own() as transport:
+        for _ in range(20):
+            response = await ask(transport, url, body())
+            assert (response.status_code, await read(response)) == (413, b"too large")
+        assert open_count(transport) == 0
+
+
+async def test_nothing_more_is_written_to_a_connection_that_broke(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with served(breaking) as url, own() as transport:
+        for _ in range(10):
+            with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+                await ask(transport, url, b"x" * 30_000_000)
+    assert caplog.records == []
+
+
 async def test_who_sends_in_parts_has_to_wait_for_a_provider_that_takes_nothing() -> None:
     taken = 0
 
