@@ -66,9 +66,14 @@ def seeded(directory: Path, rows: int) -> Place:
 
 
 def pages(directory: Path, rows: int) -> Iterator[Row]:
-    """What `python -m bench.pages` prints of a long ledger, as rows: milliseconds of each page and list."""
-    place = seeded(directory / "pages", rows)
-    command = [PYTHON, "-m", "bench.pages", str(place.directory), "--rounds", "10"]
+    """What `python -m bench.pages` prints of a long ledger, as rows: milliseconds of each page and list.
+
+    The ledger is that of the experiment before, where there was one.
+    """
+    long = directory / "long"
+    if not long.exists():
+        seeded(long, rows)
+    command = [PYTHON, "-m", "bench.pages", str(long), "--rounds", "10"]
     printed = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
     for path, p95 in paths_of(printed):
         yield {"experiment": "pages", "case": path, "round": 0, "target": "gateway", "p95_ms": p95}

@@ -9,7 +9,7 @@ from typing import Any
 from bench.figures import Results, Stat
 from bench.goals import goals, memory_of
 
-_ID = re.compile(r"\b(?:req_)?[0-9a-f]{16,}(?:(?::|%3A)[0-9a-f]{16,})?\b")
+_ID = re.compile(r"\b(?:req_)?[0-9a-f]{12,}(?:(?::|%3A)[0-9a-f]{16,})?\b")
 CONNECTIONS = ("1", "16", "256")
 
 
