@@ -30,7 +30,8 @@ FORMATS = ("csv", "jsonl")
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType({"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"})
 FORMAT = Field("format", Kind.CHOICE, "CSV, or one JSON object a line.", default="csv", choices=FORMATS)
 WRITE_IDLE_SECONDS = 60.0
-_ROWS_A_READ = 500
+_ROWS_A_SEARCH, _ROWS_A_READ = 500, 50
+"""To write fifty takes two milliseconds, and calls are served in between."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -107,10 +108,14 @@ def of_requests(desk: Desk, wanted: CallFilter, format_: str) -> Export:
         before: str | None = None
         while True:
             async with desk.db.read() as tx:
-                found = await search(tx, wanted, before, _ROWS_A_READ)
-                page = await calls.rows_of(tx, found.ids)
-            yield [_request(row) for row in page]
-            before = found.ids[-1] if len(found.ids) == _ROWS_A_READ else found.next_before
+                found = await search(tx, wanted, before, _ROWS_A_SEARCH)
+            for start in range(0, len(found.ids), _ROWS_A_READ):
+                async with desk.db.read() as tx:
+                    page = await calls.rows_of(tx, found.ids[start : start + _ROWS_A_READ])
+                yield [_request(row) for row in page]
+            if not found.ids:
+                yield []  # whoever left meanwhile is not searched for any longer
+            before = found.ids[-1] if len(found.ids) == _ROWS_A_SEARCH else found.next_before
             if before is None:
                 return
 
