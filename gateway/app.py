@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from random import Random
 
@@ -17,6 +17,7 @@ from gateway.control.events import Events
 from gateway.control.instance import open_vault
 from gateway.front import Front, Rooms
 from gateway.late_rooms import LateRoom, api_room, loading, pages_room
+from gateway.model.calls import CallRecord
 from gateway.model.system_settings import CrashCharge
 from gateway.ops.demo import demo_server
 from gateway.ops.retention import tidying
@@ -27,7 +28,7 @@ from gateway.proxy.attempt import Attempter
 from gateway.proxy.endpoints import ClientSurface
 from gateway.proxy.entrance import Entrance
 from gateway.proxy.forward import Forwarder
-from gateway.proxy.ledger import Ledger, open_ledger
+from gateway.proxy.ledger import Entry, Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.proof import proving
@@ -43,6 +44,10 @@ from gateway.store.database import open_database, was_left_open
 from gateway.store.migrate import migrate
 
 _LAST_WORDS_SECONDS = 2.0
+
+
+def _untold(_: CallRecord) -> None:
+    """Nobody wants to hear of calls."""
 
 
 class App(msgspec.Struct, frozen=True):
@@ -61,8 +66,15 @@ class App(msgspec.Struct, frozen=True):
 
 
 @contextlib.asynccontextmanager
-async def open_app(settings: Settings, clock: Clock | None = None, rng: Random | None = None) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings,
+    clock: Clock | None = None,
+    rng: Random | None = None,
+    tell: Callable[[CallRecord], None] = _untold,
+) -> AsyncIterator[App]:
     """Open everything, in the order in which it is needed. Raises StartError before anything is served.
+
+    `tell` hears of each call at its end.
 
     At the end: no new calls, those still in flight are ended and get two seconds to be written down, the ledger
     is drained, the database is checkpointed and closed.
@@ -97,7 +109,12 @@ async def open_app(settings: Settings, clock: Clock | None = None, rng: Random |
         await opened.enter_async_context(audit_log.announcing(desk))
         await opened.enter_async_context(expiry.watching(desk))
         soundness = await opened.enter_async_context(checking(settings.database))
-        app = _assemble(desk, ledger, upstream, rng, soundness)
+
+        def record(entry: Entry) -> None:
+            ledger.record(entry)
+            tell(entry.row)
+
+        app = _assemble(desk, ledger, record, upstream, rng, soundness)
         await opened.enter_async_context(loading(app.late))
         try:
             yield app
@@ -113,7 +130,14 @@ def permits(cell: SnapshotCell, host: str, port: int) -> bool:
     return f"{shown}:{port}" in cell.current.local_upstreams
 
 
-def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random, soundness: Soundness) -> App:
+def _assemble(
+    desk: Desk,
+    ledger: Ledger,
+    record: Callable[[Entry], None],
+    upstream: Upstream,
+    rng: Random,
+    soundness: Soundness,
+) -> App:
     settings, clock, cell, state = desk.settings, desk.clock, desk.snapshot, desk.state
 
     def world() -> World:
@@ -122,7 +146,7 @@ def _assemble(desk: Desk, ledger: Ledger, upstream: Upstream, rng: Random, sound
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
     stored = StoredAnswers(desk.db, cell, upstream)
-    settler = Settler(ledger.record, state, clock, cell, stored.remember)
+    settler = Settler(record, state, clock, cell, stored.remember)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
     pipeline = Pipeline(cell, world, forwarder, settler, ledger.reserve)
     surface = ClientSurface(pipeline, settler, ledger, entrance, stored, AnswerHeaders(entrance, state))

@@ -13,6 +13,8 @@ from typing import TextIO
 
 import msgspec
 
+from gateway.model.calls import CallRecord
+
 LONGEST_FIELD = 1024
 _CREDENTIAL = re.compile(r"\b(sk-|gwm-|gw-)[A-Za-z0-9_-]{8,}")
 _BEGINNINGS = ("sk-", "gwm-", "gw-")
@@ -27,7 +29,7 @@ class Lines(logging.Formatter):
         self._is_json = is_json
 
     def format(self, record: logging.LogRecord) -> str:
-        at = f"{_second(int(record.created))}.{int(record.created * 1000) % 1000:03d}Z"
+        at = _moment(int(record.created * 1000))
         fields: dict[str, object] = {
             str(name): _clean(value) if isinstance(value, str) else value
             for name, value in dict(getattr(record, "fields", {})).items()
@@ -59,8 +61,11 @@ class Batches(logging.StreamHandler[TextIO]):
         except Exception:  # noqa: BLE001  # reason: as every handler, it tells on standard error and goes on
             self.handleError(record)
             return
+        self.add(line, is_urgent=record.levelno >= logging.WARNING)
+
+    def add(self, line: str, *, is_urgent: bool = False) -> None:
         self._waiting.append(line)
-        loop = _running_loop() if record.levelno < logging.WARNING else None
+        loop = None if is_urgent else _running_loop()
         if loop is None:
             self.flush()
         elif len(self._waiting) == 1:
@@ -84,13 +89,66 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+class _Call(msgspec.Struct):
+    """The line of a call, under the id that the client got; never a body, a query or a key."""
+
+    at: str
+    id: str
+    key: str
+    model: str
+    backend: str
+    code: int
+    tries: int
+    ms: int
+    error: str
+    level: str = "info"
+    logger: str = "gateway.access"
+    message: str = "call"
+
+
+class Calls:
+    """Writes one line a call. It goes past `logging`, which takes longer than all the rest of a call's end."""
+
+    def __init__(self, output: Batches, *, is_json: bool) -> None:
+        self._output = output
+        self._is_json = is_json
+
+    def __call__(self, row: CallRecord) -> None:
+        """Of a call that has just ended."""
+        line = _Call(
+            at=_moment(row.started_at + row.total_ms),
+            id=row.id,
+            key=_clean(row.api_key_name),
+            model=_clean(row.asked_model),
+            backend=_clean(row.backend),
+            code=row.code,
+            tries=len(row.attempts),
+            ms=row.total_ms,
+            error=row.error_code,
+        )
+        self._output.add(msgspec.json.encode(line).decode() if self._is_json else _as_text(line))
+
+
+def _as_text(line: _Call) -> str:
+    return (
+        f"{line.at} {line.level} {line.message} id={line.id} key={line.key} model={line.model} backend={line.backend} "
+        f"code={line.code} tries={line.tries} ms={line.ms} error={line.error}"
+    )
+
+
+def _moment(unix_ms: int) -> str:
+    return f"{_second(unix_ms // 1000)}.{unix_ms % 1000:03d}Z"
+
+
 @functools.lru_cache(8)
 def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def configure(log_format: str) -> None:
-    """Send every logger to standard output; libraries that log headers or each request are kept quiet."""
+def configure(log_format: str) -> Calls:
+    """Send every logger to standard output; libraries that log headers or each request are kept quiet. What writes
+    the lines of calls.
+    """
     # Nobody is shown where in the source a line was written, nor by which thread: they need not be looked up.
     logging._srcfile = None  # as the documentation of logging advises
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -102,6 +160,7 @@ def configure(log_format: str) -> None:
     for name in ("httpx", "httpcore", "aiosqlite", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return Calls(handler, is_json=log_format == "json")
 
 
 def _clean(text: str, keep: int = LONGEST_FIELD) -> str:

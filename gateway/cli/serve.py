@@ -12,7 +12,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -28,6 +28,7 @@ from gateway.control.desk import Desk
 from gateway.control.first_start import Detected
 from gateway.edge.protocol import edge_protocol
 from gateway.errors import ConfigurationFault, InvalidFields
+from gateway.model.calls import CallRecord
 from gateway.ops.detect import detect
 from gateway.settings import Settings
 
@@ -44,8 +45,8 @@ def serve(settings: Settings) -> int:
         with bound(settings) as listener:
             settings = replace(settings, port=listener.getsockname()[1])
             held.announce(settings.base_url)
-            logs.configure(settings.log_format)
-            asyncio.run(_run(settings, listener))
+            tell = logs.configure(settings.log_format)
+            asyncio.run(_run(settings, listener, tell))
     return 0
 
 
@@ -136,9 +137,9 @@ class _Stop:
             self._server.handle_exit(number, frame)
 
 
-async def _run(settings: Settings, listener: socket.socket) -> None:
+async def _run(settings: Settings, listener: socket.socket, tell: Callable[[CallRecord], None]) -> None:
     stop = _Stop()
-    async with open_app(settings) as app:
+    async with open_app(settings, tell=tell) as app:
         lines = await prepare(app.desk)
         config = uvicorn.Config(
             app.asgi,

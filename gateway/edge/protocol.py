@@ -28,6 +28,9 @@ _WHY = {
 }
 
 
+NEVER = float("inf")
+
+
 class _HeadRefused(Exception):
     """Ends the parsing of a head; the status is in the protocol."""
 
@@ -54,6 +57,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_read = 0
         self._head_parsed = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._idle_since = NEVER
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -66,6 +70,9 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         if isinstance(self.cycle, Answer):
             self.cycle.left()
 
@@ -81,11 +88,14 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         if self._is_in_head:
             self._head_read += len(data)
-            if not self._is_answering():
-                self._arm()
+        self._idle_since = NEVER
         super().data_received(data)
+        if not self._is_in_head or not self._head_read:
+            return  # nearly always: a head comes in one piece, and the body with it
+        if not self._is_answering():
+            self._arm()
         # One endless header never gets to on_header: what was read counts as well as what was understood.
-        if self._is_in_head and self._head_read > self.HEAD_BYTES + self.URL_BYTES:
+        if self._head_read > self.HEAD_BYTES + self.URL_BYTES:
             self._refuse(431)
 
     def on_url(self, url: bytes) -> None:
@@ -110,6 +120,38 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_in_head = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but for the timer of connections that nobody uses: it is set once, and looks again itself."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+        elif left < NEVER:
+            self._look_again(left)
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        # What uvicorn does with every request; here the timer is left alone, but for the connection's end.
+        if self.timeout_keep_alive_task is not None and self.transport.is_closing():
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls where its parser stopped."""

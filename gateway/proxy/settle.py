@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import msgspec
@@ -29,7 +28,6 @@ from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import StoredSum
 from gateway.store.stored_responses import StoredResponse
 
-access_log = logging.getLogger("gateway.access")
 CLIENT_LEFT = 499
 
 
@@ -152,7 +150,6 @@ class Settler:
                 self._stored(known, record, outcome.answer_id),
             )
         )
-        _log(record)
 
     def _stored(self, known: _Known, record: CallRecord, answer_id: str) -> StoredResponse | None:
         """Who may come back to the answer, and where; None where the provider does not keep it."""
@@ -219,20 +216,3 @@ def client_left() -> Outcome:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def _log(record: CallRecord) -> None:
-    """One line a call, under the id that the client got; never a body, a query or a key."""
-    if not access_log.isEnabledFor(logging.INFO):
-        return
-    facts: dict[str, object] = {
-        "id": record.id,
-        "key": record.api_key_name,
-        "model": record.asked_model,
-        "backend": record.backend,
-        "code": record.code,
-        "tries": len(record.attempts),
-        "ms": record.total_ms,
-        "error": record.error_code,
-    }
-    access_log.info("call", extra={"fields": facts})

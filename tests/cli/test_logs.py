@@ -9,8 +9,11 @@ import logging
 import sys
 
 import pytest
+from msgspec.structs import replace
 
-from gateway.cli.logs import Batches, Lines
+from gateway.cli.logs import Batches, Calls, Lines
+from gateway.model.calls import CallRecord
+from tests.store.rows import CALL
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +129,46 @@ async def test_an_output_that_nobody_reads_any_more_stops_nothing() -> None:
     stream.close()
 
     logger.warning("into the void")
+
+
+def told(row: CallRecord, *, is_json: bool) -> str:
+    stream = io.StringIO()
+    Calls(Batches(stream), is_json=is_json)(row)
+    return stream.getvalue()
+
+
+def test_a_call_is_one_line_under_the_id_that_its_client_got() -> None:
+    row = replace(CALL, id="req_1", started_at=1_800_000_000_000, total_ms=250, api_key_name="laptop", asked_model="m")
+    row = replace(row, code=502, backend="openai/main", error_code="upstream_failed", attempts=())
+
+    assert json.loads(told(row, is_json=True)) == {
+        "at": "2027-01-15T08:00:00.250Z",
+        "level": "info",
+        "logger": "gateway.access",
+        "message": "call",
+        "id": "req_1",
+        "key": "laptop",
+        "model": "m",
+        "backend": "openai/main",
+        "code": 502,
+        "tries": 0,
+        "ms": 250,
+        "error": "upstream_failed",
+    }
+    assert told(row, is_json=False) == (
+        "2027-01-15T08:00:00.250Z info call id=req_1 key=laptop model=m backend=openai/main code=502 tries=0 ms=250 "
+        "error=upstream_failed\n"
+    )
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+@pytest.mark.parametrize(
+    "hostile", ["a\nb", "\x1b[31mred", "a\u2028b", "\u202eabc", "sk-gw-Abc_def-0123456789", "m" * 5000]
+)
+def test_what_a_client_made_up_harms_no_line_of_a_call(hostile: str, is_json: bool) -> None:
+    shown = told(replace(CALL, asked_model=hostile, api_key_name=hostile), is_json=is_json)
+
+    assert len(shown.splitlines()) == 1
+    assert not any(character in shown[:-1] for character in "\n\r\x1b\x00\u2028\u202e\x9b")
+    assert "Abc_def" not in shown
+    assert len(shown) < 3000

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.proxy.guard import GuardedBackend, may_dial
 from gateway.proxy.names import Names
-from gateway.proxy.upstream import ConnectFailed, KeyUnusable, open_upstream
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, open_upstream
 from gateway.routing.snapshot import Backend
 from gateway.vault import Vault, mask, provider_key_binding
 from tests.conftest import MakeProvider
@@ -148,7 +148,7 @@ async def listening() -> AsyncIterator[tuple[int, list[str]]]:
 async def test_a_private_provider_is_reached_only_with_the_operators_word() -> None:
     async with listening() as (port, seen), open_upstream(VAULT, {}, nothing_local) as upstream:
         with pytest.raises(ConnectFailed, match="may be dialled"):
-            await upstream.send("POST", at(f"http://127.0.0.1:{port}/v1"), "/chat/completions", b"{}", [])
+            await upstream.send(at(f"http://127.0.0.1:{port}/v1"), Outbound("POST", "/chat/completions", b"{}"))
     assert seen == []
 
 
@@ -161,7 +161,7 @@ async def test_a_key_is_sent_only_to_the_origin_it_was_entered_for() -> None:
     async with open_upstream(VAULT, {"SET_API_KEY": "sk-env"}, everything_local) as upstream:
         for backend in (stolen, swapped, elsewhere):
             with pytest.raises(KeyUnusable):
-                await upstream.send("POST", backend, "/chat/completions", b"{}", [])
+                await upstream.send(backend, Outbound("POST", "/chat/completions", b"{}"))
 
 
 @pytest.mark.anyio
