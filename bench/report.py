@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.figures import Results
 from bench.plots import plots
 from bench.processes import ROOT
-from bench.tables import sections, table
+from bench.tables import CONNECTIONS, sections, table
 
 DOCS = ROOT / "docs"
 KEPT = ROOT / "bench" / "results"
@@ -50,7 +51,7 @@ def document(results: Results, pictures: list[str]) -> str:
         _PAGES.format(table=found["pages"]) if found["pages"] else "",
         _PROCESS.format(start=found["start"], table=found["lasting"], **_words(shown)) if found["start"] else "",
         _LEDGER.format(table=found["drain"]) if found["drain"] else "",
-        _profiles(),
+        _profiles(results),
         _HOW,
     ]
     return "\n".join(part.strip() + "\n" for part in parts if part)
@@ -71,8 +72,8 @@ def made_with(results: Results) -> str:
     )
 
 
-def _profiles() -> str:
-    """The top ten before and after, from the files that are kept."""
+def _profiles(results: Results) -> str:
+    """What calls cost before and after, and the top ten of both, from the files that are kept."""
     found = {name: _read(KEPT / f"{name}.json").get("profile", {}) for name in ("before", "after")}
     parts = []
     for load in ("whole answers", "streams"):
@@ -80,7 +81,18 @@ def _profiles() -> str:
             columns = [profile.get(load, {}).get(kind, []) for profile in found.values()]
             if any(columns):
                 parts.append(table((f"{load}: {kind}, before", "share", "after", "share"), _side_by_side(*columns)))
-    return _PROFILE.format(tables="\n\n".join(parts)) if parts else ""
+    cost = table(("CPU µs/request ÷ ceiling", "before", "after"), _changed(results))
+    return _PROFILE.format(cost=cost, tables="\n\n".join(parts)) if parts else ""
+
+
+def _changed(results: Results) -> Iterator[tuple[str, ...]]:
+    kept = _read(KEPT / "before.json").get("calls", [])
+    before = {(row["case"], row["target"]): row["cpu_us"] for row in kept if row["experiment"] == "whole"}
+    for case in CONNECTIONS:
+        after = results.ratio("whole", case, "gateway", "ceiling")
+        if after and (case, "gateway") in before:
+            ratio = before[case, "gateway"] / before[case, "ceiling"]
+            yield f"{case} connection{'s' if case != '1' else ''}", f"{ratio:.1f}", f"{after.middle:.1f}"
 
 
 def _side_by_side(before: list[Any], after: list[Any]) -> list[tuple[str, ...]]:
@@ -137,8 +149,9 @@ _STREAMS = """
 
 A stream has 64 chunks of text. **CPU µs/chunk** is the CPU of a stream less that of a whole answer, over 64. Flat out,
 several chunks come with one read and share its cost; paced, each comes alone, as from a real model. The first token of
-one stream is measured where the chunks come a millisecond apart. **Gaps** are the times between two chunks of a paced
-stream at the client; the provider leaves 50 ms.
+one stream is measured where the chunks come a millisecond apart; that of the fifty, which all begin within 50 ms on
+new connections, is what a burst waits. **Gaps** are the times between two chunks of a paced stream at the client; the
+provider leaves 50 ms.
 """
 
 _TRANSLATED = """
@@ -201,6 +214,8 @@ _PROFILE = """
 Samples of the processor under sixteen connections. A station is a module of the gateway, or a library: the innermost
 one of the gateway that a sample lies in. Before is commit 10bb712, which spoke to providers through httpx's own
 transport.
+
+{cost}
 
 {tables}
 """

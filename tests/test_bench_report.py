@@ -301,6 +301,14 @@ def test_the_document_says_what_it_was_measured_with(written: Callable[[], str])
     assert "nginx 1.22.1" in document
 
 
+def test_the_document_tells_what_a_call_cost_before(written: Callable[[], str]) -> None:
+    document = written()
+
+    row = re.search(r"^\| 16 connections \| ([\d.]+) \| ([\d.]+) \|$", document, re.M)
+    assert row and float(row[1]) > 30
+    assert float(row[2]) == 2.0
+
+
 def test_the_document_of_a_part_of_a_run_leaves_out_the_rest(content: dict[str, Any]) -> None:
     content["rows"] = [row for row in content["rows"] if row["experiment"] == "whole"]
 
