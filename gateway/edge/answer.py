@@ -71,7 +71,6 @@ class Answer(RequestResponseCycle):
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         if self.response_started:
             raise RuntimeError("An answer begins once.")
-        self.response_started, self.waiting_for_100_continue = True, False
         lines, says_close = [_STATUS_LINES[status]], False
         for name, value in (*self.default_headers, *headers):
             if name == b"content-length":
@@ -89,6 +88,7 @@ class Answer(RequestResponseCycle):
         # One look at the whole head in place of two patterns for each header: a value may not begin another line.
         if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
             raise RuntimeError(f"One of {fields - 1} headers of the answer has a line's end in it.")
+        self.response_started, self.waiting_for_100_continue = True, False
         self.head = head + b"\r\n"
         # Should the body be a while in coming, the head does not wait for it.
         self.flushing = self.loop.call_soon(self._flush)

@@ -97,7 +97,6 @@ class Program:
 @contextlib.contextmanager
 def serving(data_dir: Path, *words: str, **environ: str) -> Iterator[Program]:
     """`serve` on a free port, ready; killed at the end if it still runs."""
-    began = time.monotonic()
     command = [sys.executable, "-m", "gateway", "--port", "0", "--data-dir", str(data_dir), "--log-format", "json"]
     with (
         tempfile.TemporaryFile("w+") as errors,
