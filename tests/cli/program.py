@@ -51,7 +51,6 @@ class Program:
 
     process: subprocess.Popen[str]
     ready: dict[str, Any]
-    started_after: float
     lines: list[str]
     _errors: IO[str]
     _reader: threading.Thread
@@ -119,7 +118,7 @@ def serving(data_dir: Path, *words: str, **environ: str) -> Iterator[Program]:
             if not ready:
                 errors.seek(0)
                 raise AssertionError(f"it did not get ready; exit code {process.poll()}; {lines}; {errors.read()}")
-            yield Program(process, json.loads(ready[0]), time.monotonic() - began, lines, errors, reader)
+            yield Program(process, json.loads(ready[0]), lines, errors, reader)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -34,7 +34,7 @@ async def serving(app: App, keep_alive: int = 75, writes: list[bytes] | None = N
                     writes.append(bytes(part))
                     written(part)
 
-                transport.write = write  # type: ignore[method-assign]
+                transport.write = write  # type: ignore[assignment,method-assign]
             super().connection_made(transport)
 
     listener = socket.socket()
