@@ -134,10 +134,13 @@ class Exchange(httpx.AsyncByteStream):
         _wake(self._room)
 
     def expired(self) -> None:
-        if self._room is None:
+        if _is_waiting(self._room):
+            self._expired_sending()
+        elif _is_waiting(self._news):
             waited = "the rest of the answer" if self.answer.has_head else "an answer"
             self._fail(httpx.ReadTimeout(f"waited too long for {waited}"))
-            return
+
+    def _expired_sending(self) -> None:
         left = self._transport.get_write_buffer_size()
         if left < self._unsent and self._connection.loop.time() < self._ends_at:
             self._unsent = left
@@ -193,7 +196,8 @@ class Exchange(httpx.AsyncByteStream):
             self._transport.write(b"0\r\n\r\n")
         self._is_sent = True
 
-    # Waiting. Deadlines mostly move forward, so that none of this sets a timer.
+    # Waiting. Deadlines mostly move forward, so that none of this sets a timer; one that comes while nobody waits is
+    # nobody's.
 
     def _until(self, seconds: float) -> float:
         return min(self._connection.loop.time() + seconds, self._ends_at)
@@ -212,7 +216,9 @@ class Exchange(httpx.AsyncByteStream):
                 await self._room
             finally:
                 self._room = None
-                self._rearm(self._ends_at)
+                if self._error is None and not self.answer.is_complete:
+                    # Else the connection is no longer ours.
+                    connection.arm(self._ends_at)
         self._raise_error()
 
     async def _wait(self, deadline: float) -> None:
@@ -227,14 +233,8 @@ class Exchange(httpx.AsyncByteStream):
             raise
         finally:
             self._news = None
-            self._rearm(NEVER)
         if not self.answer.parts:
             self._raise_error()
-
-    def _rearm(self, deadline: float) -> None:
-        """Unless the connection is no longer ours."""
-        if self._error is None and not self.answer.is_complete:
-            self._connection.arm(deadline)
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -258,6 +258,11 @@ class Exchange(httpx.AsyncByteStream):
 
     def _leave(self) -> None:
         self._fail(httpx.ReadError("the answer was left before its end"))
+
+
+def _is_waiting(waiter: asyncio.Future[None] | None) -> bool:
+    """Not where what was waited for has come, and only who waited has not had its turn yet."""
+    return waiter is not None and not waiter.done()
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

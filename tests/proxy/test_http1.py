@@ -163,6 +163,26 @@ async def test_a_free_connection_closes_when_its_time_has_come() -> None:
     assert (wire.is_aborted, stall.idle) == (True, {})
 
 
+async def test_an_answer_that_comes_in_the_moment_of_its_deadline_has_come() -> None:
+    """As after a machine slept: both are found at once, the bytes first."""
+    stall, connection, wire = connected()
+    exchange = Exchange(connection, written(b"POST", b"/", [], b""), Patience(first_byte=60, read=60))
+    asking = asyncio.create_task(exchange.ask())
+    await asyncio.sleep(0)
+    wire.bring(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+    exchange.expired()
+    await asking
+    reading = asyncio.create_task(exchange.__anext__())
+    await asyncio.sleep(0)
+    wire.bring(b"o")
+    exchange.expired()
+    assert await reading == b"o"
+    exchange.expired()
+    wire.bring(b"k")
+    assert (await anext(exchange), list(stall.idle)) == (b"k", [connection])
+    connection.abort()
+
+
 def said_by_h11(data: bytes) -> tuple[int, bytes] | None:
     """What another parser makes of a whole answer; None where it makes nothing of it."""
     reading = h11.Connection(our_role=h11.CLIENT)
