@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.calls import Row
-from bench.processes import PYTHON, ROOT, rss_mb
+from bench.processes import PYTHON, printed_by, rss_mb
 from bench.targets import MODEL, add_backend, gateway, set_up
 
 REQUESTS, STREAMS, STEPS = 100_000, 3_000, 40
@@ -42,8 +41,7 @@ def memory(port: int, directory: Path) -> Iterator[Row]:
 
 def drain(rounds: int) -> Iterator[Row]:
     """What `python -m bench.ledger` prints, as rows."""
-    command = [PYTHON, "-m", "bench.ledger", "--rounds", str(rounds)]
-    printed = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    printed = printed_by(PYTHON, "-m", "bench.ledger", "--rounds", str(rounds))
     for found in _DRAINED.finditer(printed):
         figures = {"rows_per_second": float(found["rows"].replace(",", "")), "cpu_us": float(found["cpu"])}
         yield {"experiment": "drain", "case": found["case"].strip(), "round": 0, "target": "ledger", **figures}

@@ -52,19 +52,40 @@ def running(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """First told, then made; also what it started."""
-    _tell(process.pid, signal.SIGTERM)
+    """First told, then made; also what it started, in whichever group that is."""
+    family = {pid: _born(pid) for pid in tree(process.pid)} if process.poll() is None else {}
+    _tell(family, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_END_SECONDS)
-    _tell(process.pid, signal.SIGKILL)
+    _tell(family, signal.SIGKILL)
     process.wait()
     if process.stdout:
         process.stdout.close()
 
 
-def _tell(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)
+def _tell(family: Mapping[int, str], number: signal.Signals) -> None:
+    for pid, born in family.items():
+        # A number may be another's by now.
+        if born and _born(pid) == born:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _born(pid: int) -> str:
+    """When a process began, in the kernel's ticks; empty where it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
+    return ""
+
+
+def printed_by(*command: str) -> str:
+    """All that a program prints. Raises Failed where it does not end with 0."""
+    with running(*command) as process:
+        assert process.stdout
+        said = process.stdout.read()
+        if process.wait():
+            raise Failed(f"{' '.join(command)} ended with {process.returncode}.")
+        return said
 
 
 def line_of(process: subprocess.Popen[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from bench.figures import Results
 from bench.plots import plots
 from bench.processes import ROOT
-from bench.tables import CONNECTIONS, sections, table
+from bench.tables import CONNECTIONS, headroom, sections, table
 
 DOCS = ROOT / "docs"
 KEPT = ROOT / "bench" / "results"
@@ -43,7 +43,9 @@ def document(results: Results, pictures: list[str]) -> str:
     shown = {name: f"![{_PICTURES[name]}]({name})\n\n" if name in pictures else "" for name in _PICTURES}
     parts = [
         _HEAD.format(made=made_with(results), goals=found["goals"]),
-        _CALLS.format(table=found["calls"], ratios=found["ratios"], **_words(shown)) if found["calls"] else "",
+        _CALLS.format(table=found["calls"], ratios=found["ratios"], headroom=headroom(results), **_words(shown))
+        if found["calls"]
+        else "",
         _STREAMS.format(table=found["streams"]) if found["streams"] else "",
         _TRANSLATED.format(table=found["translated"]) if found["translated"] else "",
         _SIZES.format(table=found["sizes"]) if found["sizes"] else "",
@@ -135,7 +137,7 @@ _CALLS = """
 median of the rounds, and in brackets the least and the most. **req/CPU-s** is how many requests a second of one core
 pays for. **Added** is what an answer takes longer than the same request sent to the mock provider directly. The
 **ceiling** is `bench/ceiling.py`: a bare application on the same server and parser that looks up a key, renames the
-model and relays, and nothing else.
+model and relays, and nothing else. {headroom}
 
 The same as ratios, each of two figures of one round:
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from typing import Any
 
 from bench.calls import Row
 from bench.load import Load
-from bench.processes import PYTHON, ROOT
+from bench.processes import PYTHON, printed_by
 from bench.registry import fill
 from bench.targets import MODEL, Place, Target, add_backend, send, set_up
 
@@ -60,8 +59,7 @@ def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
 
 def seeded(directory: Path, rows: int) -> Place:
     place = set_up(directory)
-    seed = [PYTHON, "-m", "bench.seed", str(directory), "--rows", str(rows)]
-    subprocess.run(seed, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    printed_by(PYTHON, "-m", "bench.seed", str(directory), "--rows", str(rows))
     return place
 
 
@@ -73,8 +71,7 @@ def pages(directory: Path, rows: int) -> Iterator[Row]:
     long = directory / "long"
     if not long.exists():
         seeded(long, rows)
-    command = [PYTHON, "-m", "bench.pages", str(long), "--rounds", "10"]
-    printed = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    printed = printed_by(PYTHON, "-m", "bench.pages", str(long), "--rounds", "10")
     for path, p95 in paths_of(printed):
         yield {"experiment": "pages", "case": path, "round": 0, "target": "gateway", "p95_ms": p95}
 

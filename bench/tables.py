@@ -75,6 +75,15 @@ def _whole(results: Results) -> Iterator[Sequence[str]]:
         yield f"{name}: {why}", *["–"] * 6
 
 
+def headroom(results: Results) -> str:
+    """How much more than the gateway the mock provider can serve; empty where that was not measured."""
+    mock, gateway = (results.stat("whole", "16", name, "per_second") for name in ("direct", "gateway"))
+    if not mock or not gateway:
+        return ""
+    times = mock.middle / gateway.middle
+    return f"Sent directly, the same load is answered {mock.middle:,.0f} times a second: {times:.1f} × the gateway's."
+
+
 def _ratios(results: Results) -> Iterator[Sequence[str]]:
     for name in _others(results, "whole"):
         if name != "gateway":

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -190,6 +192,7 @@ def test_the_ceiling_passes_calls_and_streams_on_and_knows_its_key(port: int) ->
     assert "401" in stranger["wrong"]
 
 
+@pytest.mark.slow
 def test_the_gateway_passes_every_check_also_where_it_translates(port: int, tmp_path: Path) -> None:
     with targets.gateway(port, tmp_path / "weir") as (_, target):
         loads = ({"requests": 20}, {"requests": 4, "is_stream": True}, {"requests": 2, "is_stream": True, "pace": 200})
@@ -213,6 +216,7 @@ def test_targets_take_turns_and_each_begins_a_round(port: int) -> None:
     assert [(row["round"], row["target"]) for row in rows] == [(0, "a"), (0, "b"), (1, "b"), (1, "a")]
 
 
+@pytest.mark.slow
 def test_a_quick_run_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = tmp_path / "results.json"
 
@@ -288,6 +292,27 @@ def test_what_a_program_started_is_ended_with_it() -> None:
     while Path(f"/proc/{child}/exe").exists() and time.monotonic() < until:
         time.sleep(0.01)
     assert not Path(f"/proc/{child}/exe").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_to_stop_ends_all_that_it_started(tmp_path: Path) -> None:
+    command = [PYTHON, "-m", "bench", "--only", "whole", "--json", str(tmp_path / "results.json")]
+    with subprocess.Popen(command, cwd=processes.ROOT, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        while "whole 1 gateway" not in run.stderr.readline():
+            assert run.poll() is None
+        family = processes.tree(run.pid)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(60) == 128 + signal.SIGTERM
+
+    assert len(family) > 3
+    assert [pid for pid in family if Path(f"/proc/{pid}/exe").exists()] == []
+
+
+def test_what_a_program_prints_is_read_to_its_end() -> None:
+    assert processes.printed_by(PYTHON, "-c", "print('one')") == "one\n"
+    with pytest.raises(Failed, match="ended with 3"):
+        processes.printed_by(PYTHON, "-c", "raise SystemExit(3)")
 
 
 def test_a_program_that_ends_before_it_listens_is_named() -> None:

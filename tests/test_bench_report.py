@@ -19,7 +19,7 @@ from bench.goals import Goal, goals, memory_of
 from bench.load import SHOWN
 from bench.processes import PYTHON, ROOT
 from bench.sizes import paths_of
-from bench.tables import printed, sections, shown, table
+from bench.tables import headroom, printed, sections, shown, table
 from bench.upstream import CHUNKS
 
 CPU = {"direct": 0.0, "ceiling": 100.0, "gateway": 200.0, "nginx": 25.0, "Portkey": 1000.0}
@@ -212,6 +212,14 @@ def test_what_another_program_printed_is_read_by_its_heads() -> None:
     told = "words\n| path | status | p95 ms |\n| --- | ---: | ---: |\n| /admin | 200 | 1,012.5 |\n\n1 path"
 
     assert list(paths_of(told)) == [("/admin", 1012.5)]
+
+
+def test_the_mock_is_compared_with_what_the_gateway_asks_of_it(content: dict[str, Any]) -> None:
+    for row in content["rows"]:
+        row["per_second"] = 50_000.0 if row["target"] == "direct" else 4_000.0
+
+    assert headroom(Results(content)).endswith("answered 50,000 times a second: 12.5 × the gateway's.")
+    assert headroom(Results({"facts": FACTS, "missing": {}, "rows": []})) == ""
 
 
 def test_who_could_not_be_had_stands_in_the_table_with_why(content: dict[str, Any]) -> None:
