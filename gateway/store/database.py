@@ -31,7 +31,7 @@ _CHECKPOINT_SECONDS = 1.0
 
 class _Writer(aiosqlite.Connection):
     async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Run `work` in the connection's own thread, between other statements. Cancelled, it is done all the same."""
+        """Run `work` in the connection's own thread, between other statements."""
         await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
 
 
@@ -72,11 +72,15 @@ class Database:
     async def write_at_once(self, work: Work, *, is_durable: bool = False) -> None:
         """One write transaction as `write` gives it, whose statements are all carried out in one visit to its thread.
 
-        Cancelled, it is committed or rolled back by itself; whoever comes next finds that done.
+        Cancelled, it is committed or rolled back all the same, and keeps its turn until then.
         """
         async with self._write_turn:
+            visit = asyncio.ensure_future(self._writer.visit(partial(self._transaction, work, is_durable=is_durable)))
             try:
-                await self._writer.visit(partial(self._transaction, work, is_durable=is_durable))
+                await asyncio.shield(visit)
+            except asyncio.CancelledError:
+                await asyncio.gather(visit, return_exceptions=True)
+                raise
             except sqlite3.OperationalError as error:
                 raise _unavailable(error) from error
 

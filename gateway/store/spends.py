@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
 from gateway.store.database import Tx
 
@@ -23,10 +23,10 @@ async def save_many(tx: Tx, sums: Iterable[StoredSum]) -> None:
     """Write each as the new sum, so that writing the same twice counts once."""
     await tx.executemany(
         """
-        INSERT INTO spends (owner, period, since, nano) VALUES (:owner, :period, :since, :nano)
+        INSERT INTO spends (owner, period, since, nano) VALUES (?, ?, ?, ?)
         ON CONFLICT (owner, period, since) DO UPDATE SET nano = excluded.nano
         """,
-        [asdict(one) for one in sums],
+        map(astuple, sums),
     )
 
 
