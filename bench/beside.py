@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    with served(arguments.directory) as (browser, token):
+    with served(arguments.directory) as (browser, token, _):
         key, found = api_key(browser, token), defaultdict[str, list[Told]](list)
         connection = http.client.HTTPConnection(urlsplit(str(browser.base_url)).netloc)
         for _ in range(arguments.rounds):
