@@ -22,7 +22,8 @@ from gateway.store.calls import CallRow
 from gateway.store.figures import Question
 
 MOST_PER_PAGE = 500
-COUNT_CAP = 10_000
+COUNT_CAP = 2_000
+"""To count on takes a page longer than to find what it shows; sums of any length are on the usage page."""
 _RECENT = 10
 
 FILTERS: Table = (
