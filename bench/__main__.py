@@ -66,7 +66,7 @@ def main(words: Sequence[str] | None = None) -> int:
     beside = _names(named, ",".join(peers.PEERS))
     plan = Plan(_names(asked.only, every), asked.rounds, asked.share, beside, asked.rows, asked.tree)
     processes.end_on_signals()
-    results: dict[str, Any] = {"facts": facts.of(plan.tree, plan.peers), "missing": {}, "rows": []}
+    results: dict[str, Any] = {"facts": facts.of(plan.tree, plan.peers, plan.share), "missing": {}, "rows": []}
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     for row in _rows(plan, results["missing"]):

@@ -36,6 +36,10 @@ TRANSLATION = (
 )
 
 
+_WARM = {False: 1500, True: 150}
+"""Requests before the first round, of whole answers and of streams."""
+
+
 def whole(targets: Sequence[Target], rounds: int) -> Iterator[Row]:
     yield from in_turns("whole", WHOLE, targets, rounds)
 
@@ -52,10 +56,13 @@ def translated(targets: Sequence[Target], rounds: int) -> Iterator[Row]:
 
 
 def in_turns(experiment: str, cases: Sequence[Case], targets: Sequence[Target], rounds: int) -> Iterator[Row]:
-    """Who begins goes round too, so that nobody always follows the same one. One round before does not count."""
+    """Who begins goes round too, so that nobody always follows the same one.
+
+    What goes before the first round is not counted: programs that compile themselves as they run need it.
+    """
     for case in cases:
         for target in targets:
-            target.load(**{**case.members, "requests": max(case.members["connections"], 50), "pace": 0})
+            target.load(**{**case.members, "requests": _WARM[case.members.get("is_stream", False)], "pace": 0})
         for number in range(rounds):
             first = number % len(targets)
             for target in (*targets[first:], *targets[:first]):

@@ -15,8 +15,8 @@ from bench import peers
 _LIBRARIES = ("uvicorn", "starlette", "httptools", "httpx", "msgspec")
 
 
-def of(tree: Path, names: Sequence[str]) -> dict[str, object]:
-    """`versions` are of the peers that take part, as they are installed."""
+def of(tree: Path, names: Sequence[str], share: float) -> dict[str, object]:
+    """`versions` are of the peers that take part, as they are installed; `share` of the usual requests was sent."""
     found = peers.versions(names)
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -27,6 +27,7 @@ def of(tree: Path, names: Sequence[str]) -> dict[str, object]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "versions": found,
+        "share": share,
     }
 
 

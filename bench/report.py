@@ -68,6 +68,8 @@ def made_with(results: Results) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
     peers = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     beside = f" Beside it: {peers}." if peers else ""
+    if facts.get("share", 1) < 1:
+        beside += f" A quick look with {facts['share']:g} of the requests."
     return (
         f"{facts['date']}, commit {facts['commit']}: {facts['cores']} cores, {facts['memory_gib']} GiB of memory, "
         f"{facts['kernel']}, Python {facts['python']}, {libraries}.{beside}"

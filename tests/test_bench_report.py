@@ -307,6 +307,13 @@ def test_the_document_says_what_it_was_measured_with(written: Callable[[], str])
 
     assert "2026-11-21, commit abcdef0: 2 cores, 24 GiB of memory, Linux 6.1, Python 3.11.7" in document
     assert "nginx 1.22.1" in document
+    assert "quick look" not in document
+
+
+def test_a_quick_look_is_called_one() -> None:
+    told = report.made_with(Results({"facts": {**FACTS, "share": 0.1}, "missing": {}, "rows": []}))
+
+    assert told.endswith("A quick look with 0.1 of the requests.")
 
 
 def test_the_document_tells_what_a_call_cost_before(written: Callable[[], str]) -> None:
