@@ -44,7 +44,8 @@ dist: $(DEV)  ## build sdist and wheel, and start the wheel in an empty environm
 
 soak: $(DEV) browser  ## run the experiments of reliability for an hour or so
 	SOAK=long $(BIN)/python -m pytest -q --log-cli-level=INFO tests/soak tests/proxy/test_budgets.py tests/routing/test_spends.py \
-		tests/store/test_migrate.py tests/ops/test_backup.py tests/proxy/test_ledger.py tests/proxy/test_storage.py $(ARGS)
+		tests/store/test_migrate.py tests/ops/test_backup.py tests/proxy/test_ledger.py tests/proxy/test_storage.py \
+		tests/proxy/test_connections_soak.py $(ARGS)
 
 clients: $(DEV)  ## ask the gateway with SDKs, coding agents and a small real model (needs node)
 	$(BIN)/python -m clients $(ARGS)

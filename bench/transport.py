@@ -2,8 +2,7 @@
 
     python -m bench.transport [--rounds 5] [--requests 2000]
 
-CPU time of this process, without the mock provider's. Requests are made once and asked with again and again, so that
-what is measured is the transport and not what httpx takes to make a request.
+CPU time of this process, without the mock provider's: making a request, asking, reading the answer to its end.
 """
 
 from __future__ import annotations
@@ -13,35 +12,73 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from statistics import median
+from typing import cast
 
 import httpx
 
 from bench.upstream import CHUNKS
 from gateway.proxy.connections import OwnTransport
 from gateway.proxy.dialling import Dialler
-from gateway.proxy.exchange import Exchange
+from gateway.proxy.exchange import Patience
 from gateway.proxy.names import Names
+from gateway.proxy.outgoing import written
 from gateway.proxy.transports import StockTransport
 
 CONNECTIONS = (1, 16, 256)
-PATIENCE = {"connect": 10.0, "pool": 10.0, "write": 60.0, "read": 60.0, "first_byte": 60.0}
 BODY = b'{"model":"bench","messages":[{"role":"user","content":"%b"}]%b}'
-Opened = Callable[[Names], httpx.AsyncBaseTransport]
+HEADERS = [
+    (b"authorization", b"Bearer sk-bench"),
+    (b"content-type", b"application/json"),
+    (b"accept-encoding", b"identity"),
+]
+Ask = Callable[[], Awaitable[None]]
+Opened = Callable[[str, bytes], AbstractAsyncContextManager[Ask]]
+"""Makes what asks the address once with this body, and reads the answer to its end."""
 
 
 def _everything_local(host: str, port: int) -> bool:
     return True
 
 
-def own(names: Names) -> httpx.AsyncBaseTransport:
-    return OwnTransport(Dialler(names, _everything_local, httpx.create_ssl_context))
+@asynccontextmanager
+async def own(url: str, body: bytes) -> AsyncIterator[Ask]:
+    """As the gateway asks: written straight to the wire."""
+    where = httpx.URL(url)
+    address, target = (where.scheme, where.raw_host, where.port), where.raw_path
+    patience = Patience(connect=10.0, pool=10.0, write=60.0, read=60.0, first_byte=60.0)
+    names = Names()
+    async with OwnTransport(Dialler(names, _everything_local, httpx.create_ssl_context)) as transport:
+
+        async def ask() -> None:
+            sent = written(b"POST", target, [(b"host", where.netloc), *HEADERS], body)
+            exchange = await transport.exchange(address, sent, patience)
+            if exchange.rest() is None:
+                async for _ in exchange:
+                    pass
+
+        yield ask
+    names.close()
 
 
-def stock(names: Names) -> httpx.AsyncBaseTransport:
-    return StockTransport(_everything_local, names, None)
+@asynccontextmanager
+async def stock(url: str, body: bytes) -> AsyncIterator[Ask]:
+    where = httpx.URL(url)
+    timeout = {"connect": 10.0, "pool": 10.0, "write": 60.0, "read": 60.0}
+    names = Names()
+    async with StockTransport(_everything_local, names, None) as transport:
+
+        async def ask() -> None:
+            request = httpx.Request("POST", where, headers=HEADERS, content=body, extensions={"timeout": timeout})
+            response = await transport.handle_async_request(request)
+            async for _ in cast("httpx.AsyncByteStream", response.stream):
+                pass
+            await response.aclose()
+
+        yield ask
+    names.close()
 
 
 @contextmanager
@@ -56,47 +93,18 @@ def mock_provider() -> Iterator[str]:
         process.wait()
 
 
-@asynccontextmanager
-async def opened(make: Opened) -> AsyncIterator[httpx.AsyncBaseTransport]:
-    names = Names()
-    try:
-        async with make(names) as transport:
-            yield transport
-    finally:
-        names.close()
-
-
-def a_request(url: str, *, is_stream: bool) -> httpx.Request:
-    body = BODY % (b"Say something. " * 40, b',"stream":true' if is_stream else b"")
-    headers = {"authorization": "Bearer sk-bench", "content-type": "application/json", "accept-encoding": "identity"}
-    return httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": PATIENCE})
-
-
-async def _read(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> None:
-    """Ask, and read to the end as it comes."""
-    response = await transport.handle_async_request(request)
-    stream = response.stream
-    if isinstance(stream, Exchange) and stream.rest() is not None:
-        return
-    assert isinstance(stream, httpx.AsyncByteStream)
-    async for _ in stream:
-        pass
-    await stream.aclose()
-
-
-async def cpu_per_request(make: Opened, url: str, connections: int, requests: int, *, is_stream: bool) -> float:
+async def cpu_per_request(opened: Opened, url: str, connections: int, requests: int, *, is_stream: bool) -> float:
     """µs of CPU per request, or per chunk of a stream."""
     each = max(1, requests // connections)
-    async with opened(make) as transport:
+    async with opened(url, BODY % (b"Say something. " * 40, b',"stream":true' if is_stream else b"")) as ask:
 
-        async def ask(number: int) -> None:
-            request = a_request(url, is_stream=is_stream)
+        async def several(number: int) -> None:
             for _ in range(number):
-                await _read(transport, request)
+                await ask()
 
-        await asyncio.gather(*(ask(2) for _ in range(connections)))
+        await asyncio.gather(*(several(2) for _ in range(connections)))
         began = time.process_time()
-        await asyncio.gather(*(ask(each) for _ in range(connections)))
+        await asyncio.gather(*(several(each) for _ in range(connections)))
         spent = time.process_time() - began
     return spent * 1e6 / (each * connections * (CHUNKS if is_stream else 1))
 
