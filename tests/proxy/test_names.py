@@ -60,22 +60,22 @@ async def test_an_answer_is_kept_and_all_who_ask_at_once_share_it(resolver: Reso
 
 
 async def test_a_kept_answer_is_asked_for_again_after_a_while(resolver: Resolver) -> None:
-    names = Names(resolver, good_seconds=0.05)
+    names = Names(resolver, good_seconds=0.5)
     for _ in range(3):
         await names.addresses("a.test", 443)
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.6)
     await names.addresses("a.test", 443)
     names.close()
     assert len(resolver.asked) == 2
 
 
 async def test_a_failure_says_so_and_is_tried_again_soon(resolver: Resolver) -> None:
-    names = Names(resolver, bad_seconds=0.05)
+    names = Names(resolver, bad_seconds=0.5)
     for _ in range(3):
         with pytest.raises(OSError, match="bad.test cannot be resolved"):
             await names.addresses("bad.test", 443)
     assert len(resolver.asked) == 1
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.6)
     with pytest.raises(OSError, match="cannot be resolved"):
         await names.addresses("bad.test", 443)
     names.close()
