@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.edge.offers import Offers, extension
@@ -22,12 +23,15 @@ _LINGER_SECONDS = 5.0
 class Answer(RequestResponseCycle):
     """The ASGI side of one request. `begin` makes it of the one that uvicorn made."""
 
+    parts: list[bytes]
+    held: int
     head: bytes
     flushing: asyncio.Handle | None
     when_left: Callable[[], None] | None
     loop: asyncio.AbstractEventLoop
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.parts, self.held = [], 0
         self.head, self.flushing, self.when_left, self.loop = b"", None, None, loop
         self.scope["extensions"] = extension(Offers(self.leaving, self.whole_body))
 
@@ -40,9 +44,32 @@ class Answer(RequestResponseCycle):
         """All of the request's body, taken out, where there is no more to wait for."""
         if self.more_body or self.disconnected:
             return None
-        body, self.body = bytes(self.body), bytearray()
         self.flow.resume_reading()
-        return body
+        return self._taken()
+
+    def heard(self, part: bytes) -> None:
+        """More of the request's body came. Parts are kept as they are: a large body is copied once, by who wants it."""
+        self.parts.append(part)
+        self.held += len(part)
+        if self.held > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.message_event.set()
+
+    async def receive(self) -> Any:
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self._taken(), "more_body": self.more_body}
+
+    def _taken(self) -> bytes:
+        parts, self.parts, self.held = self.parts, [], 0
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def run_asgi(self, app: Any) -> None:
         await super().run_asgi(app)

@@ -77,11 +77,15 @@ class EdgeProtocol(HttpToolsProtocol):
             self.cycle.left()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        # uvicorn makes its cycles itself; what it made becomes ours before anything is answered.
-        cycle.__class__ = Answer
-        assert isinstance(cycle, Answer)
-        cycle.begin(self.loop)
+        self._adopt(cycle)
         super()._start_asgi_task(cycle, app)
+
+    def _adopt(self, cycle: RequestResponseCycle) -> None:
+        """uvicorn makes its cycles itself; what it made becomes ours before anything comes or is answered."""
+        if not isinstance(cycle, Answer):
+            cycle.__class__ = Answer
+            assert isinstance(cycle, Answer)
+            cycle.begin(self.loop)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -116,6 +120,11 @@ class EdgeProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._head_read = self._head_parsed = 0
         super().on_headers_complete()
+        self._adopt(self.cycle)
+
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, Answer) and not self.cycle.response_complete:
+            self.cycle.heard(body)
 
     def on_message_complete(self) -> None:
         self._is_in_head = True

@@ -6,7 +6,7 @@ Bytes are looked at as they are; nothing is decoded that need not be.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -17,9 +17,13 @@ from gateway.formats.body import Fields
 
 # A quote inside a JSON string has a backslash before it, so that a word between two bare quotes is never mere text.
 _HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
-_CACHED = b'"cache_control"'
+CACHED = b'"cache_control"'
 _EMPTY = frozenset({b"null", b"[]", b"{}", b'""'})
 _LONGEST_SHOWN = 64
+
+
+Beginning = Sequence[bytes | msgspec.Raw]
+"""What a conversation began with, in parts that need not be copied."""
 
 
 class _Turn(msgspec.Struct):
@@ -43,7 +47,7 @@ def joined(fields: Fields, names: Iterable[str]) -> bytes:
 def asks_for_an_hour_of_cache(part: bytes) -> bool:
     """Whether a `cache_control` with a `ttl` of one hour is in raw JSON."""
     # A long word is found sooner than a pattern, and is hardly ever there.
-    return _CACHED in part and _HOUR.search(part) is not None
+    return CACHED in part and _HOUR.search(part) is not None
 
 
 def tokens_of(size: int) -> int:
@@ -74,7 +78,7 @@ def user_of(fields: Fields) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
-def session_name(named: Iterable[str], beginning: bytes) -> str:
+def session_name(named: Iterable[str], beginning: Beginning) -> str:
     """The first of `named` that is not empty, else the hash of what the conversation began with.
 
     The same conversation has the same session; a long name is shortened to its hash.
@@ -82,35 +86,41 @@ def session_name(named: Iterable[str], beginning: bytes) -> str:
     name = next((name for name in named if name), "")
     if not name:
         return "begins:" + hash_of(beginning)
-    return name if len(name) <= _LONGEST_SHOWN else "hash:" + hash_of(encoded(name))
+    return name if len(name) <= _LONGEST_SHOWN else "hash:" + hash_of([encoded(name)])
 
 
-def beginning_of(model: str, before: Iterable[msgspec.Raw], turns: msgspec.Raw | None) -> bytes:
+def beginning_of(model: str, before: Iterable[msgspec.Raw], turns: msgspec.Raw | None) -> Beginning:
     """The model, `before` (system, tools) and the turns up to the first of a user: what stays while it goes on.
 
     `turns` are a raw list of objects with a `role`; of anything else all of it counts.
     """
-    parts = [encoded(model), *(bytes(value) for value in before)]
+    parts: list[bytes | msgspec.Raw] = [encoded(model), *before]
     if turns is not None:
         parts += _first_turns(turns)
-    return b"\0".join(parts)
+    return parts
 
 
-def _first_turns(turns: msgspec.Raw) -> list[bytes]:
-    parts = []
+def _first_turns(turns: msgspec.Raw) -> list[msgspec.Raw]:
+    parts: list[msgspec.Raw] = []
     try:
         for turn in _TURNS.decode(turns):
-            parts.append(bytes(turn))
+            parts.append(turn)
             if _TURN.decode(turn).role == "user":
                 break
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Turns that are not objects are for the provider to refuse.
-        return [*parts, bytes(turns)]
+        return [*parts, turns]
     return parts
 
 
-def hash_of(text: bytes) -> str:
-    return blake2b(text, digest_size=12).hexdigest()
+def hash_of(parts: Beginning) -> str:
+    """Of the parts with zero bytes between them."""
+    found = blake2b(digest_size=12)
+    for number, part in enumerate(parts):
+        if number:
+            found.update(b"\0")
+        found.update(part)
+    return found.hexdigest()
 
 
 def encoded(text: str) -> bytes:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
-from msgspec.structs import replace
 
 from gateway.formats.body import Fields, encode_object
 from gateway.formats.request import Request
@@ -19,6 +18,7 @@ from gateway.model.registry import ApiFormat
 
 _MARKED = re.compile(rb'\s*"(?:gw1\.|Z3cxL)')
 """A signature of another format, as signatures.py and in base64 gemini/seals.py write it."""
+_MARKS = (b'"gw1.', b'"Z3cxL')
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _FIELDS = msgspec.json.Decoder(Fields)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -33,15 +33,15 @@ def without_foreign(request: Request) -> Request:
     if found is None:
         return request
     name, cleaner = found
-    there = request.fields.get(name)
-    if there is None or not _is_suspect(bytes(there)):
+    if not any(request.holds(name, mark) for mark in _MARKS):
         return request
+    there = request.fields[name]
     cleaned = _each(there, cleaner)
-    return request if cleaned is there else replace(request, fields={**request.fields, name: cleaned})
+    return request if cleaned is there else request.with_fields({**request.fields, name: cleaned})
 
 
 def _is_suspect(value: bytes) -> bool:
-    return b'"gw1.' in value or b'"Z3cxL' in value
+    return any(mark in value for mark in _MARKS)
 
 
 def _each(listed: msgspec.Raw, cleaner: Cleaner) -> msgspec.Raw:

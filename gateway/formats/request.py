@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
-from gateway.formats.body import Fields
+from gateway.formats.body import Fields, holds
 from gateway.hiding import hiding
 from gateway.model.registry import ApiFormat
 
@@ -27,7 +28,8 @@ class Asked(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, frozen=True):
     """`fields` are the body's, raw; `wants_usage` is whether the client asked for the usage chunk of a stream.
 
-    `model` is in `fields` only where the format has it there. `action` as in `Asked`.
+    `model` is in `fields` only where the format has it there. `action` as in `Asked`. `source` is the body that the
+    fields came from, empty where they are no longer those: `with_fields` changes them.
     """
 
     api_format: ApiFormat
@@ -36,8 +38,18 @@ class Request(msgspec.Struct, frozen=True):
     fields: Fields
     wants_usage: bool = False
     action: str = ""
+    source: bytes = b""
 
-    __repr__ = hiding("fields")
+    __repr__ = hiding("fields", "source")
+
+    def with_fields(self, fields: Fields) -> Request:
+        return replace(self, fields=fields, source=b"")
+
+    def holds(self, name: str, word: bytes) -> bool:
+        """Whether the raw value of a field has this in it. Where the whole body has not, nothing is copied to see."""
+        if self.source and not holds(self.source, word):
+            return False
+        return name in self.fields and holds(bytes(self.fields[name]), word)
 
 
 class Facts(msgspec.Struct, frozen=True):

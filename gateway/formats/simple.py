@@ -73,7 +73,7 @@ def read_request(simple: Simple, asked: Asked) -> Request:
 def facts(simple: Simple, request: Request, default_output: int, session_header: str) -> Facts:
     """A question has no conversation here: `session_header` alone holds calls together."""
     fields = request.fields
-    text = sum(len(bytes(fields[name])) for name in simple.asked if name in fields)
+    text = sum(len(fields[name]) for name in simple.asked if name in fields)
     size = sum(len(bytes(value)) for value in fields.values())
     limit = bodies.integer_field(fields, "max_tokens", 0, _MOST_TOKENS)
     answers = bodies.integer_field(fields, "n", 1, _MOST_ANSWERS) or 1

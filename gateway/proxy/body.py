@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from gateway.errors import SlowRequest, TooLarge, Unavailable, UnsupportedMedia
+from gateway.proxy.aside import LARGE
 from gateway.proxy.call import Arrival
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -17,6 +18,35 @@ _SHARES = 2
 
 class ClientLeft(Exception):
     """The client closed the connection before its request was whole."""
+
+
+class _Small:
+    """A body in the parts that it comes in."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def add(self, part: bytes) -> None:
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+
+class _Large:
+    """A body of a known length, put in its place part by part: to join it at its end would keep all others waiting."""
+
+    def __init__(self, length: int) -> None:
+        self._whole = bytearray(length)
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        self._whole[self._size : self._size + len(part)] = part
+        self._size += len(part)
+
+    def whole(self) -> bytes:
+        # Nobody changes it from now on, and whatever reads bytes reads these.
+        return cast("bytes", self._whole)
 
 
 def _not_here() -> bytes | None:
@@ -45,14 +75,15 @@ class BodyReader:
             if len(body) > self.largest:
                 raise self._too_large()
             return body
+        held = _Large(int(declared)) if declared and declared.isdigit() and int(declared) >= LARGE else _Small()
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                return await self._read(receive)
+                await self._read(receive, held)
         except TimeoutError:
             raise SlowRequest(f"The request body did not arrive within {BODY_SECONDS:.0f} s.") from None
+        return held.whole()
 
-    async def _read(self, receive: Receive) -> bytes:
-        parts: list[bytes] = []
+    async def _read(self, receive: Receive, held: _Small | _Large) -> None:
         size = 0
         try:
             while True:
@@ -62,13 +93,13 @@ class BodyReader:
                 part = message.get("body", b"")
                 size += len(part)
                 self._held += len(part)
-                parts.append(part)
                 if size > self.largest:
                     raise self._too_large()
                 if self._held > self.largest * _SHARES:
                     raise Unavailable("Too many large requests are being read; try again.", retry_after=1)
+                held.add(part)
                 if not message.get("more_body", False):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
+                    return
         finally:
             self._held -= size
 

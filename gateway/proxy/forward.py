@@ -21,6 +21,7 @@ from gateway.errors import (
 from gateway.hiding import hiding
 from gateway.model.calls import Attempt, Skip
 from gateway.model.registry import Endpoint, Provider
+from gateway.proxy.aside import aside
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
@@ -94,7 +95,7 @@ class Forwarder:
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
-            road = self._road(journey, lane)
+            road = await self._road(journey, lane)
             if road is None:
                 continue
             claimed = health.claim(lane, journey.ask, journey.next_claim_id(), self._world())
@@ -108,10 +109,10 @@ class Forwarder:
                 return reply
         return None
 
-    def _road(self, journey: _Journey, lane: Lane) -> Road | None:
+    async def _road(self, journey: _Journey, lane: Lane) -> Road | None:
         """How the call goes there; None, with the reason in the trail, where that endpoint's format cannot say it."""
         try:
-            return self._attempter.road(journey.call, lane)
+            return await aside(journey.call.size, self._attempter.road, journey.call, lane)
         except BadInput as error:
             journey.tried.add(lane.backend.id)
             journey.untranslatable = journey.untranslatable or error

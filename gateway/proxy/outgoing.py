@@ -37,7 +37,7 @@ def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes
     where it is known. Raises LocalProtocolError where one of them would make it another request.
     """
     lines, length = [b"%b %b HTTP/1.1" % (method, target), *map(_COLON.join, headers)], None
-    if isinstance(body, bytes):
+    if isinstance(body, bytes | bytearray):
         if body or method in _WITH_BODY:
             lines.append(b"content-length: %d" % len(body))
         return Outgoing(_joined(lines), body)

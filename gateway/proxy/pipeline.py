@@ -72,6 +72,10 @@ class Pipeline:
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply), trail.kept)
 
+    def facts(self, call: Call) -> Facts:
+        """For a call whose body is large, to be read before `serve` and aside. Raises BadInput."""
+        return facts_of(call, self._default_output)
+
     def explain(self, call: Call) -> Explanation:
         """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises what `serve` would.
 
@@ -117,7 +121,7 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
     required = passing.joined(headers, _REQUIRE) if _REQUIRE in call.arrival.first else ""
     request = call.request
     row = FORMATS[request.api_format]
-    facts = row.facts(request, default_output, passing.session_of(call.arrival.first))
+    facts = call.facts or facts_of(call, default_output)
     if request.action in row.free:
         facts = Facts(capabilities=facts.capabilities, session=facts.session)
     ask = Ask(
@@ -135,6 +139,12 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
         stays=bool(request.action or call.pinned),
     )
     return plan_candidates(target.lanes, ask, world)
+
+
+def facts_of(call: Call, default_output: int) -> Facts:
+    """What routing reads of the call's body. Raises BadInput for limits that are none."""
+    row = FORMATS[call.request.api_format]
+    return row.facts(call.request, default_output, passing.session_of(call.arrival.first))
 
 
 def require_endpoint(request: Request, target: Target, plan: Plan) -> None:

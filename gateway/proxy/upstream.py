@@ -115,8 +115,10 @@ class Upstream:
     async def _through_proxy(
         self, endpoint: Endpoint, where: _Where, outbound: Outbound, headers: list[Header], secret: Secret | None
     ) -> UpstreamAnswer:
+        # httpx takes a bytearray, as large bodies are, for a row of numbers.
+        content = bytes(outbound.body) if isinstance(outbound.body, bytearray) else outbound.body
         request = httpx.Request(
-            outbound.method, where.url, headers=headers, content=outbound.body, extensions={"timeout": _TIMEOUT}
+            outbound.method, where.url, headers=headers, content=content, extensions={"timeout": _TIMEOUT}
         )
         async with until(outbound.ends_at):
             response = await self._proxied(endpoint).handle_async_request(request)

@@ -60,3 +60,39 @@ def test_what_cannot_be_held_is_nothing() -> None:
     assert bodies.decode_any(b"[" * 100_000) is None
     assert bodies.decode_any(b"\xff") is None
     assert bodies.decode_any(b'{"a":[1]}') == {"a": [1]}
+
+
+LARGE = b"x" * (2 * bodies.WINDOW + 12345)
+
+
+def test_a_large_object_is_encoded_as_a_small_one_is() -> None:
+    fields = {"a": bodies.raw("x" * bodies.WINDOW), 'b"é': msgspec.Raw(b'"' + LARGE + b'"'), "c": bodies.raw([1])}
+
+    assert bytes(bodies.encode_object(fields)) == msgspec.json.encode(fields)
+
+
+def test_parts_are_joined_whole_whatever_their_length() -> None:
+    parts = [b"", b"1", LARGE, msgspec.Raw(b"2"), LARGE[: bodies.WINDOW], b"3"]
+
+    assert bytes(bodies.joined(parts)) == b"".join(bytes(part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    "place", [0, 1, bodies.WINDOW - 3, bodies.WINDOW - 1, bodies.WINDOW, 2 * bodies.WINDOW + 12000]
+)
+def test_a_word_is_found_wherever_it_stands(place: int) -> None:
+    text = LARGE[:place] + b'"word"' + LARGE[place:]
+
+    assert bodies.holds(text, b'"word"')
+    assert not bodies.holds(LARGE, b'"word"')
+    assert not bodies.holds(b"", b'"word"')
+
+
+@pytest.mark.parametrize("place", [0, bodies.WINDOW - 2, bodies.WINDOW - 1, bodies.WINDOW])
+def test_a_large_body_is_held_to_utf_8_across_its_windows(place: int) -> None:
+    text = "x" * place + "é€😀" + "y" * bodies.WINDOW
+    body = b'{"a":"' + text.encode() + b'"}'
+
+    assert msgspec.json.decode(bodies.parse_object(body)["a"]) == text
+    with pytest.raises(BadInput, match="UTF-8"):
+        bodies.parse_object(body[: body.index(b"y")] + b"\xe2\x82" + body[body.index(b"y") :])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 
 import msgspec
 import pytest
@@ -13,6 +14,10 @@ from gateway.formats import conversation_facts as facts
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": "Hello"}
+
+
+def beginning(model: str, before: tuple[msgspec.Raw, ...], turns: msgspec.Raw | None) -> bytes:
+    return b"\0".join(bytes(part) for part in facts.beginning_of(model, before, turns))
 
 
 def raw(value: object) -> msgspec.Raw:
@@ -64,31 +69,37 @@ def test_only_a_string_has_text() -> None:
 
 
 def test_the_first_name_that_is_given_is_the_session() -> None:
-    assert facts.session_name(("", "b", "c"), b"x") == "b"
-    assert facts.session_name(("", ""), b"x").startswith("begins:")
+    assert facts.session_name(("", "b", "c"), [b"x"]) == "b"
+    assert facts.session_name(("", ""), [b"x"]).startswith("begins:")
 
 
 @given(st.text(min_size=65))
 def test_a_long_name_is_shortened_to_its_hash(name: str) -> None:
-    session = facts.session_name((name,), b"")
+    session = facts.session_name((name,), [b""])
     assert session.startswith("hash:")
     assert len(session) < 40
-    assert session == facts.session_name((name,), b"other") != facts.session_name((name + "x",), b"")
+    assert session == facts.session_name((name,), b"other") != facts.session_name((name + "x",), [b""])
 
 
 def test_a_conversation_that_goes_on_keeps_its_beginning() -> None:
-    begun = facts.beginning_of("m", (), raw([SYSTEM, USER]))
+    begun = beginning("m", (), raw([SYSTEM, USER]))
 
-    assert facts.beginning_of("m", (), raw([SYSTEM, USER, {"role": "assistant", "content": "Hi"}, USER])) == begun
+    assert beginning("m", (), raw([SYSTEM, USER, {"role": "assistant", "content": "Hi"}, USER])) == begun
     others = [
-        facts.beginning_of("n", (), raw([SYSTEM, USER])),
-        facts.beginning_of("m", (raw("x"),), raw([SYSTEM, USER])),
-        facts.beginning_of("m", (), raw([USER])),
-        facts.beginning_of("m", (), None),
+        beginning("n", (), raw([SYSTEM, USER])),
+        beginning("m", (raw("x"),), raw([SYSTEM, USER])),
+        beginning("m", (), raw([USER])),
+        beginning("m", (), None),
     ]
     assert len({begun, *others}) == 5
 
 
 @pytest.mark.parametrize("turns", [b"[]", b"[1, 2]", b'"text"', b'[{"role":7}]', b'[{"role":"user"},1]'])
 def test_turns_of_any_shape_have_a_beginning(turns: bytes) -> None:
-    assert facts.beginning_of("m", (), msgspec.Raw(turns)).startswith(b"m")
+    assert beginning("m", (), msgspec.Raw(turns)).startswith(b"m")
+
+
+def test_the_hash_of_parts_is_that_of_all_of_it() -> None:
+    parts = [b"model", msgspec.Raw(b"[1]"), b""]
+
+    assert facts.hash_of(parts) == blake2b(b"model\0[1]\0", digest_size=12).hexdigest()

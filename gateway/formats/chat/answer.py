@@ -188,7 +188,7 @@ def arguments_text(found: msgspec.Raw) -> str:
 
 def made_id(answer_id: str, index: int) -> str:
     """An id for a call that came without one: the same for the same answer, another one in another."""
-    return "call_" + hash_of(encoded(f"{answer_id}/{index}"))
+    return "call_" + hash_of([encoded(f"{answer_id}/{index}")])
 
 
 def text_or_empty(value: Any) -> str:

@@ -31,16 +31,19 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
 def capabilities_of(request: Request) -> frozenset[str]:
     """Tools, a schema for the answer, pictures, a cache of one hour: what the body shows that it needs."""
     fields, found = request.fields, set()
-    messages = bytes(fields["messages"])
     if any(shared.is_given(fields, name) for name in _TOOLS):
         found.add(TOOLS)
     if b'"json_schema"' in bytes(fields.get("response_format", b"")):
         found.add(JSON_SCHEMA)
-    if _PICTURE in messages:
+    if request.holds("messages", _PICTURE):
         found.add(VISION)
-    if shared.asks_for_an_hour_of_cache(messages) or shared.asks_for_an_hour_of_cache(shared.joined(fields, _TOOLS)):
+    if any(_keeps_an_hour(request, name) for name in ("messages", *_TOOLS)):
         found.add(CACHE_1H)
     return frozenset(found)
+
+
+def _keeps_an_hour(request: Request, name: str) -> bool:
+    return request.holds(name, shared.CACHED) and shared.asks_for_an_hour_of_cache(bytes(request.fields[name]))
 
 
 def most_tokens(request: Request, default_output: int) -> tuple[int, int]:
@@ -59,5 +62,5 @@ def session_of(request: Request, header: str) -> str:
     tools = [fields[name] for name in _TOOLS if name in fields]
     named = (shared.text_of(fields.get("prompt_cache_key")), shared.user_of(fields), header)
     if any(named):
-        return shared.session_name(named, b"")
+        return shared.session_name(named, ())
     return shared.session_name((), shared.beginning_of(request.model, tools, fields["messages"]))

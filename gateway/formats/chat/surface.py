@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from gateway.errors import BadInput
 from gateway.formats import body as bodies
@@ -26,7 +25,7 @@ def read_request(asked: Asked) -> Request:
     messages = fields.get("messages")
     if messages is None:
         raise BadInput("The field 'messages' is missing.", param="messages", code="missing_required_parameter")
-    if not bytes(messages).startswith(b"["):
+    if not bodies.begins_with(messages, b"["):
         raise BadInput("The field 'messages' must be a list.", param="messages", code="invalid_type")
     bodies.integer_field(fields, "n", 1, MOST_ANSWERS)
     bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
@@ -38,6 +37,7 @@ def read_request(asked: Asked) -> Request:
         is_stream=bodies.bool_field(fields, "stream"),
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
         fields=fields,
+        source=asked.body,
     )
 
 
@@ -54,7 +54,7 @@ def asking_usage(request: Request) -> Request | None:
     if options is not None and not isinstance(options, dict):
         return None
     asking = bodies.raw({**(options or {}), "include_usage": True})
-    return replace(request, fields={**request.fields, "stream_options": asking})
+    return request.with_fields({**request.fields, "stream_options": asking})
 
 
 def not_asking_usage(body: bytes) -> bytes:

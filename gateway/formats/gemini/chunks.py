@@ -84,7 +84,7 @@ def seal_of(part: Part) -> tuple[str, ApiFormat]:
 def call_of(call: Call, answer_id: str, number: int) -> ToolCall:
     """The call, the `number`th of its answer. Without an id it is given one that other answers do not have."""
     name = text_or_empty(call.name)
-    call_id = text_or_empty(call.id) or "call_" + hash_of(encoded(f"{answer_id}/{number}"))
+    call_id = text_or_empty(call.id) or "call_" + hash_of([encoded(f"{answer_id}/{number}")])
     args = bytes(call.args)
     arguments = args.decode("utf-8", "replace") if args.startswith(b"{") else ""
     if is_marked(name):

@@ -36,7 +36,7 @@ def read_request(asked: Asked) -> Request:
     messages = fields.get("messages")
     if messages is None:
         raise BadInput("The field 'messages' is missing.", param="messages", code="missing_required_parameter")
-    if not bytes(messages).startswith(b"["):
+    if not bodies.begins_with(messages, b"["):
         raise BadInput("The field 'messages' must be a list.", param="messages", code="invalid_type")
     bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
     is_stream = bodies.bool_field(fields, "stream")
@@ -46,6 +46,7 @@ def read_request(asked: Asked) -> Request:
         is_stream=is_stream and asked.action != COUNT_TOKENS,
         fields=fields,
         action=asked.action,
+        source=asked.body,
     )
 
 
@@ -60,7 +61,7 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
     limit = bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
     return Facts(
         capabilities=_capabilities(request),
-        tokens=facts_of.tokens_of(sum(len(bytes(fields[name])) for name in _CONVERSATION if name in fields)),
+        tokens=facts_of.tokens_of(sum(len(fields[name]) for name in _CONVERSATION if name in fields)),
         most_input=facts_of.most_tokens_of(facts_of.size_of(fields)),
         most_output=0 if request.action == COUNT_TOKENS else (default_output if limit is None else limit),
         session=_session(request, session_header),
@@ -79,17 +80,18 @@ def _capabilities(request: Request) -> frozenset[str]:
         found.add(TOOLS)
     if b'"json_schema"' in facts_of.joined(fields, _SHAPES):
         found.add(JSON_SCHEMA)
-    messages = bytes(fields["messages"])
     # A long word is found sooner than a pattern.
-    if b'"image"' in messages and _PICTURE.search(messages):
+    if request.holds("messages", b'"image"') and _PICTURE.search(bytes(fields["messages"])):
         found.add(VISION)
-    if any(_keeps_an_hour(name, bytes(fields[name])) for name in _CACHEABLE if name in fields):
+    if any(_keeps_an_hour(name, request) for name in _CACHEABLE if name in fields):
         found.add(CACHE_1H)
     return frozenset(found)
 
 
-def _keeps_an_hour(name: str, value: bytes) -> bool:
-    return facts_of.asks_for_an_hour_of_cache(b'"cache_control":' + value if name == "cache_control" else value)
+def _keeps_an_hour(name: str, request: Request) -> bool:
+    if name == "cache_control":
+        return facts_of.asks_for_an_hour_of_cache(b'"cache_control":' + bytes(request.fields[name]))
+    return request.holds(name, facts_of.CACHED) and facts_of.asks_for_an_hour_of_cache(bytes(request.fields[name]))
 
 
 def _session(request: Request, header: str) -> str:

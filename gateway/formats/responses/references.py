@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec.structs import replace
 
 from gateway.formats import body as bodies
 from gateway.formats.body import Fields
@@ -48,16 +47,16 @@ def input_items(request: Request) -> list[msgspec.Raw]:
 
 def with_items(request: Request, item_of: ItemOf) -> Request:
     """The request with every reference that `item_of` knows written out; the others stay as they are."""
-    if _REFERENCE not in bytes(request.fields.get("input", b"")):
+    if not request.holds("input", _REFERENCE):
         return request
     items = [_written_out(item, item_of) for item in input_items(request)]
-    return replace(request, fields={**request.fields, "input": _listed(items)})
+    return request.with_fields({**request.fields, "input": _listed(items)})
 
 
 def going_on(request: Request, history: Sequence[msgspec.Raw]) -> Request:
     """The request with all that was said before it, in place of the id of the answer that it goes on from."""
     fields = {name: value for name, value in request.fields.items() if name != "previous_response_id"}
-    return replace(request, fields={**fields, "input": _listed([*history, *input_items(request)])})
+    return request.with_fields({**fields, "input": _listed([*history, *input_items(request)])})
 
 
 def answer_items(answer: bytes) -> tuple[str, dict[str, msgspec.Raw]]:

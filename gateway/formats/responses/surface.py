@@ -47,6 +47,7 @@ def read_request(asked: Asked) -> Request:
         is_stream=is_stream and not asked.action,
         fields=fields,
         action=asked.action,
+        source=asked.body,
     )
 
 
@@ -79,7 +80,7 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
     limit = bodies.integer_field(fields, _LIMIT, 0, MOST_TOKENS)
     return Facts(
         capabilities=capabilities,
-        tokens=facts_of.tokens_of(sum(len(bytes(fields[name])) for name in _CONVERSATION if name in fields)),
+        tokens=facts_of.tokens_of(sum(len(fields[name]) for name in _CONVERSATION if name in fields)),
         most_input=facts_of.most_tokens_of(facts_of.size_of(fields)),
         most_output=default_output if limit is None else limit,
         session=session,

@@ -121,7 +121,7 @@ def _names(prompt: Prompt, dropped: set[str]) -> Body:
     for name, value in (("user", prompt.user), ("prompt_cache_key", prompt.cache_key)):
         if value:
             # A longer one is refused; the hash of it is as good to tell one from another.
-            body[name] = value if len(value) <= _LONGEST_NAMES else hash_of(encoded(value))
+            body[name] = value if len(value) <= _LONGEST_NAMES else hash_of([encoded(value)])
     if prompt.service_tier:
         body["service_tier"] = prompt.service_tier
     if prompt.metadata is not None:

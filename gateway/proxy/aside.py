@@ -1,0 +1,20 @@
+"""Work on large bodies, done aside: others' calls go on between its steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LARGE = 512 * 1024
+"""Bytes from which work on a body takes longer than handing it to a thread by far."""
+
+
+async def aside(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` gives, done in a thread where it looks at so many bytes. It must change nothing that others see."""
+    if size < LARGE:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)
