@@ -145,7 +145,7 @@ def _assemble(
 
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
-    stored = StoredAnswers(desk.db, cell, upstream)
+    stored = StoredAnswers(desk.db, cell, upstream, ledger.until_stored)
     settler = Settler(record, state, clock, cell, stored.remember)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
     pipeline = Pipeline(cell, world, forwarder, settler, ledger.reserve)

@@ -116,6 +116,12 @@ class Ledger:
             while self._has_work:
                 await self._write_batch(with_states=True)
 
+    async def until_stored(self, answer_id: str) -> None:
+        """Until nothing is queued that would write down whose this answer is. Raises as `flush` does."""
+        while any(entry.stored is not None and entry.stored.id == answer_id for entry in self._queue):
+            async with self._turn:
+                await self._write_batch(with_states=False)
+
     @property
     def _has_work(self) -> bool:
         return bool(self._queue or self._waiting or self._state.dirty)

@@ -7,7 +7,7 @@ that an answer was given to, or another key of the same user, is served, and eve
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -34,10 +34,19 @@ _KEY_REFUSALS = frozenset({401, 402, 403})
 
 
 class StoredAnswers:
-    """Knows those of the last calls at once, and older ones from the database."""
+    """Knows those of the last calls at once, and older ones from the database. `until_stored` waits for what is still
+    to be written of one.
+    """
 
-    def __init__(self, db: Database, snapshot: Callable[[], Snapshot], upstream: Upstream) -> None:
+    def __init__(
+        self,
+        db: Database,
+        snapshot: Callable[[], Snapshot],
+        upstream: Upstream,
+        until_stored: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._db = db
+        self._until_stored = until_stored
         self._snapshot = snapshot
         self._upstream = upstream
         self._recent: OrderedDict[str, StoredResponse] = OrderedDict()
@@ -94,13 +103,18 @@ class StoredAnswers:
                     f"Provider {backend.provider.name} refused the gateway's key; the operator must renew it.",
                     retryable=False,
                 )
+            if method == "DELETE" and 200 <= answer.status < 300:
+                # Before the client hears of it: who comes back then finds nothing.
+                await self._forget(answer_id)
             await _relay(answer, arrival, send)
         finally:
             await answer.close()
-        if method == "DELETE" and 200 <= answer.status < 300:
-            self._recent.pop(answer_id, None)
-            async with self._db.write() as tx:
-                await stored_responses.delete(tx, answer_id)
+
+    async def _forget(self, answer_id: str) -> None:
+        await self._until_stored(answer_id)
+        async with self._db.write() as tx:
+            await stored_responses.delete(tx, answer_id)
+        self._recent.pop(answer_id, None)
 
     async def _serve_translated(
         self, method: str, answer_id: str, kept: bytes, arrival: Arrival, api_key: ApiKey, send: Send

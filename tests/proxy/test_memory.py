@@ -109,7 +109,7 @@ def shown(found: Snapshot, state: RuntimeState, clock: FakeClock) -> dict[str, o
     }
     full = {(one.reason, one.seconds and round(one.seconds, 2)) for one in refusals(found, state, clock)}
     learned = {
-        name: replace(one.view(now), confidence=round(one.view(now).confidence, 6), requests_last_minute=0)
+        name: replace(one.view(now), confidence=round(one.view(now).confidence, 4), requests_last_minute=0)
         for name, one in state.learned.items()
         if one.observations or one.adjustments
     }
