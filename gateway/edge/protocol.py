@@ -29,6 +29,7 @@ _WHY = {
 
 
 NEVER = float("inf")
+_READ_BYTES = 64 * 1024
 
 
 class _HeadRefused(Exception):
@@ -60,6 +61,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self._idle_since = NEVER
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if hasattr(transport, "max_size"):
+            # asyncio makes room for this much at each read. For more than this the system maps memory anew each
+            # time, which takes longer than all that a small request needs.
+            transport.max_size = _READ_BYTES
         super().connection_made(transport)
         self.address = self._crowd(self.client[0] if self.client else "")
         if self.address and self._neighbours() > self.CONNECTIONS_PER_ADDRESS:
