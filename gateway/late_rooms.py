@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
@@ -65,6 +66,8 @@ async def loading(rooms: Sequence[LateRoom]) -> AsyncIterator[None]:
         await asyncio.sleep(_FIRST_SECONDS)
         for room in rooms:
             await room.loaded()
+        # What is there now stays to the end: it need not be looked through for garbage again and again.
+        gc.freeze()
 
     task = asyncio.create_task(load(), name="late rooms")
     try:
