@@ -46,7 +46,8 @@ class Vault:
             raise ValueError("the master key must be 32 bytes")
         self._aead = nacl.secret.Aead(_subkey(master, b"weir-provider"))
         self._captures = nacl.secret.Aead(_subkey(master, b"weir-captures"))
-        self._pepper = _subkey(master, b"weir-pepper")
+        # Ready to be copied: `hmac.digest` lets another thread run in the middle of it.
+        self._pepper = hmac.new(_subkey(master, b"weir-pepper"), digestmod="sha256")
         self._csrf = _subkey(master, b"weir-csrf")
 
     def seal(self, secret: str, bound_to: str) -> bytes:
@@ -73,7 +74,9 @@ class Vault:
 
     def hash_token(self, token: str) -> bytes:
         """The 32-byte keyed hash under which a random credential is stored and found."""
-        return hmac.digest(self._pepper, token.encode("utf-8", "surrogatepass"), "sha256")
+        found = self._pepper.copy()
+        found.update(token.encode("utf-8", "surrogatepass"))
+        return found.digest()
 
     def csrf_token(self, session_hash: bytes) -> str:
         return hmac.new(self._csrf, session_hash, "sha256").hexdigest()

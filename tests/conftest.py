@@ -7,10 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness import RunningGateway, running_gateway
 from tests.place import Place
 from tests.provider import Provider, Scene, scripted_provider
+
+# However busy the machine is: what a test proves does not depend on how fast it does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture

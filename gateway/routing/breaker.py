@@ -39,6 +39,7 @@ class BreakerState(StrEnum):
 
 class Breaker(msgspec.Struct):
     """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open.
+    `failed` is how many of the `results` were none.
 
     `resumes_at` is until when it was open before a call tried early, `early_at` when the next one may.
     """
@@ -51,7 +52,8 @@ class Breaker(msgspec.Struct):
     trial_failures: int = 0
     resumes_at: float = 0.0
     early_at: float = 0.0
-    results: deque[tuple[float, bool]] = msgspec.field(default_factory=lambda: deque(maxlen=WINDOW_RESULTS))
+    results: deque[tuple[float, bool]] = msgspec.field(default_factory=deque)
+    failed: int = 0
 
     def seconds_until_trial(self, now: float) -> float:
         """How long to stay away; 0 where a call may come now."""
@@ -86,9 +88,8 @@ class Breaker(msgspec.Struct):
         `longest_open` bounds the seconds for which it may open now.
         """
         if self.state is BreakerState.CLOSED:
-            self.results.append((now, succeeded))
-            # A success makes no window worse: most calls stop here.
-            return not succeeded and self._open_if_failing(now, longest_open)
+            self._note(now, succeeded=succeeded)
+            return self._open_if_failing(now, longest_open)
         if self.trial != claim_id:
             return False
         self.trial = ""
@@ -113,6 +114,7 @@ class Breaker(msgspec.Struct):
         self.trial = ""
         self.resumes_at = 0.0
         self.results.clear()
+        self.failed = 0
 
     def restore(self, openings: int, open_until: float) -> None:
         """What was written down before a restart: open until then, or already past it and to be tried."""
@@ -121,11 +123,20 @@ class Breaker(msgspec.Struct):
             self.openings = openings
             self.open_until = open_until
 
+    def _note(self, now: float, *, succeeded: bool) -> None:
+        if len(self.results) == WINDOW_RESULTS:
+            self._forget_oldest()
+        self.results.append((now, succeeded))
+        self.failed += not succeeded
+        while now - self.results[0][0] > WINDOW_SECONDS:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, succeeded = self.results.popleft()
+        self.failed -= not succeeded
+
     def _open_if_failing(self, now: float, longest: float) -> bool:
-        while self.results and now - self.results[0][0] > WINDOW_SECONDS:
-            self.results.popleft()
-        failed = sum(not succeeded for _, succeeded in self.results)
-        if len(self.results) < LEAST_RESULTS or failed < FAILED_SHARE * len(self.results):
+        if len(self.results) < LEAST_RESULTS or self.failed < FAILED_SHARE * len(self.results):
             return False
         self._open(now, longest)
         return True
@@ -137,3 +148,4 @@ class Breaker(msgspec.Struct):
         self.trial = ""
         self.resumes_at = 0.0
         self.results.clear()
+        self.failed = 0

@@ -13,6 +13,7 @@ from gateway.model.capabilities import CACHE_1H, JSON_SCHEMA, TOOLS, VISION
 
 _PICTURE = b'"image_url"'
 _TOOLS = ("tools", "functions")
+_MAY_BE_CACHED = ("messages", *_TOOLS)
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
@@ -31,13 +32,13 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
 def capabilities_of(request: Request) -> frozenset[str]:
     """Tools, a schema for the answer, pictures, a cache of one hour: what the body shows that it needs."""
     fields, found = request.fields, set()
-    if any(shared.is_given(fields, name) for name in _TOOLS):
+    if any(name in fields and shared.is_given(fields, name) for name in _TOOLS):
         found.add(TOOLS)
-    if b'"json_schema"' in bytes(fields.get("response_format", b"")):
+    if "response_format" in fields and b'"json_schema"' in bytes(fields["response_format"]):
         found.add(JSON_SCHEMA)
     if request.holds("messages", _PICTURE):
         found.add(VISION)
-    if any(_keeps_an_hour(request, name) for name in ("messages", *_TOOLS)):
+    if any(name in fields and _keeps_an_hour(request, name) for name in _MAY_BE_CACHED):
         found.add(CACHE_1H)
     return frozenset(found)
 
