@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.calls import Row
 from bench.load import Load
-from bench.processes import PYTHON, printed_by
+from bench.processes import PYTHON, Failed, printed_by
 from bench.registry import fill
 from bench.targets import MODEL, Place, Target, add_backend, send, set_up
 
@@ -72,17 +72,20 @@ def pages(directory: Path, rows: int) -> Iterator[Row]:
     if not long.exists():
         seeded(long, rows)
     printed = printed_by(PYTHON, "-m", "bench.pages", str(long), "--rounds", "10")
-    for path, p95 in paths_of(printed):
+    found = list(paths_of(printed))
+    if not found:
+        raise Failed(f"bench.pages printed no path: {printed[:500]}")
+    for path, p95 in found:
         yield {"experiment": "pages", "case": path, "round": 0, "target": "gateway", "p95_ms": p95}
 
 
 def paths_of(printed: str) -> Iterator[tuple[str, float]]:
-    """The paths of the tables there and what stands under `p95 ms`."""
+    """The paths of the tables there and what stands under `p95`, in milliseconds."""
     at = 0
     for line in printed.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if "p95 ms" in cells:
-            at = cells.index("p95 ms")
+        if "p95" in cells:
+            at = cells.index("p95")
         elif at and len(cells) > at and cells[0].startswith("/"):
             yield cells[0], float(cells[at].replace(",", ""))
 

@@ -21,6 +21,8 @@ from bench.processes import PYTHON, ROOT, Failed, line_of, listening, running
 CHAT = "/v1/chat/completions"
 MODEL, TRANSLATED = "bench", "bench-messages"
 _SETTLE, _RESTING = 30.0, 0.03
+# What the gateway loads behind its start, it begins a second after it.
+_AFTER_START = 1.5
 # What is written after an answer belongs to its cost.
 _BEHIND = 0.15
 _PROVIDER_KEY = "sk-bench-0123456789"
@@ -44,6 +46,7 @@ class Target:
 
     def settle(self) -> None:
         """Wait until what goes on behind a start is done, so that it is not counted as the cost of calls."""
+        time.sleep(_AFTER_START)
         until = time.monotonic() + _SETTLE
         while time.monotonic() < until:
             before = processes.cpu_seconds(self.pid)

@@ -209,7 +209,7 @@ def test_ids_in_paths_are_not_told(content: dict[str, Any]) -> None:
 
 
 def test_what_another_program_printed_is_read_by_its_heads() -> None:
-    told = "words\n| path | status | p95 ms |\n| --- | ---: | ---: |\n| /admin | 200 | 1,012.5 |\n\n1 path"
+    told = "words\n| path | long: p50 | p95 |\n| --- | ---: | ---: |\n| /admin | 200 | 1,012.5 |\n\n1 path"
 
     assert list(paths_of(told)) == [("/admin", 1012.5)]
 
