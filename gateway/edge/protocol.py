@@ -56,7 +56,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self._is_refused = False
         self._is_in_head = True
         self._head_read = 0
-        self._head_parsed = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._idle_since = NEVER
 
@@ -113,17 +112,14 @@ class EdgeProtocol(HttpToolsProtocol):
             self._status = 414
             raise _HeadRefused
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_parsed += len(name) + len(value) + len(b": \r\n")
-        if self._head_parsed > self.HEAD_BYTES:
+    def on_headers_complete(self) -> None:
+        # What was read bounds a head on its way; when it is whole, it is measured.
+        if sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers) > self.HEAD_BYTES:
             self._status = 431
             raise _HeadRefused
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
         self._disarm()
         self._is_in_head = False
-        self._head_read = self._head_parsed = 0
+        self._head_read = 0
         super().on_headers_complete()
         self._adopt(self.cycle)
 

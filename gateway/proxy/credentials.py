@@ -10,7 +10,7 @@ from gateway.routing.snapshot import Snapshot
 from gateway.vault import Vault
 
 _LONGEST = 512
-_CARRIERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
+_NAMES = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"})
 
 
 def read_credential(headers: Iterable[tuple[bytes, bytes]], in_query: str = "") -> str:
@@ -19,12 +19,12 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]], in_query: str = "") 
     Raises NotAuthenticated without one, BadInput with two different ones.
     """
     found = {in_query.strip()}
-    for name, value in headers:
+    for name, value in [header for header in headers if header[0] in _NAMES]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").strip().partition(" ")
             if scheme.lower() == "bearer":
                 found.add(token.strip())
-        elif name in _CARRIERS:
+        else:
             found.add(value.decode("latin-1").strip())
     found.discard("")
     if not found:

@@ -87,6 +87,10 @@ class Exchange(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         answer = self.answer
+        # Nobody waits, and no timer is looked at, while more is always here already.
+        if self._ends_at < NEVER and not answer.is_complete and self._connection.loop.time() >= self._ends_at:
+            self._fail(httpx.ReadTimeout("the answer did not end in time"))
+            self._raise_error()
         while not answer.parts:
             if answer.is_complete:
                 raise StopAsyncIteration

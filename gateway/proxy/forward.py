@@ -21,7 +21,7 @@ from gateway.errors import (
 from gateway.hiding import hiding
 from gateway.model.calls import Attempt, Skip
 from gateway.model.registry import Endpoint, Provider
-from gateway.proxy.aside import aside
+from gateway.proxy.aside import LARGE, aside
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
 from gateway.routing import health
@@ -98,7 +98,9 @@ class Forwarder:
             road = await self._road(journey, lane)
             if road is None:
                 continue
-            claimed = health.claim(lane, journey.ask, journey.next_claim_id(), self._world())
+            claimed = health.claim(
+                lane, journey.ask, journey.next_claim_id(), self._world(), is_free=journey.is_just_planned
+            )
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
                 continue
@@ -260,6 +262,11 @@ class _Journey(msgspec.Struct):
 
     def _has_retries(self, owner: Provider | Endpoint) -> bool:
         return owner.max_retries is None or self.per_owner.get(owner.id, 0) <= owner.max_retries
+
+    @property
+    def is_just_planned(self) -> bool:
+        """Whether nothing was waited for since the plan was made; its first lane is then as free as it was."""
+        return not (self._count > 1 or self.lefts or self.ask.is_metered or self.call.size >= LARGE)
 
     def next_claim_id(self) -> str:
         self._count += 1

@@ -60,11 +60,13 @@ class Claim(msgspec.Struct, frozen=True):
         return self.lane.backend
 
 
-def claim(lane: Lane, ask: Ask, claim_id: str, world: World) -> Claim | Skip:
-    """Take a place, or say why not; then nothing is taken. `claim_id` is unique to the attempt."""
+def claim(lane: Lane, ask: Ask, claim_id: str, world: World, *, is_free: bool = False) -> Claim | Skip:
+    """Take a place, or say why not; then nothing is taken. `claim_id` is unique to the attempt.
+
+    `is_free`: that it could be sent there was found out just now, and nobody had a turn since.
+    """
     backend = lane.backend
-    reason = why_not(lane, ask, world)
-    if reason is not None:
+    if not is_free and (reason := why_not(lane, ask, world)) is not None:
         return reason
     grant = limits.take(lane, ask, world)
     state = world.state.of(backend.id)

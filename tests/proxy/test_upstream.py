@@ -349,3 +349,20 @@ async def test_two_hundred_cancelled_calls_leave_no_connection_behind(provider: 
         assert pool_of(upstream).count == 0
         made.always = answer(b"alive")
         assert await read(upstream, backend_of(made)) == b"alive"
+
+
+async def test_an_answer_that_never_stops_coming_ends_with_its_time(provider: MakeProvider) -> None:
+    async def endless(exchange: Exchange) -> None:
+        await exchange.head(200, {"transfer-encoding": "chunked"})
+        while True:
+            await exchange.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+
+    made = await provider(endless)
+    async with lane() as upstream, asyncio.timeout(20):
+        got = await ask(upstream, backend_of(made))
+        got.bound(asyncio.get_running_loop().time() + 0.3)
+        with pytest.raises(TimeoutError, match="did not end|too long"):
+            while await got.next():
+                pass
+        await got.close()
+        assert pool_of(upstream).count == 0
