@@ -71,7 +71,7 @@ def pages(directory: Path, rows: int) -> Iterator[Row]:
     long = directory / "long"
     if not long.exists():
         seeded(long, rows)
-    printed = printed_by(PYTHON, "-m", "bench.pages", str(long), "--rounds", "10")
+    printed = printed_by(PYTHON, "-m", "bench.pages", str(long), "--rounds", "10", "--settle", "8")
     found = list(paths_of(printed))
     if not found:
         raise Failed(f"bench.pages printed no path: {printed[:500]}")

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from gateway.app import open_app
 from gateway.cli import banner, client_file, lock, logs
+from gateway.cli.memory import hold_little
 from gateway.cli.offline import offline_desk
 from gateway.control import first_start, setup
 from gateway.control.desk import Desk
@@ -40,6 +41,7 @@ _log = logging.getLogger("gateway")
 def serve(settings: Settings) -> int:
     """Serve until a signal says stop; 0 then. Raises StartError where it cannot start."""
     harden()
+    hold_little()
     with lock.hold(settings.data_dir) as held:
         require_password_beyond_loopback(settings)
         with bound(settings) as listener:

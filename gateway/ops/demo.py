@@ -63,16 +63,20 @@ async def demo_server() -> AsyncIterator[str]:
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer one request after the other until the client leaves or an answer was cut."""
-    while True:
-        asked = await _read(reader)
-        try:
-            goes_on = await _answer(asked, reader, writer)
-        except Refused as refused:
-            goes_on = True
-            writer.write(_head(refused.status, _JSON | refused.headers, len(refused.body)) + refused.body)
-        await writer.drain()
-        if not goes_on or asked.headers.get("connection", "").lower() == "close":
-            return
+    while await _exchange(reader, writer):
+        pass  # nothing of a request is held while the next one is waited for
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """One request and its answer; False where the connection ends with it."""
+    asked = await _read(reader)
+    try:
+        goes_on = await _answer(asked, reader, writer)
+    except Refused as refused:
+        goes_on = True
+        writer.write(_head(refused.status, _JSON | refused.headers, len(refused.body)) + refused.body)
+    await writer.drain()
+    return goes_on and asked.headers.get("connection", "").lower() != "close"
 
 
 async def _read(reader: asyncio.StreamReader) -> _Asked:
