@@ -142,9 +142,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._look_again(self.timeout_keep_alive)
 
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
@@ -158,10 +156,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _unset_keepalive_if_required(self) -> None:
-        # What uvicorn does with every request; here the timer is left alone, but for the connection's end.
-        if self.timeout_keep_alive_task is not None and self.transport.is_closing():
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
+        """What uvicorn does with every request; here the timer is left alone until the connection's end."""
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls where its parser stopped."""

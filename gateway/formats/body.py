@@ -74,7 +74,7 @@ def holds(text: bytes, word: bytes) -> bool:
     """As `word in text`, window by window."""
     if len(text) < WINDOW:
         return word in text
-    return any(text.find(word, start, start + WINDOW + len(word)) >= 0 for start in range(0, max(len(text), 1), WINDOW))
+    return any(text.find(word, start, start + WINDOW + len(word)) >= 0 for start in range(0, len(text), WINDOW))
 
 
 def raw(value: object) -> msgspec.Raw:

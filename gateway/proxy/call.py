@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 
 from gateway.formats.errors import OPENAI, Family
 from gateway.formats.metering import estimated
-from gateway.formats.request import Facts, Request
+from gateway.formats.request import Request
 from gateway.formats.table import FORMATS
 from gateway.hiding import hiding
 from gateway.model.calls import Attempt, CallSource, Skip, Usage
@@ -72,7 +72,7 @@ class Call(msgspec.Struct, frozen=True):
 
     `pinned` is the one backend that can serve it, as it keeps what the call goes on from; empty for any.
     `upload` is its body where that is no JSON; `request` then has the small fields of it. `size` is that of a JSON
-    body, in bytes, and `facts` are what routing reads of it where that was read already.
+    body, in bytes.
     """
 
     arrival: Arrival
@@ -82,7 +82,6 @@ class Call(msgspec.Struct, frozen=True):
     pinned: str = ""
     upload: Upload | None = None
     size: int = 0
-    facts: Facts | None = None
 
     __repr__ = hiding("upload")
 

@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from gateway.edge.offers import Leaving, Offers, of_scope
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Unavailable, Unexpected
@@ -18,7 +17,7 @@ from gateway.formats.table import FORMATS
 from gateway.model.people import ApiKey
 from gateway.proxy import counting, model_lists
 from gateway.proxy.answer_headers import AnswerHeaders
-from gateway.proxy.aside import LARGE, aside
+from gateway.proxy.aside import aside
 from gateway.proxy.body import ClientLeft, Receive
 from gateway.proxy.call import Arrival, Call, Trail
 from gateway.proxy.entrance import Entrance, Scope
@@ -113,10 +112,7 @@ class ClientSurface:
         pinned = ""
         if answer_id := row.continues(request):
             pinned = (await self._stored.owner(answer_id, api_key)).backend_id
-        call = Call(arrival, api_key, request, pinned=pinned, size=len(body))
-        if call.size >= LARGE:
-            call = replace(call, facts=await aside(call.size, self._pipeline.facts, call))
-        await self._go(call, client)
+        await self._go(Call(arrival, api_key, request, pinned=pinned, size=len(body)), client)
 
     async def _call_with_upload(self, surface: Surface, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
         """The call goes on its way as soon as its model is known, while the rest of the body still comes."""

@@ -33,20 +33,22 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes | AsyncIterator[bytes]) -> Outgoing:
-    """A request without a detour over httpx's. `headers` name the host, and the length of a body that comes in parts
-    where it is known. Raises LocalProtocolError where one of them would make it another request.
+    """`headers` name the host, and the length of a body that comes in parts where it is known.
+
+    Raises LocalProtocolError where one of them, the target or the length would make it another request.
     """
-    lines, length = [b"%b %b HTTP/1.1" % (method, target), *map(_COLON.join, headers)], None
+    lines = [b"%b %b HTTP/1.1" % (method, target), *map(_COLON.join, headers)]
+    length, encoding = _framing(headers)
+    is_bodiless = method == b"HEAD"
     if isinstance(body, bytes | bytearray):
-        if body or method in _WITH_BODY:
+        if encoding or length not in (None, len(body)):
+            raise httpx.LocalProtocolError("the request's headers say another length than its body has")
+        if length is None and (body or method in _WITH_BODY):
             lines.append(b"content-length: %d" % len(body))
-        return Outgoing(_joined(lines), body)
-    for name, value in headers:
-        if name == b"content-length":
-            length = _length(value, length)
-    if length is None:
+        return Outgoing(_joined(lines), body, is_bodiless=is_bodiless)
+    if not encoding and length is None:
         lines.append(b"transfer-encoding: chunked")
-    return Outgoing(_joined(lines), b"", body, length)
+    return Outgoing(_joined(lines), b"", body, length, is_bodiless)
 
 
 _COLON = b": "
@@ -54,41 +56,27 @@ _WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 def outgoing(asked: httpx.Request) -> Outgoing:
-    """Raises LocalProtocolError where a header, the target or the length would make it another request."""
-    lines, length, encoding = _head(asked)
-    is_bodiless = asked.method == "HEAD"
-    stream = asked.stream
-    if isinstance(stream, httpx.ByteStream):
-        body = b"".join(stream)
-        if length is None and body and not encoding:
-            lines.append(b"Content-Length: %d" % len(body))
-        elif encoding or length not in (None, len(body)):
-            raise httpx.LocalProtocolError("the request's headers say another length than its body has")
-        return Outgoing(_joined(lines), body, is_bodiless=is_bodiless)
-    if not encoding and length is None:
-        lines.append(b"Transfer-Encoding: chunked")
-    parts = cast("httpx.AsyncByteStream", stream).__aiter__()
-    return Outgoing(_joined(lines), b"", parts, length, is_bodiless)
+    """The same of httpx's request."""
+    headers = asked.headers.raw
+    if "host" not in asked.headers:
+        headers = [(b"Host", asked.url.netloc), *headers]
+    stream = cast("httpx.AsyncByteStream", asked.stream)
+    body = b"".join(stream) if isinstance(stream, httpx.ByteStream) else stream.__aiter__()
+    return written(asked.method.encode("ascii"), asked.url.raw_path, headers, body)
 
 
-def _head(asked: httpx.Request) -> tuple[list[bytes], int | None, bytes | None]:
-    """Its lines, and the length and the encoding that they state."""
-    lines = [b"%b %b HTTP/1.1" % (asked.method.encode("ascii"), asked.url.raw_path)]
-    host = length = encoding = None
-    for name, value in asked.headers.raw:
-        lines.append(name + b": " + value)
+def _framing(headers: Sequence[Header]) -> tuple[int | None, bytes | None]:
+    """The length and the encoding that they state."""
+    length = encoding = None
+    for name, value in headers:
         lowered = name.lower()
         if lowered == b"content-length":
             length = _length(value, length)
         elif lowered == b"transfer-encoding":
             encoding = value.lower()
-        elif lowered == b"host":
-            host = value
-    if host is None:
-        lines.append(b"Host: " + asked.url.netloc)
     if encoding not in (None, b"chunked") or (encoding and length is not None):
         raise httpx.LocalProtocolError("the request's headers frame its body in two ways")
-    return lines, length, encoding
+    return length, encoding
 
 
 def _length(value: bytes, before: int | None) -> int:

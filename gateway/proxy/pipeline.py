@@ -13,6 +13,7 @@ from gateway.formats.table import FORMATS
 from gateway.model.calls import Reservation
 from gateway.model.people import User
 from gateway.proxy import headers as passing
+from gateway.proxy.aside import aside
 from gateway.proxy.call import Call, Trail
 from gateway.proxy.captures import most_kept
 from gateway.proxy.forward import Forwarder
@@ -37,7 +38,8 @@ _REQUIRE = REQUIRE.encode()
 class Pipeline:
     """Each step takes a value and returns the next.
 
-    Nothing is awaited but the provider and, where a limit of money holds, the row that says what the call may cost.
+    Nothing is awaited but the provider, work on a large body and, where a limit of money holds, the row that says what
+    the call may cost.
     """
 
     def __init__(
@@ -56,11 +58,12 @@ class Pipeline:
 
     async def serve(self, call: Call, trail: Trail) -> Relay:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
-        world = self._world()
         trail.kept.most = most_kept(self._snapshot().settings)
         target = trail.target = self._target(call)
         owner = self._owner(call)
-        plan = trail.plan = plan_of(call, owner, target, world, self._default_output)
+        facts = await aside(call.size, facts_of, call, self._default_output)
+        world = self._world()
+        plan = trail.plan = plan_of(call, owner, target, world, facts)
         admission = budgets.admit(plan.ask, owner, target.lanes, world)
         trail.admitted, trail.hold = admission.grant, admission.hold
         require_endpoint(call.request, target, plan)
@@ -72,17 +75,13 @@ class Pipeline:
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply), trail.kept)
 
-    def facts(self, call: Call) -> Facts:
-        """For a call whose body is large, to be read before `serve` and aside. Raises BadInput."""
-        return facts_of(call, self._default_output)
-
     def explain(self, call: Call) -> Explanation:
         """Where `serve` would send this call now. Nothing is sent, nothing is taken. Raises what `serve` would.
 
         A client is told nothing of backends that it may not use.
         """
         target = self._target(call)
-        plan = plan_of(call, self._owner(call), target, self._world(), self._default_output)
+        plan = plan_of(call, self._owner(call), target, self._world(), facts_of(call, self._default_output))
         require_endpoint(call.request, target, plan)
         return explain(target, plan).for_caller()
 
@@ -112,18 +111,11 @@ def _pinned(target: Target, backend_id: str) -> Target:
     return replace(target, lanes=lanes)
 
 
-def plan_of(call: Call, owner: User | None, target: Target, world: World, default_output: int) -> Plan:
-    """The order in which the target's backends would be tried for this call now.
-
-    `default_output` tokens are what an answer may have of which the call does not say how long it may be.
-    """
+def plan_of(call: Call, owner: User | None, target: Target, world: World, facts: Facts) -> Plan:
+    """The order in which the target's backends would be tried for this call now."""
     headers, api_key = call.arrival.headers, call.api_key
     required = passing.joined(headers, _REQUIRE) if _REQUIRE in call.arrival.first else ""
     request = call.request
-    row = FORMATS[request.api_format]
-    facts = call.facts or facts_of(call, default_output)
-    if request.action in row.free:
-        facts = Facts(capabilities=facts.capabilities, session=facts.session)
     ask = Ask(
         api_key=api_key,
         api_format=request.api_format,
@@ -142,9 +134,15 @@ def plan_of(call: Call, owner: User | None, target: Target, world: World, defaul
 
 
 def facts_of(call: Call, default_output: int) -> Facts:
-    """What routing reads of the call's body. Raises BadInput for limits that are none."""
+    """What routing reads of the call's body. Raises BadInput for limits that are none.
+
+    `default_output` tokens are what an answer may have of which the call does not say how long it may be.
+    """
     row = FORMATS[call.request.api_format]
-    return row.facts(call.request, default_output, passing.session_of(call.arrival.first))
+    facts = row.facts(call.request, default_output, passing.session_of(call.arrival.first))
+    if call.request.action in row.free:
+        return Facts(capabilities=facts.capabilities, session=facts.session)
+    return facts
 
 
 def require_endpoint(request: Request, target: Target, plan: Plan) -> None:

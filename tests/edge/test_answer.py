@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from gateway.edge.offers import Offers, of_scope
 from gateway.edge.protocol import EdgeProtocol
+from tests.edge.server import App, served
 
 pytestmark = pytest.mark.anyio
-App = Callable[[Any, Any, Any], Awaitable[None]]
 GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 LENGTH_2 = [(b"content-length", b"2")]
@@ -37,27 +35,8 @@ async def serving(app: App, keep_alive: int = 75, writes: list[bytes] | None = N
                 transport.write = write  # type: ignore[assignment,method-assign]
             super().connection_made(transport)
 
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        http=Watched,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=keep_alive,
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve([listener]))
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
+    async with served(app, Watched, server_header=False, timeout_keep_alive=keep_alive) as port:
+        yield port
 
 
 async def said(port: int, request: bytes = LAST) -> bytes:

@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import uvicorn
 
 from gateway.edge.protocol import EdgeProtocol, edge_protocol
+from tests.edge.server import served
 
 pytestmark = pytest.mark.anyio
 
@@ -35,23 +34,6 @@ async def answer_ok(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": text})
 
 
-@contextlib.asynccontextmanager
-async def served(protocol: type[EdgeProtocol]) -> AsyncIterator[int]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(answer_ok, http=protocol, ws="none", lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([listener]))
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
-
-
 async def exchange(port: int, request: bytes) -> bytes:
     """Everything the server says until it closes; fails after five seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -69,7 +51,7 @@ def status(answer: bytes) -> int:
 
 
 async def test_an_honest_request_is_answered_and_its_connection_kept() -> None:
-    async with served(EdgeProtocol) as port:
+    async with served(answer_ok, EdgeProtocol) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(3):
             writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
@@ -82,7 +64,7 @@ async def test_an_honest_request_is_answered_and_its_connection_kept() -> None:
 async def test_forty_kilobytes_of_headers_are_431() -> None:
     many = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 100) for number in range(400))
     one = b"x: " + b"y" * 40_000 + b"\r\n"
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         for headers in (many, one):
             answer = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
             head, _, body = answer.partition(b"\r\n\r\n")
@@ -93,21 +75,21 @@ async def test_forty_kilobytes_of_headers_are_431() -> None:
 
 
 async def test_a_header_that_never_ends_is_cut_off_at_once() -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         answer = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nx: " + b"y" * 300_000)
 
     assert status(answer) == 431
 
 
 async def test_many_small_headers_count_as_what_they_cost() -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         answer = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 8000 + b"\r\n")
 
     assert status(answer) == 431
 
 
 async def test_a_url_of_nine_kilobytes_is_414() -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         assert status(await exchange(port, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")) == 414
         allowed = await exchange(port, b"GET /" + b"a" * 8000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
@@ -116,7 +98,7 @@ async def test_a_url_of_nine_kilobytes_is_414() -> None:
 
 async def test_thirty_kilobytes_of_headers_pass() -> None:
     headers = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 1000) for number in range(30))
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         answer = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + b"\r\n")
 
     assert status(answer) == 200
@@ -142,7 +124,7 @@ async def test_twenty_clients_that_trickle_headers_are_dropped_and_an_honest_one
             dripping.cancel()
             writer.close()
 
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         slow = [asyncio.create_task(trickle(port)) for _ in range(20)]
         await asyncio.sleep(0.1)
         honest = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -153,12 +135,12 @@ async def test_twenty_clients_that_trickle_headers_are_dropped_and_an_honest_one
 
 
 async def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         assert await exchange(port, b"") == b""
 
 
 async def test_the_deadline_is_for_heads_and_not_for_bodies() -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n")
         for _ in range(6):
@@ -169,7 +151,7 @@ async def test_the_deadline_is_for_heads_and_not_for_bodies() -> None:
 
 
 async def test_a_kept_connection_gets_a_new_deadline_with_each_head() -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(2):
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -196,7 +178,7 @@ async def test_a_kept_connection_gets_a_new_deadline_with_each_head() -> None:
     ],
 )
 async def test_what_is_not_http_gets_one_400_and_is_closed(request_bytes: bytes) -> None:
-    async with served(Hasty) as port:
+    async with served(answer_ok, Hasty) as port:
         answer = await exchange(port, request_bytes)
 
     assert status(answer) == 400
@@ -213,7 +195,7 @@ class Crowded(Hasty):
 
 
 async def test_one_address_may_open_so_many_connections_and_no_more() -> None:
-    async with served(Crowded) as port:
+    async with served(answer_ok, Crowded) as port:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         refused = await exchange(port, b"")
         for _, writer in held:

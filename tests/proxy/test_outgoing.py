@@ -32,7 +32,7 @@ def test_a_request_is_its_line_its_headers_as_given_and_its_body() -> None:
 
 def test_host_and_length_are_there_even_where_httpx_was_told_a_stream() -> None:
     found = sent(stream=httpx.ByteStream(b"{}"))
-    assert found.head == b"POST /v1/chat?x=1 HTTP/1.1\r\nHost: a.test:8080\r\nContent-Length: 2\r\n\r\n"
+    assert found.head == b"POST /v1/chat?x=1 HTTP/1.1\r\nHost: a.test:8080\r\ncontent-length: 2\r\n\r\n"
 
 
 def test_a_get_has_no_length_and_a_head_says_that_no_body_follows() -> None:
@@ -113,3 +113,18 @@ def test_what_would_end_a_head_early_is_not_written(target: bytes, header: tuple
     for body in (b"{}", some(b"a")):
         with pytest.raises(httpx.LocalProtocolError):
             written(b"POST", target, [header], body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-length", b"2"), (b"content-length", b"2")],
+        [(b"content-length", b"7")],
+        [(b"transfer-encoding", b"chunked")],
+        [(b"transfer-encoding", b"gzip")],
+        [(b"x-title", b"a\r\nx: b")],
+    ],
+)
+def test_what_the_path_of_a_call_sends_is_held_to_the_same(headers: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(httpx.LocalProtocolError):
+        written(b"POST", b"/v1", [(b"host", b"a.test"), *headers], b"{}")

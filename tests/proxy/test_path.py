@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import openai
@@ -36,6 +37,29 @@ async def test_a_stream_comes_back_byte_for_byte(gateway: RunningGateway, provid
 
     assert got.content == b"".join(parts)
     assert got.headers["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["of a length", "in chunks"])
+async def test_a_large_question_goes_on_byte_for_byte_but_for_the_models_name(
+    gateway: RunningGateway, provider: MakeProvider, is_chunked: bool
+) -> None:
+    made = await provider()
+    await gateway.backend(made)
+    messages = json.dumps([{"role": "user", "content": "é\\u00e9 " * 400_000}], ensure_ascii=False).encode()
+    body = b'{"model":"m","messages":' + messages + b',"big":1.0e-03}'
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 100_001):
+            yield body[start : start + 100_001]
+
+    headers = {**gateway.auth, "content-type": "application/json"}
+    content = parts() if is_chunked else body
+    got = await gateway.client.post("/v1/chat/completions", headers=headers, content=content)
+
+    assert got.json() == CHAT_ANSWER
+    assert made.heard[0].body == body
+    row = await gateway.row()
+    assert (row.asked_model, row.code, len(row.attempts)) == ("m", 200, 1)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
