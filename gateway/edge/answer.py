@@ -73,6 +73,8 @@ class Answer(RequestResponseCycle):
 
     async def run_asgi(self, app: Any) -> None:
         await super().run_asgi(app)
+        # The offers know this answer, which knows the scope that they are in: cut here, all of it is gone at once.
+        self.scope.pop("extensions", None)
         if not self.response_complete and not self.disconnected:
             # It is being closed; a client that takes nothing any more would keep it open for ever.
             self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
