@@ -17,6 +17,7 @@ from gateway.model.calls import CallRecord
 
 LONGEST_FIELD = 1024
 _CREDENTIAL = re.compile(r"\b(sk-|gwm-|gw-)[A-Za-z0-9_-]{8,}")
+_LONGEST_NAME = 100
 _BEGINNINGS = ("sk-", "gwm-", "gw-")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -61,14 +62,16 @@ class Batches(logging.StreamHandler[TextIO]):
         except Exception:  # noqa: BLE001  # reason: as every handler, it tells on standard error and goes on
             self.handleError(record)
             return
-        self.add(line, is_urgent=record.levelno >= logging.WARNING)
+        self.add(line, is_urgent=record.levelno >= logging.WARNING or _running_loop() is None)
 
     def add(self, line: str, *, is_urgent: bool = False) -> None:
         self._waiting.append(line)
+        if not is_urgent and len(self._waiting) > 1:
+            return  # it goes with the one before it; to ask for the loop is a system call each time
         loop = None if is_urgent else _running_loop()
         if loop is None:
             self.flush()
-        elif len(self._waiting) == 1:
+        else:
             loop.call_later(self.SECONDS, self.flush)
 
     def flush(self) -> None:
@@ -118,9 +121,9 @@ class Calls:
         line = _Call(
             at=_moment(row.started_at + row.total_ms),
             id=row.id,
-            key=_clean(row.api_key_name),
-            model=_clean(row.asked_model),
-            backend=_clean(row.backend),
+            key=_name(row.api_key_name),
+            model=_name(row.asked_model),
+            backend=_name(row.backend),
             code=row.code,
             tries=len(row.attempts),
             ms=row.total_ms,
@@ -143,6 +146,16 @@ def _moment(unix_ms: int) -> str:
 @functools.lru_cache(8)
 def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _name(text: str) -> str:
+    """What others named, cleaned; the same few come again and again."""
+    return _short_name(text) if len(text) <= _LONGEST_NAME else _clean(text)
+
+
+@functools.lru_cache(256)
+def _short_name(text: str) -> str:
+    return _clean(text)
 
 
 def configure(log_format: str) -> Calls:

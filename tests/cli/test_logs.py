@@ -112,6 +112,28 @@ def test_nothing_waits_where_no_loop_runs() -> None:
     assert stream.getvalue().endswith("info start\n")
 
 
+async def test_what_a_thread_without_a_loop_says_takes_out_what_waits_before_it() -> None:
+    stream = io.StringIO()
+    logger = a_logger(stream)
+
+    logger.info("first")
+    await asyncio.to_thread(logger.info, "second")
+
+    assert [shown.split()[-1] for shown in stream.getvalue().splitlines()] == ["first", "second"]
+
+
+async def test_lines_wait_again_once_those_before_them_were_written() -> None:
+    stream = io.StringIO()
+    tell = Calls(Batches(stream), is_json=False)
+
+    for round_number in (1, 2):
+        tell(CALL)
+        tell(CALL)
+        assert len(stream.getvalue().splitlines()) == 2 * (round_number - 1)
+        while len(stream.getvalue().splitlines()) < 2 * round_number:  # noqa: ASYNC110  # the output is waited for
+            await asyncio.sleep(0.01)
+
+
 async def test_what_waits_at_the_end_of_the_program_is_written() -> None:
     stream = io.StringIO()
     logger = a_logger(stream)
