@@ -17,8 +17,9 @@ from gateway.formats.body import Fields
 
 # A quote inside a JSON string has a backslash before it, so that a word between two bare quotes is never mere text.
 _HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
-CACHED = b'"cache_control"'
+CACHED, _ONE_HOUR = b'"cache_control"', b'"1h"'
 _EMPTY = frozenset({b"null", b"[]", b"{}", b'""'})
+_LONGEST_EMPTY = max(map(len, _EMPTY))
 _LONGEST_SHOWN = 64
 
 
@@ -30,13 +31,16 @@ class _Turn(msgspec.Struct):
     role: Any = None
 
 
+_USERS = re.compile(rb'{\s*"role"\s*:\s*"user"')
+"""How nearly every turn of a user begins; whatever is in it need not be read to see that."""
 _TURNS = msgspec.json.Decoder(list[msgspec.Raw])
 _TURN = msgspec.json.Decoder(_Turn)
 
 
 def is_given(fields: Fields, name: str) -> bool:
     """Whether the field is there and not null or empty."""
-    return bytes(fields.get(name, b"null")) not in _EMPTY
+    value = fields.get(name, b"null")
+    return len(value) > _LONGEST_EMPTY or bytes(value) not in _EMPTY
 
 
 def joined(fields: Fields, names: Iterable[str]) -> bytes:
@@ -44,10 +48,10 @@ def joined(fields: Fields, names: Iterable[str]) -> bytes:
     return b" ".join(bytes(fields[name]) for name in names if name in fields)
 
 
-def asks_for_an_hour_of_cache(part: bytes) -> bool:
+def asks_for_an_hour_of_cache(part: bytes | msgspec.Raw) -> bool:
     """Whether a `cache_control` with a `ttl` of one hour is in raw JSON."""
-    # A long word is found sooner than a pattern, and is hardly ever there.
-    return CACHED in part and _HOUR.search(part) is not None
+    # A word is found sooner than a pattern, and these are hardly ever there.
+    return bodies.holds(part, CACHED) and bodies.holds(part, _ONE_HOUR) and _HOUR.search(part) is not None
 
 
 def tokens_of(size: int) -> int:
@@ -105,7 +109,7 @@ def _first_turns(turns: msgspec.Raw) -> list[msgspec.Raw]:
     try:
         for turn in _TURNS.decode(turns):
             parts.append(turn)
-            if _TURN.decode(turn).role == "user":
+            if _USERS.match(turn) or _TURN.decode(turn).role == "user":
                 break
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Turns that are not objects are for the provider to refuse.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import BadInput
-from gateway.formats.body import Fields
+from gateway.formats.body import Fields, begins_with, is_null
 from gateway.hiding import hiding
 
 _FIELDS = msgspec.json.Decoder(Fields)
@@ -21,7 +21,6 @@ _TEXT = msgspec.json.Decoder(str)
 _FLAG = msgspec.json.Decoder(bool)
 _INTEGER = msgspec.json.Decoder(int)
 _NUMBER = msgspec.json.Decoder(float)
-_NULL = b"null"
 
 
 class Members(msgspec.Struct, frozen=True):
@@ -39,7 +38,7 @@ class Members(msgspec.Struct, frozen=True):
     def raw(self, name: str) -> msgspec.Raw | None:
         """The member as it came; None where it is missing or null."""
         found = self.fields.get(name)
-        return None if found is None or bytes(found) == _NULL else found
+        return None if found is None or is_null(found) else found
 
     def has(self, name: str) -> bool:
         return self.raw(name) is not None
@@ -105,11 +104,11 @@ class Members(msgspec.Struct, frozen=True):
 
 
 def is_object(value: msgspec.Raw) -> bool:
-    return bytes(value).startswith(b"{")
+    return begins_with(value, b"{")
 
 
 def is_text(value: msgspec.Raw) -> bool:
-    return bytes(value).startswith(b'"')
+    return begins_with(value, b'"')
 
 
 def text_at(value: msgspec.Raw, place: str) -> str:

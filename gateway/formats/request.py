@@ -49,7 +49,7 @@ class Request(msgspec.Struct, frozen=True):
         """Whether the raw value of a field has this in it. Where the whole body has not, nothing is copied to see."""
         if self.source and not holds(self.source, word):
             return False
-        return name in self.fields and holds(bytes(self.fields[name]), word)
+        return name in self.fields and holds(self.fields[name], word)
 
 
 class Facts(msgspec.Struct, frozen=True):

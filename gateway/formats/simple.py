@@ -51,11 +51,11 @@ _MOST_ANSWERS = 128
 def read_request(simple: Simple, asked: Asked) -> Request:
     """Raises BadInput naming the field that is missing or of the wrong type."""
     fields = bodies.parse_object(asked.body)
-    if simple.default_model and bytes(fields.get("model", b"null")) == b"null":
+    if simple.default_model and bodies.is_null(fields.get("model", b"null")):
         fields = {"model": bodies.raw(simple.default_model), **{k: v for k, v in fields.items() if k != "model"}}
     model = bodies.text_field(fields, "model")
     needed = simple.asked[0]
-    if bytes(fields.get(needed, b"null")) == b"null":
+    if bodies.is_null(fields.get(needed, b"null")):
         raise BadInput(f"The field '{needed}' is missing.", param=needed, code="missing_required_parameter")
     bodies.integer_field(fields, "n", 1, _MOST_ANSWERS)
     bodies.integer_field(fields, "max_tokens", 0, _MOST_TOKENS)
@@ -74,7 +74,7 @@ def facts(simple: Simple, request: Request, default_output: int, session_header:
     """A question has no conversation here: `session_header` alone holds calls together."""
     fields = request.fields
     text = sum(len(fields[name]) for name in simple.asked if name in fields)
-    size = sum(len(bytes(value)) for value in fields.values())
+    size = sum(map(len, fields.values()))
     limit = bodies.integer_field(fields, "max_tokens", 0, _MOST_TOKENS)
     answers = bodies.integer_field(fields, "n", 1, _MOST_ANSWERS) or 1
     most = answers * (default_output if limit is None else limit) if simple.has_output else 0

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
 
 from gateway.errors import SlowRequest, TooLarge, Unavailable, UnsupportedMedia
+from gateway.formats.large import room
 from gateway.proxy.aside import LARGE
 from gateway.proxy.call import Arrival
 
@@ -37,7 +38,7 @@ class _Large:
     """A body of a known length, put in its place part by part: to join it at its end would keep all others waiting."""
 
     def __init__(self, length: int) -> None:
-        self._whole = bytearray(length)
+        self._whole = room(length)
         self._size = 0
 
     def add(self, part: bytes) -> None:
@@ -45,6 +46,7 @@ class _Large:
         self._size += len(part)
 
     def whole(self) -> bytes:
+        del self._whole[self._size :]  # what did not come is not nothing: see `room`
         # Nobody changes it from now on, and whatever reads bytes reads these.
         return cast("bytes", self._whole)
 

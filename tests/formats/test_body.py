@@ -96,3 +96,9 @@ def test_a_large_body_is_held_to_utf_8_across_its_windows(place: int) -> None:
     assert msgspec.json.decode(bodies.parse_object(body)["a"]) == text
     with pytest.raises(BadInput, match="UTF-8"):
         bodies.parse_object(body[: body.index(b"y")] + b"\xe2\x82" + body[body.index(b"y") :])
+
+
+@pytest.mark.parametrize(("value", "found"), [(b"null", True), (b"nil", False), (b'"null"', False), (b"1234", False)])
+def test_null_is_null_alone(value: bytes, found: bool) -> None:
+    assert bodies.is_null(value) is found
+    assert bodies.is_null(msgspec.Raw(value)) is found

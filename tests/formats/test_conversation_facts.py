@@ -103,3 +103,19 @@ def test_the_hash_of_parts_is_that_of_all_of_it() -> None:
     parts = [b"model", msgspec.Raw(b"[1]"), b""]
 
     assert facts.hash_of(parts) == blake2b(b"model\0[1]\0", digest_size=12).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        '{"role":"user","content":"Hi"}',
+        '{ "role" : "user" , "content":"Hi"}',
+        '{"content":"Hi","role":"user"}',
+        '{"content":"{\\"role\\":\\"user\\"","role":"user"}',
+    ],
+)
+def test_the_first_turn_of_a_user_ends_the_beginning_however_it_is_written(turn: str) -> None:
+    system, answer = '{"role":"system","content":"{ \\"role\\":\\"user\\""}', '{"role":"user-like"}'
+    turns = msgspec.Raw(f"[{system},{answer},{turn},{answer}]".encode())
+
+    assert beginning("m", (), turns) == f"m\0{system}\0{answer}\0{turn}".encode()

@@ -44,7 +44,7 @@ def capabilities_of(request: Request) -> frozenset[str]:
 
 
 def _keeps_an_hour(request: Request, name: str) -> bool:
-    return request.holds(name, shared.CACHED) and shared.asks_for_an_hour_of_cache(bytes(request.fields[name]))
+    return request.holds(name, shared.CACHED) and shared.asks_for_an_hour_of_cache(request.fields[name])
 
 
 def most_tokens(request: Request, default_output: int) -> tuple[int, int]:

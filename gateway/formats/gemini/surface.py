@@ -42,7 +42,7 @@ def read_request(asked: Asked) -> Request:
     contents = question.raw("contents")
     if contents is None:
         raise BadInput("The field 'contents' is missing.", param="contents", code="missing_required_parameter")
-    if bytes(contents)[:1] not in (b"[", b"{"):
+    if not (bodies.begins_with(contents, b"[") or bodies.begins_with(contents, b"{")):
         raise BadInput("The field 'contents' must be a list.", param="contents", code="invalid_type")
     config = one(question, "generationConfig")
     config.integer("maxOutputTokens", 0, MOST_TOKENS)
@@ -82,7 +82,7 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
     beginning = shared.beginning_of(request.model, told, question.raw("contents"))
     return Facts(
         capabilities=_capabilities(question, config),
-        tokens=shared.tokens_of(len(shared.joined(question.fields, _QUESTION))),
+        tokens=shared.tokens_of(sum(len(question.fields[name]) for name in _QUESTION if question.has(name))),
         most_input=shared.most_tokens_of(shared.size_of(request.fields)),
         most_output=answers * (default_output if given is None else given),
         session=shared.session_name((session_header,), beginning),
@@ -95,9 +95,14 @@ def _capabilities(question: Members, config: Members) -> frozenset[str]:
         found.add(TOOLS)
     if any(config.has(name) for name in _SCHEMAS):
         found.add(JSON_SCHEMA)
-    if _PICTURE.search(shared.joined(question.fields, _QUESTION)):
+    if any(_has_picture(question.fields[name]) for name in _QUESTION if question.has(name)):
         found.add(VISION)
     return frozenset(found)
+
+
+def _has_picture(value: msgspec.Raw) -> bool:
+    # A word is found sooner than a pattern.
+    return bodies.holds(value, b'"image/') and _PICTURE.search(value) is not None
 
 
 def asked_characters(request: Request) -> int:

@@ -81,7 +81,7 @@ def _capabilities(request: Request) -> frozenset[str]:
     if b'"json_schema"' in facts_of.joined(fields, _SHAPES):
         found.add(JSON_SCHEMA)
     # A long word is found sooner than a pattern.
-    if request.holds("messages", b'"image"') and _PICTURE.search(bytes(fields["messages"])):
+    if request.holds("messages", b'"image"') and _PICTURE.search(fields["messages"]):
         found.add(VISION)
     if any(_keeps_an_hour(name, request) for name in _CACHEABLE if name in fields):
         found.add(CACHE_1H)
@@ -91,7 +91,7 @@ def _capabilities(request: Request) -> frozenset[str]:
 def _keeps_an_hour(name: str, request: Request) -> bool:
     if name == "cache_control":
         return facts_of.asks_for_an_hour_of_cache(b'"cache_control":' + bytes(request.fields[name]))
-    return request.holds(name, facts_of.CACHED) and facts_of.asks_for_an_hour_of_cache(bytes(request.fields[name]))
+    return request.holds(name, facts_of.CACHED) and facts_of.asks_for_an_hour_of_cache(request.fields[name])
 
 
 def _session(request: Request, header: str) -> str:

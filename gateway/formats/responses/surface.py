@@ -24,6 +24,7 @@ _CONVERSATION = ("instructions", "input", "tools")
 _KEPT_ELSEWHERE = ("previous_response_id", "prompt", "conversation")
 _PICTURES = (b'"input_image"', b'"computer_screenshot"')
 _COUNT = "response.input_tokens"
+_NULL = msgspec.Raw(b"null")
 _FAULT = "the provider reported an error"
 
 
@@ -34,10 +35,10 @@ def read_request(asked: Asked) -> Request:
     """
     fields = bodies.parse_object(asked.body)
     model = bodies.text_field(fields, "model")
-    given = bytes(fields.get("input", b"null"))
-    if given == b"null" and not any(facts_of.is_given(fields, name) for name in _KEPT_ELSEWHERE):
+    given = fields.get("input", _NULL)
+    if bodies.is_null(given) and not any(facts_of.is_given(fields, name) for name in _KEPT_ELSEWHERE):
         raise BadInput("The field 'input' is missing.", param="input", code="missing_required_parameter")
-    if given != b"null" and not given.startswith((b"[", b'"')):
+    if not any(bodies.begins_with(given, first) for first in (b"n", b"[", b'"')):
         raise BadInput("The field 'input' must be a string or a list.", param="input", code="invalid_type")
     bodies.integer_field(fields, _LIMIT, 0, MOST_TOKENS)
     is_stream = bodies.bool_field(fields, "stream")
@@ -95,12 +96,12 @@ def asked_characters(request: Request) -> int:
 
 def _capabilities(request: Request) -> frozenset[str]:
     fields, found = request.fields, set()
-    asked = facts_of.joined(fields, ("input",))
+    asked = fields.get("input", msgspec.Raw(b""))
     if facts_of.is_given(fields, "tools"):
         found.add(TOOLS)
     if b'"json_schema"' in facts_of.joined(fields, ("text",)):
         found.add(JSON_SCHEMA)
-    if any(picture in asked for picture in _PICTURES):
+    if any(bodies.holds(asked, picture) for picture in _PICTURES):
         found.add(VISION)
     if any(facts_of.asks_for_an_hour_of_cache(part) for part in (asked, facts_of.joined(fields, ("tools",)))):
         found.add(CACHE_1H)
