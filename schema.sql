@@ -360,7 +360,10 @@ CREATE INDEX calls_by_user ON calls (user_id, id);
 CREATE INDEX calls_by_provider ON calls (provider_id, id);
 CREATE INDEX calls_of_tests ON calls (started_at) WHERE source = 'TEST';
 CREATE INDEX calls_by_other_name ON calls (asked_model, id) WHERE asked_model <> served_model;
-CREATE INDEX calls_by_agent_session ON calls (agent_session, id) WHERE agent_session <> '';
+CREATE INDEX calls_by_agent_session ON calls (
+  agent_session, id, agent_id, parent_agent_id, request_class, started_at, status, code, attempt_count, usage_source,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cache_creation_1h_tokens, reasoning_tokens,
+  cost_nano, actual_nano) WHERE agent_session <> '';
 CREATE INDEX calls_in_trouble ON calls (
   id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model,
   provider_id, provider, backend_id, backend) WHERE status <> 'completed';
@@ -589,6 +592,25 @@ CREATE TABLE late_calls (
   call_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
+-- Ids of calls, as JSON, that are not in the sums of their hour and day yet; a row for each time that some were written.
+CREATE TABLE unsummed_calls (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  calls INTEGER NOT NULL,
+  ids TEXT NOT NULL
+) STRICT;
+
+-- Attempts at providers by minute (its beginning, Unix ms), of the latest hours' calls; `hour` is their calls'. Faults of
+-- the client's own and clients that left say nothing about a provider and are not counted.
+CREATE TABLE attempt_minutes (
+  hour INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  ok INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  limited INTEGER NOT NULL,
+  PRIMARY KEY (hour, minute, provider)
+) STRICT, WITHOUT ROWID;
+
 -- Sums of an hour's calls by one dimension: total, user, api_key, model, provider or provider_key. `subject` is an id,
 -- '' where a call had none. t0 to t12 count calls by time to the end (below 64 ms, 128 ms, ...), f0 to f12 by time to the
 -- first byte (below 16 ms, 32 ms, ...).
@@ -674,4 +696,4 @@ CREATE TABLE stored_responses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stored_responses_by_time ON stored_responses (created_at);
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;

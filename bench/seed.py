@@ -35,7 +35,7 @@ from gateway.model.registry import (
     Provider,
     ProviderKey,
 )
-from gateway.ops.rollups import sum_day, sum_hour
+from gateway.ops.rollups import sum_day, sum_stale
 from gateway.routing.spends import sums_of
 from gateway.settings import Settings
 from gateway.store import (
@@ -74,9 +74,9 @@ async def _sum(desk: Desk) -> None:
     """The sums of hours and days, without the rests that leave the processor to calls."""
     now = desk.clock.wall_ms()
     async with desk.db.read() as tx:
-        hours, days = await rollups.stale_hours(tx, now, 10_000), await rollups.stale_days(tx, now, 1000)
+        hours, days = await rollups.stale_hours(tx, 10_000), await rollups.stale_days(tx, 1000)
     for hour in hours:
-        await sum_hour(desk.db, hour.since)
+        await sum_stale(desk.db, hour, now)
         await desk.db.checkpoint_if_large()
     for day in days:
         await sum_day(desk.db, day.since)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.store import rollups
+from gateway.model.sums import DAY_MS
+from gateway.store import call_sums, rollups
+from gateway.store.call_sums import Calls, Row
 from gateway.store.database import Tx
-from gateway.store.rollups import Row
 
 _COLUMNS = (
     *("requests", "failed", "cancelled", "denied", "unpriced", "input_tokens", "output_tokens", "cache_read_tokens"),
@@ -24,7 +25,7 @@ async def differences(tx: Tx) -> tuple[int, list[str]]:
     found = []
     days = await rollups.provable_days(tx)
     for day in days:
-        made = await rollups.of_day(tx, day)
+        made = await call_sums.of_day(tx, Calls(day, day + DAY_MS))
         singles = [row for row in made if "+" not in str(row[0])]
         found += _unequal(f"the day {day}", made, await rollups.kept_by_day(tx, day))
         found += _unequal(f"the hours of the day {day}", singles, await rollups.kept_by_hours(tx, day))

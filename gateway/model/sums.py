@@ -9,7 +9,8 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import astuple
 
-HOUR_MS = 3600 * 1000
+MINUTE_MS = 60 * 1000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 
@@ -30,6 +31,10 @@ SINGLES: tuple[str, ...] = (TOTAL, *Dimension)
 PAIRS: tuple[tuple[str, str], ...] = tuple(itertools.combinations(Dimension, 2))
 HAS_PAIRS = "pairs"
 """In the place of a dimension: says that the hour has sums by two dimensions, too."""
+MINUTES = ("minute", "model")
+"""Of the latest hours: the minute of the hour in two digits, and the model."""
+HAS_MINUTES = "minutes"
+"""In the place of a dimension: says that the hour has sums by minute, and attempts by minute, too."""
 
 
 class Sums(msgspec.Struct, frozen=True):

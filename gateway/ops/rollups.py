@@ -1,5 +1,8 @@
 """Keeps the sums of hours and days, in the background and in small steps.
 
+Calls that were written are added to the sums of their hour and day soon after; a page adds the few that wait. Where
+sums lack calls that do not wait, they are made anew.
+
 Calls are summed on a connection that reads; what comes of it is written in transactions of few rows, between which
 the ledger has its turn. An hour or a day whose sums are half written counts as not summed, and is read from its calls.
 """
@@ -10,44 +13,53 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.model.sums import DAY_MS, HOUR_MS
-from gateway.store import rollups
+from gateway.model.sums import DAY_MS, HAS_MINUTES, HAS_PAIRS, HOUR_MS, MINUTES, PAIRS
+from gateway.store import call_sums, rollups, unsummed
+from gateway.store.call_sums import ALL_WAIT, EACH, Calls, Row
 from gateway.store.database import Database
 from gateway.store.rollups import Stale
 
 log = logging.getLogger("gateway.rollups")
 
-LOOK_SECONDS = 20.0
+LOOK_SECONDS = 5.0
+_MOST_WAITING = 1000
+"""So many are added by a page in a few milliseconds; fewer are left to wait until their hour ends."""
+_CALLS_A_WRITE = 4000
+_FEWEST_A_WRITE = 250
 _ROWS_A_WRITE = 500
+_ROWS_AT_ONCE = 4000
+"""Written within some tens of milliseconds. What calls add is written in one transaction, or not at all."""
 _LATE_A_WRITE = 20
 _STALE_AT_ONCE = 200
-_DAY_RIPENS_MS = 10 * 60 * 1000  # most calls of a day are written by then, and a day is costly to sum again
 _PAIR_HOURS = 50
 """So far back sums of hours are asked for by two dimensions: today, and the last twenty-four hours."""
-_PAIR_CALLS = 1000
+_PAIR_CALLS = 500
 """In an hour with fewer the calls themselves are summed soon enough."""
+_MINUTE_HOURS = 4
+"""So far back sums of minutes are asked for: the last sixty of them, and those before."""
 _SHORTEST_PAUSE = 0.01
 _READ_SECONDS = 120.0  # nobody waits for it, and a day of a million calls takes some
 
 
 async def catch_up(db: Database, clock: Clock, pair_calls: int = _PAIR_CALLS) -> int:
-    """Sum everything that is stale, the newest first; how many hours, days and late calls that were.
+    """Add all calls that wait, then make anew whatever is stale, the newest first; how many calls, hours and days.
 
     The latest hours that have `pair_calls` or more are summed by two dimensions, too.
     """
     steps = 0
-    while done := await _some(db, clock.wall_ms(), pair_calls):
+    while done := await add_waiting(db, clock.wall_ms()) or await _some(db, clock.wall_ms(), pair_calls):
         steps += done
     return steps
 
 
 @contextlib.asynccontextmanager
 async def keeping_sums(db: Database, clock: Clock) -> AsyncIterator[None]:
-    """Looks every LOOK_SECONDS for what is stale, while open."""
+    """Looks every LOOK_SECONDS for what is stale or waits, while open."""
     looking = asyncio.create_task(_look(db, clock), name="rollups")
     try:
         yield
@@ -57,10 +69,13 @@ async def keeping_sums(db: Database, clock: Clock) -> AsyncIterator[None]:
 
 
 async def _look(db: Database, clock: Clock) -> None:
-    is_failing = False
+    is_failing, looked_at = False, 0
     while True:
         try:
-            await catch_up(db, clock)
+            hour = clock.wall_ms() // HOUR_MS
+            if hour != looked_at or await _many_wait(db):
+                await catch_up(db, clock)
+            looked_at = hour
             is_failing = False
         except GatewayError as error:
             # What is stale stays so and is read from the calls; it is tried again.
@@ -70,34 +85,100 @@ async def _look(db: Database, clock: Clock) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _many_wait(db: Database) -> bool:
+    async with db.read() as tx:
+        return await unsummed.count(tx) >= _MOST_WAITING or bool(await rollups.late_calls(tx, 1))
+
+
+async def add_waiting(db: Database, now: int) -> int:
+    """Add some of the calls that wait, those that were written first; how many."""
+    most = _CALLS_A_WRITE
+    while True:
+        async with db.read(_READ_SECONDS) as tx:
+            few = await unsummed.next_few(tx, most)
+            if few is None:
+                return 0
+            waiting = Calls(upto=few.upto, are_waiting=True)
+            hours = await call_sums.by_hour(tx, waiting, (*EACH, *PAIRS, MINUTES))
+            if sum(map(len, hours.values())) > _ROWS_AT_ONCE and most > _FEWEST_A_WRITE:
+                most //= 4
+                continue
+            kept = await unsummed.kept(tx)
+            names = await call_sums.names_of(tx, waiting)
+            attempts = await call_sums.attempts_of(tx, waiting)
+        break
+
+    async def write(tx: Any) -> None:
+        if not await unsummed.take(tx, few):
+            return
+        for hour in kept.new:
+            await _mark(tx, hour, now)
+        await rollups.name_subjects(tx, names)
+        await _add(tx, hours, kept)
+        with_minutes = await rollups.hours_with(tx, HAS_MINUTES)
+        await rollups.add_attempts(tx, [one for one in attempts if one.hour in kept.hours & with_minutes])
+
+    await db.write_at_once(write)
+    return few.calls
+
+
+async def _mark(tx: Any, hour: int, now: int) -> None:
+    """From its first call on."""
+    if hour >= now - _PAIR_HOURS * HOUR_MS:
+        await rollups.mark_hour(tx, hour, HAS_PAIRS)
+    if hour >= now - _MINUTE_HOURS * HOUR_MS:
+        await rollups.mark_hour(tx, hour, HAS_MINUTES)
+
+
+async def _add(tx: Any, hours: Mapping[int, tuple[Row, ...]], kept: unsummed.Kept) -> None:
+    for hour, rows in hours.items():
+        day = hour // DAY_MS * DAY_MS
+        calls = next(int(str(row[3])) for row in rows if row[0] == "total")
+        if hour in kept.hours:
+            await rollups.add_to_hour(tx, hour, await rollups.fitting(tx, hour, rows))
+            await rollups.hour_has_more(tx, Stale(hour, calls))
+        if day in kept.days:
+            await rollups.add_to_day(tx, day, rollups.of_days(rows))
+            await rollups.day_has_more(tx, Stale(day, calls))
+
+
 async def _some(db: Database, now: int, pair_calls: int) -> int:
     async with db.read() as tx:
-        hours = await rollups.stale_hours(tx, now, _STALE_AT_ONCE)
-        days = await rollups.stale_days(tx, now - _DAY_RIPENS_MS, _STALE_AT_ONCE)
+        hours = await rollups.stale_hours(tx, _STALE_AT_ONCE)
+        days = await rollups.stale_days(tx, _STALE_AT_ONCE)
         late = await rollups.late_calls(tx, _LATE_A_WRITE)
-    with_pairs = now - _PAIR_HOURS * HOUR_MS
     if late:
         async with db.write() as tx:
             for call_id in late:
                 await rollups.add_late(tx, call_id)
     for hour in hours:
-        has_pairs = hour.since >= with_pairs and hour.calls >= pair_calls
-        await _paced(sum_hour(db, hour.since, with_pairs=has_pairs))
+        await _paced(sum_stale(db, hour, now, pair_calls))
     for day in days:
         await _paced(sum_day(db, day.since))
-    if hours:
-        async with db.write() as tx:
-            await rollups.forget_pairs(tx, with_pairs)
+    async with db.write() as tx:
+        await rollups.forget_pairs(tx, now - _PAIR_HOURS * HOUR_MS)
+        await rollups.forget_minutes(tx, now - _MINUTE_HOURS * HOUR_MS)
     return len(late) + len(hours) + len(days)
 
 
-async def sum_hour(db: Database, hour: int, *, with_pairs: bool = False) -> None:
-    """Make the sums of an hour anew from its calls."""
+async def sum_stale(db: Database, hour: Stale, now: int, pair_calls: int = _PAIR_CALLS) -> None:
+    """Make the sums of an hour anew, by two dimensions and of minutes where they are asked for."""
+    has_pairs = hour.since >= now - _PAIR_HOURS * HOUR_MS and hour.calls >= pair_calls
+    has_minutes = hour.since >= now - _MINUTE_HOURS * HOUR_MS
+    await sum_hour(db, hour.since, with_pairs=has_pairs, with_minutes=has_minutes)
+
+
+async def sum_hour(db: Database, hour: int, *, with_pairs: bool = False, with_minutes: bool = False) -> None:
+    """Make the sums of an hour anew from its calls that do not wait."""
+    markers = [name for name, has in ((HAS_PAIRS, with_pairs), (HAS_MINUTES, with_minutes)) if has]
+    kinds = (*EACH, *(PAIRS if with_pairs else ()), *((MINUTES,) if with_minutes else ()))
+    of_it = Calls(hour, hour + HOUR_MS, ALL_WAIT)
     async with db.read(_READ_SECONDS) as tx:
-        # One view: a call that comes while this is written leaves the hour stale.
+        # One view: a call that comes while this is written waits.
         calls = await rollups.calls_between(tx, hour, hour + HOUR_MS)
-        rows = await rollups.of_hour(tx, hour, with_pairs=with_pairs)
-        names = await rollups.names_of(tx, hour, hour + HOUR_MS)
+        rows = await call_sums.of_hour(tx, of_it, kinds)
+        names = await call_sums.names_of(tx, of_it)
+        attempts = await call_sums.attempts_of(tx, of_it) if with_minutes else ()
     async with db.write() as tx:
         await rollups.forget_hour(tx, hour)
         await rollups.name_subjects(tx, names)
@@ -105,14 +186,17 @@ async def sum_hour(db: Database, hour: int, *, with_pairs: bool = False) -> None
         async with db.write() as tx:
             await rollups.add_to_hour(tx, hour, rows[start : start + _ROWS_A_WRITE])
     async with db.write() as tx:
+        await rollups.add_attempts(tx, attempts)
+        for marker in markers:
+            await rollups.mark_hour(tx, hour, marker)
         await rollups.hour_is_summed(tx, Stale(hour, calls))
 
 
 async def sum_day(db: Database, day: int) -> None:
-    """Make the sums of a day anew from its calls."""
+    """Make the sums of a day anew from its calls that do not wait."""
     async with db.read(_READ_SECONDS) as tx:
         calls = await rollups.calls_between(tx, day, day + DAY_MS)
-        rows = await rollups.of_day(tx, day)
+        rows = await call_sums.of_day(tx, Calls(day, day + DAY_MS, ALL_WAIT))
     async with db.write() as tx:
         await rollups.forget_day(tx, day)
     for start in range(0, len(rows), _ROWS_A_WRITE):

@@ -7,6 +7,9 @@ that what is told is always exact.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from operator import add
+from typing import Any
 
 import msgspec
 
@@ -79,59 +82,98 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
     """By bucket, then subjects; what had no calls is left out."""
     async with tx.execute(
         """
-        WITH whole_days AS MATERIALIZED (
+        WITH waiting AS MATERIALIZED (
+          SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
+          CROSS JOIN calls ON calls.id = value),
+        waiting_hours AS MATERIALIZED (
+          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls FROM waiting GROUP BY 1),
+        whole_days AS MATERIALIZED (
           SELECT day FROM days
-          WHERE :uses_days AND day >= :since AND day + 86400000 <= :until
-            AND (is_closed OR summed = (SELECT sum(calls) FROM hours
-                                        WHERE hour >= days.day AND hour < days.day + 86400000))),
+          WHERE :uses_days AND day >= :since AND day < :until
+            AND (day + 86400000 <= :until OR (NOT is_closed AND NOT EXISTS (
+                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < day + 86400000)))
+            AND (is_closed OR summed + coalesce((SELECT sum(calls) FROM waiting_hours
+                                                 WHERE hour >= day AND hour < day + 86400000), 0)
+                              = (SELECT sum(calls) FROM hours WHERE hour >= day AND hour < day + 86400000))),
         whole_hours AS MATERIALIZED (
           SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
-          WHERE :uses_hours AND hour >= :since AND hour + 3600000 <= :until
-            AND (hours.summed = calls OR coalesce(is_closed, 0))
-            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+          WHERE :uses_hours AND hour >= :since AND hour < :until
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
+            AND (hour + 3600000 <= :until OR (coalesce(is_closed, 0) = 0 AND NOT EXISTS (
+                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
+            AND (coalesce(is_closed, 0) OR hours.summed + coalesce(
+                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)
+            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))),
         spans AS MATERIALIZED (
           SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
           WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
-        parts AS (
-          SELECT day AS at, first, second, requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens,
-                 cache_read_tokens, cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-          FROM daily_sums WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
+        singly AS (
+          SELECT calls.id AS id FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until
           UNION ALL
-          SELECT hour, CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END,
-                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END,
-                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens,
-                 cache_read_tokens, cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
-          UNION ALL
-          SELECT started_at,
-                 CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
-                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END,
-                 CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
-                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END,
-                 1, status IN ('failed', 'crashed'), status = 'cancelled',
-                 status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499,
-                 cost_nano IS NULL AND usage_source <> 'none', input_tokens, output_tokens, cache_read_tokens,
-                 cache_creation_tokens + cache_creation_1h_tokens, reasoning_tokens, coalesce(cost_nano, 0),
-                 coalesce(actual_nano, 0)
-          FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until)
-        SELECT (at - :since) / :bucket_ms AS bucket,
+          SELECT id FROM waiting
+          WHERE started_at >= :since AND started_at < :until
+            AND (started_at / 3600000 * 3600000 IN (SELECT hour FROM whole_hours)
+                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)))
+        SELECT (day - :since) / :bucket_ms AS bucket,
                CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
                AS one,
                CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other, sum(requests), sum(failed), sum(cancelled),
-               sum(denied), sum(unpriced), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),
-               sum(cache_creation_tokens), sum(reasoning_tokens), sum(cost_nano), sum(actual_nano)
-        FROM parts
+               AS other,
+               sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced), sum(input_tokens),
+               sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
+               sum(cost_nano), sum(actual_nano)
+        FROM daily_sums
+        WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
+          AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+          AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT (hour - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other,
+               sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced), sum(input_tokens),
+               sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
+               sum(cost_nano), sum(actual_nano)
+        FROM (
+          SELECT hour,
+                 CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
+                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
+                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
+                 cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours))
         WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY bucket, one, other ORDER BY bucket, one, other
+        GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT (started_at - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other,
+               count(*), sum(status IN ('failed', 'crashed')), sum(status = 'cancelled'),
+               sum(status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499),
+               sum(cost_nano IS NULL AND usage_source <> 'none'), sum(input_tokens), sum(output_tokens),
+               sum(cache_read_tokens), sum(cache_creation_tokens + cache_creation_1h_tokens), sum(reasoning_tokens),
+               coalesce(sum(cost_nano), 0), coalesce(sum(actual_nano), 0)
+        FROM (
+          SELECT CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
+                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                 AS first,
+                 CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
+                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                 AS second, calls.*
+          FROM singly CROSS JOIN calls ON calls.id = singly.id)
+        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY 1, 2, 3
         """,
         _parameters(asked),
     ) as rows:
-        return tuple(Group(row[0], row[1], row[2], Sums(*row[3:])) for row in await rows.fetchall())
+        found = _merged(await rows.fetchall())
+    return tuple(Group(*place, Sums(*figures)) for place, figures in found)
 
 
 async def first_byte_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
@@ -147,23 +189,93 @@ async def total_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
 async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
     async with tx.execute(
         """
-        WITH whole_days AS MATERIALIZED (
+        WITH waiting AS MATERIALIZED (
+          SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
+          CROSS JOIN calls ON calls.id = value),
+        waiting_hours AS MATERIALIZED (
+          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls FROM waiting GROUP BY 1),
+        whole_days AS MATERIALIZED (
           SELECT day FROM days
-          WHERE :uses_days AND day >= :since AND day + 86400000 <= :until
-            AND (is_closed OR summed = (SELECT sum(calls) FROM hours
-                                        WHERE hour >= days.day AND hour < days.day + 86400000))),
+          WHERE :uses_days AND day >= :since AND day < :until
+            AND (day + 86400000 <= :until OR (NOT is_closed AND NOT EXISTS (
+                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < day + 86400000)))
+            AND (is_closed OR summed + coalesce((SELECT sum(calls) FROM waiting_hours
+                                                 WHERE hour >= day AND hour < day + 86400000), 0)
+                              = (SELECT sum(calls) FROM hours WHERE hour >= day AND hour < day + 86400000))),
         whole_hours AS MATERIALIZED (
           SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
-          WHERE :uses_hours AND hour >= :since AND hour + 3600000 <= :until
-            AND (hours.summed = calls OR coalesce(is_closed, 0))
-            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+          WHERE :uses_hours AND hour >= :since AND hour < :until
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
+            AND (hour + 3600000 <= :until OR (coalesce(is_closed, 0) = 0 AND NOT EXISTS (
+                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
+            AND (coalesce(is_closed, 0) OR hours.summed + coalesce(
+                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)
+            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))),
         spans AS MATERIALIZED (
           SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
           WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
-        timed AS (
-          SELECT started_at,
+        singly AS (
+          SELECT calls.id AS id FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until
+          UNION ALL
+          SELECT id FROM waiting
+          WHERE started_at >= :since AND started_at < :until
+            AND (started_at / 3600000 * 3600000 IN (SELECT hour FROM whole_hours)
+                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)))
+        SELECT (day - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other,
+               sum(CASE :least WHEN 16 THEN f0 ELSE t0 END), sum(CASE :least WHEN 16 THEN f1 ELSE t1 END),
+               sum(CASE :least WHEN 16 THEN f2 ELSE t2 END), sum(CASE :least WHEN 16 THEN f3 ELSE t3 END),
+               sum(CASE :least WHEN 16 THEN f4 ELSE t4 END), sum(CASE :least WHEN 16 THEN f5 ELSE t5 END),
+               sum(CASE :least WHEN 16 THEN f6 ELSE t6 END), sum(CASE :least WHEN 16 THEN f7 ELSE t7 END),
+               sum(CASE :least WHEN 16 THEN f8 ELSE t8 END), sum(CASE :least WHEN 16 THEN f9 ELSE t9 END),
+               sum(CASE :least WHEN 16 THEN f10 ELSE t10 END), sum(CASE :least WHEN 16 THEN f11 ELSE t11 END),
+               sum(CASE :least WHEN 16 THEN f12 ELSE t12 END)
+        FROM daily_sums
+        WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
+          AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+          AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT (hour - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other,
+               sum(CASE :least WHEN 16 THEN f0 ELSE t0 END), sum(CASE :least WHEN 16 THEN f1 ELSE t1 END),
+               sum(CASE :least WHEN 16 THEN f2 ELSE t2 END), sum(CASE :least WHEN 16 THEN f3 ELSE t3 END),
+               sum(CASE :least WHEN 16 THEN f4 ELSE t4 END), sum(CASE :least WHEN 16 THEN f5 ELSE t5 END),
+               sum(CASE :least WHEN 16 THEN f6 ELSE t6 END), sum(CASE :least WHEN 16 THEN f7 ELSE t7 END),
+               sum(CASE :least WHEN 16 THEN f8 ELSE t8 END), sum(CASE :least WHEN 16 THEN f9 ELSE t9 END),
+               sum(CASE :least WHEN 16 THEN f10 ELSE t10 END), sum(CASE :least WHEN 16 THEN f11 ELSE t11 END),
+               sum(CASE :least WHEN 16 THEN f12 ELSE t12 END)
+        FROM (
+          SELECT hour,
+                 CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
+                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
+                 f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10,
+                 t11, t12
+          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours))
+        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT (started_at - :since) / :bucket_ms AS bucket,
+               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+               AS one,
+               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+               AS other,
+               sum(ms < :least), sum(ms >= :least AND ms < :least << 1), sum(ms >= :least << 1 AND ms < :least << 2),
+               sum(ms >= :least << 2 AND ms < :least << 3), sum(ms >= :least << 3 AND ms < :least << 4),
+               sum(ms >= :least << 4 AND ms < :least << 5), sum(ms >= :least << 5 AND ms < :least << 6),
+               sum(ms >= :least << 6 AND ms < :least << 7), sum(ms >= :least << 7 AND ms < :least << 8),
+               sum(ms >= :least << 8 AND ms < :least << 9), sum(ms >= :least << 9 AND ms < :least << 10),
+               sum(ms >= :least << 10 AND ms < :least << 11),
+               sum(ms >= :least << 11)
+        FROM (
+          SELECT started_at, CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms,
                  CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
                    WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
                    WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
@@ -171,48 +283,26 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
                  CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
                    WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
                    WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                 AS second,
-                 CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms
-          FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until),
-        parts AS (
-          SELECT day AS at, first, second, f0 AS c0, f1 AS c1, f2 AS c2, f3 AS c3, f4 AS c4, f5 AS c5, f6 AS c6,
-                 f7 AS c7, f8 AS c8, f9 AS c9, f10 AS c10, f11 AS c11, f12 AS c12
-          FROM daily_sums WHERE :least = 16 AND dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
-          UNION ALL
-          SELECT day, first, second, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
-          FROM daily_sums WHERE :least <> 16 AND dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
-          UNION ALL
-          SELECT hour, CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END,
-                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END,
-                 f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12
-          FROM hourly_sums WHERE :least = 16 AND dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
-          UNION ALL
-          SELECT hour, CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END,
-                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END,
-                 t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12
-          FROM hourly_sums WHERE :least <> 16 AND dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
-          UNION ALL
-          SELECT started_at, first, second, ms < :least, ms >= :least AND ms < :least << 1,
-                 ms >= :least << 1 AND ms < :least << 2, ms >= :least << 2 AND ms < :least << 3,
-                 ms >= :least << 3 AND ms < :least << 4, ms >= :least << 4 AND ms < :least << 5,
-                 ms >= :least << 5 AND ms < :least << 6, ms >= :least << 6 AND ms < :least << 7,
-                 ms >= :least << 7 AND ms < :least << 8, ms >= :least << 8 AND ms < :least << 9,
-                 ms >= :least << 9 AND ms < :least << 10, ms >= :least << 10 AND ms < :least << 11,
-                 ms >= :least << 11
-          FROM timed WHERE ms IS NOT NULL)
-        SELECT (at - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4),
-               sum(c5), sum(c6), sum(c7), sum(c8), sum(c9), sum(c10), sum(c11), sum(c12)
-        FROM parts
-        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY bucket, one, other ORDER BY bucket, one, other
+                 AS second
+          FROM singly CROSS JOIN calls ON calls.id = singly.id)
+        WHERE ms IS NOT NULL
+          AND (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+        GROUP BY 1, 2, 3
         """,
         {**_parameters(asked), "least": least},
     ) as rows:
-        return tuple(Times(row[0], row[1], row[2], tuple(row[3:])) for row in await rows.fetchall())
+        found = _merged(await rows.fetchall())
+    return tuple(Times(*place, figures) for place, figures in found)
+
+
+def _merged(rows: Iterable[Sequence[Any]]) -> list[tuple[tuple[int, str, str], tuple[int, ...]]]:
+    """One for each bucket and subjects, in their order: days, hours and calls each have a row of their own."""
+    found: dict[tuple[int, str, str], tuple[int, ...]] = {}
+    for bucket, one, other, *figures in rows:
+        place = (bucket, one, other)
+        there = found.get(place)
+        found[place] = tuple(figures) if there is None else tuple(map(add, there, figures))
+    return sorted(found.items())
 
 
 def _parameters(asked: Question) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Sums of the ledger by hour and day: made from calls, kept when calls are deleted.
+"""Sums of the ledger by hour and day: made from calls, added to as calls come, kept when calls are deleted.
 
-Every call that is written is counted in its hour, so an hour is known to be stale whenever it has more calls than were
-summed: first while it runs, later when a call that took minutes comes late.
+Every call that is written is counted in its hour and waits to be summed. An hour or a day is stale whenever it has more
+calls than were summed and wait: then its sums are made anew.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import astuple
 
-from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
-from gateway.model.sums import DAY_MS, HAS_PAIRS, HOUR_MS, PAIRS, SINGLES
+from gateway.model.sums import DAY_MS, HAS_MINUTES, HAS_PAIRS, HOUR_MS, MINUTES, PAIRS, SINGLES
+from gateway.store import unsummed
+from gateway.store.call_sums import EACH, AttemptMinute, Calls, Name, Row, attempts_of, by_hour
 from gateway.store.database import Tx
 
-Row = tuple[object, ...]
-"""dimensions, first, second, then the columns of a sum and of both histograms."""
 _FIGURES = 38
+_BY_PAIRS = tuple(f"{first}+{second}" for first, second in PAIRS)
+_BY_MINUTES = f"{MINUTES[0]}+{MINUTES[1]}"
+_OF_DAYS = (*SINGLES, *_BY_PAIRS)
+_OF_HOURS = (*_OF_DAYS, HAS_PAIRS, _BY_MINUTES, HAS_MINUTES)
 
 
 class Stale(msgspec.Struct, frozen=True):
@@ -47,44 +51,57 @@ async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
         "SELECT day FROM days WHERE is_closed AND day IN (SELECT value FROM json_each(:days))", {"days": days}
     ) as rows:
         closed = {row[0] for row in await rows.fetchall()}
-    late = [(call_id,) for call_id, at in new.items() if at // DAY_MS * DAY_MS in closed]
-    await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late)
+    late = [(call_id,) for call_id, at in new.items() if closed and at // DAY_MS * DAY_MS in closed]
+    if late:
+        await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late)
+    waiting = [call_id for call_id, at in new.items() if not closed or at // DAY_MS * DAY_MS not in closed]
+    if waiting:
+        await unsummed.put(tx, waiting)
 
 
-async def stale_hours(tx: Tx, until: int, limit: int) -> tuple[Stale, ...]:
-    """Of the hours that ended by then, the newest first."""
+async def stale_hours(tx: Tx, limit: int) -> tuple[Stale, ...]:
+    """The newest first."""
     async with tx.execute(
         """
-        SELECT hour, calls FROM hours
-        WHERE summed <> calls AND hour + 3600000 <= :until
-          AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM days WHERE is_closed)
-        ORDER BY hour DESC LIMIT :limit
+        WITH waiting AS MATERIALIZED (
+          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls
+          FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value GROUP BY 1)
+        SELECT hours.hour, hours.calls - coalesce(waiting.calls, 0) AS there FROM hours LEFT JOIN waiting USING (hour)
+        WHERE summed <> there AND hours.hour / 86400000 * 86400000 NOT IN (SELECT day FROM days WHERE is_closed)
+        ORDER BY hours.hour DESC LIMIT :limit
         """,
-        {"until": until, "limit": limit},
+        {"limit": limit},
     ) as rows:
         return tuple(Stale(*row) for row in await rows.fetchall())
 
 
-async def stale_days(tx: Tx, until: int, limit: int) -> tuple[Stale, ...]:
-    """Of the days that ended by then, the newest first."""
+async def stale_days(tx: Tx, limit: int) -> tuple[Stale, ...]:
+    """The newest first."""
     async with tx.execute(
         """
-        SELECT hour / 86400000 * 86400000 AS day, sum(calls) AS there FROM hours
-        WHERE hour < :until / 86400000 * 86400000
-        GROUP BY day
-        HAVING there <> coalesce((SELECT summed FROM days WHERE days.day = hours.hour / 86400000 * 86400000), 0)
-           AND day NOT IN (SELECT day FROM days WHERE is_closed)
-        ORDER BY day DESC LIMIT :limit
+        WITH waiting AS MATERIALIZED (
+          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls
+          FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value GROUP BY 1)
+        SELECT hours.hour / 86400000 * 86400000 AS of, sum(hours.calls) - coalesce(sum(waiting.calls), 0) AS there
+        FROM hours LEFT JOIN waiting USING (hour)
+        GROUP BY of
+        HAVING there <> coalesce((SELECT summed FROM days WHERE days.day = of), 0)
+           AND of NOT IN (SELECT day FROM days WHERE is_closed)
+        ORDER BY of DESC LIMIT :limit
         """,
-        {"until": until, "limit": limit},
+        {"limit": limit},
     ) as rows:
         return tuple(Stale(*row) for row in await rows.fetchall())
 
 
 async def calls_between(tx: Tx, since: int, until: int) -> int:
-    """How many calls were ever written of the hours between these two."""
+    """How many calls were ever written of the hours between these two, but those that wait."""
     async with tx.execute(
-        "SELECT coalesce(sum(calls), 0) FROM hours WHERE hour >= :since AND hour < :until",
+        """
+        SELECT (SELECT coalesce(sum(calls), 0) FROM hours WHERE hour >= :since AND hour < :until)
+               - (SELECT count(*) FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value
+                  WHERE started_at >= :since AND started_at < :until)
+        """,
         {"since": since, "until": until},
     ) as rows:
         row = await rows.fetchone()
@@ -96,43 +113,6 @@ async def late_calls(tx: Tx, limit: int) -> tuple[str, ...]:
     """Ids of calls that came to a closed day and are not in its sums."""
     async with tx.execute("SELECT call_id FROM late_calls ORDER BY call_id LIMIT :limit", {"limit": limit}) as rows:
         return tuple(row[0] for row in await rows.fetchall())
-
-
-async def of_hour(tx: Tx, hour: int, *, with_pairs: bool = False) -> tuple[Row, ...]:
-    """Its sums by each dimension, from the calls themselves; by each pair of them too, where that is wanted."""
-    if not with_pairs:
-        return await _made(tx, _one_each(), since=hour, until=hour + HOUR_MS)
-    rows = await _made(tx, (*_one_each(), *PAIRS), since=hour, until=hour + HOUR_MS)
-    return (*rows, (HAS_PAIRS, "", "", *(0,) * _FIGURES))
-
-
-async def of_day(tx: Tx, day: int) -> tuple[Row, ...]:
-    """Its sums by each dimension and each pair of them, from the calls themselves."""
-    return await _made(tx, (*_one_each(), *PAIRS), since=day, until=day + DAY_MS)
-
-
-async def names_of(tx: Tx, since: int, until: int) -> tuple[tuple[str, str, str], ...]:
-    """Dimension, subject and what it was called last in that time. A model's subject is its name."""
-    async with tx.execute(
-        """
-        WITH seen AS MATERIALIZED (
-          SELECT max(id) AS id FROM calls WHERE started_at >= :since AND started_at < :until
-          GROUP BY user_id, api_key_id, backend_id)
-        SELECT 'user', user_id, user_name, max(calls.id) FROM seen JOIN calls USING (id)
-        WHERE user_id IS NOT NULL GROUP BY user_id
-        UNION ALL
-        SELECT 'api_key', api_key_id, api_key_name, max(calls.id) FROM seen JOIN calls USING (id)
-        WHERE api_key_id IS NOT NULL GROUP BY api_key_id
-        UNION ALL
-        SELECT 'provider', provider_id, provider, max(calls.id) FROM seen JOIN calls USING (id)
-        WHERE provider_id IS NOT NULL GROUP BY provider_id
-        UNION ALL
-        SELECT 'provider_key', substr(backend_id, instr(backend_id, ':') + 1) AS subject, backend, max(calls.id)
-        FROM seen JOIN calls USING (id) WHERE backend_id IS NOT NULL GROUP BY subject
-        """,
-        {"since": since, "until": until},
-    ) as rows:
-        return tuple((row[0], row[1], row[2]) for row in await rows.fetchall())
 
 
 async def provable_days(tx: Tx) -> tuple[int, ...]:
@@ -157,7 +137,7 @@ async def kept_by_day(tx: Tx, day: int) -> tuple[Row, ...]:
                f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12
         FROM daily_sums WHERE day = :day AND dimensions IN (SELECT value FROM json_each(:names))
         """,
-        {"day": day, "names": json.dumps(_every_name())},
+        {"day": day, "names": json.dumps(_OF_DAYS)},
     ) as rows:
         return tuple(tuple(row) for row in await rows.fetchall())
 
@@ -185,16 +165,27 @@ async def forget_hour(tx: Tx, hour: int) -> None:
     """Its sums go, and it is stale until `hour_is_summed`."""
     await tx.execute("UPDATE hours SET summed = -1 WHERE hour = :hour", {"hour": hour})
     await tx.execute(
-        "DELETE FROM hourly_sums WHERE dimension IN (SELECT value FROM json_each(:dimensions)) AND hour = :hour",
-        {"hour": hour, "dimensions": json.dumps([*_every_name(), HAS_PAIRS])},
+        "DELETE FROM hourly_sums WHERE dimension IN (SELECT value FROM json_each(:names)) AND hour = :hour",
+        {"hour": hour, "names": json.dumps(_OF_HOURS)},
     )
+    await tx.execute("DELETE FROM attempt_minutes WHERE hour = :hour", {"hour": hour})
 
 
 async def forget_pairs(tx: Tx, until: int) -> None:
     """Sums by two dimensions of hours before then go; days have them for good."""
+    await _forget(tx, (*_BY_PAIRS, HAS_PAIRS), until)
+
+
+async def forget_minutes(tx: Tx, until: int) -> None:
+    """Sums of minutes of hours before then go."""
+    await _forget(tx, (_BY_MINUTES, HAS_MINUTES), until)
+    await tx.execute("DELETE FROM attempt_minutes WHERE hour < :until", {"until": until})
+
+
+async def _forget(tx: Tx, names: Sequence[str], until: int) -> None:
     await tx.execute(
-        "DELETE FROM hourly_sums WHERE dimension IN (SELECT value FROM json_each(:dimensions)) AND hour < :until",
-        {"until": until, "dimensions": json.dumps([*_every_name()[len(SINGLES) :], HAS_PAIRS])},
+        "DELETE FROM hourly_sums WHERE dimension IN (SELECT value FROM json_each(:names)) AND hour < :until",
+        {"until": until, "names": json.dumps(names)},
     )
 
 
@@ -205,7 +196,34 @@ async def forget_day(tx: Tx, day: int) -> None:
     )
     await tx.execute(
         "DELETE FROM daily_sums WHERE dimensions IN (SELECT value FROM json_each(:names)) AND day = :day",
-        {"day": day, "names": json.dumps(_every_name())},
+        {"day": day, "names": json.dumps(_OF_DAYS)},
+    )
+
+
+async def hours_with(tx: Tx, marker: str) -> frozenset[int]:
+    """Those that have HAS_PAIRS, or HAS_MINUTES."""
+    async with tx.execute("SELECT hour FROM hourly_sums WHERE dimension = :marker", {"marker": marker}) as rows:
+        return frozenset(row[0] for row in await rows.fetchall())
+
+
+async def mark_hour(tx: Tx, hour: int, marker: str) -> None:
+    """It has sums by pairs from now on, or by minutes."""
+    await add_to_hour(tx, hour, [(marker, "", "", *(0,) * _FIGURES)])
+
+
+async def hour_has_more(tx: Tx, hour: Stale) -> None:
+    await tx.execute(
+        "UPDATE hours SET summed = summed + :calls WHERE hour = :since", {"calls": hour.calls, "since": hour.since}
+    )
+
+
+async def day_has_more(tx: Tx, day: Stale) -> None:
+    await tx.execute(
+        """
+        INSERT INTO days (day, summed) VALUES (:since, :calls)
+        ON CONFLICT (day) DO UPDATE SET summed = summed + :calls
+        """,
+        {"calls": day.calls, "since": day.since},
     )
 
 
@@ -271,8 +289,19 @@ async def add_to_day(tx: Tx, day: int, rows: Iterable[Row]) -> None:
     )
 
 
-async def name_subjects(tx: Tx, names: Iterable[tuple[str, str, str]]) -> None:
-    """Dimension, subject and name."""
+async def add_attempts(tx: Tx, minutes: Iterable[AttemptMinute]) -> None:
+    """Each is added to what is there."""
+    await tx.executemany(
+        """
+        INSERT INTO attempt_minutes (hour, minute, provider, ok, failed, limited) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (hour, minute, provider) DO UPDATE SET
+          ok = ok + excluded.ok, failed = failed + excluded.failed, limited = limited + excluded.limited
+        """,
+        [astuple(minute) for minute in minutes],
+    )
+
+
+async def name_subjects(tx: Tx, names: Iterable[Name]) -> None:
     await tx.executemany(
         """
         INSERT INTO subject_names (dimension, subject, name) VALUES (?, ?, ?)
@@ -297,95 +326,21 @@ async def add_late(tx: Tx, call_id: str) -> None:
     await tx.execute("DELETE FROM late_calls WHERE call_id = :id", {"id": call_id})
     if found is None:
         return
-    rows_made = await _made(tx, (*_one_each(), *PAIRS), since=found[0], until=found[0] + 1, call_id=call_id)
-    hour = found[0] // HOUR_MS * HOUR_MS
-    async with tx.execute(
-        "SELECT 1 FROM hourly_sums WHERE dimension = :pairs AND hour = :hour", {"pairs": HAS_PAIRS, "hour": hour}
-    ) as rows:
-        has_pairs = await rows.fetchone() is not None
-    await add_to_hour(tx, hour, [row for row in rows_made if has_pairs or "+" not in str(row[0])])
-    await add_to_day(tx, found[0] // DAY_MS * DAY_MS, rows_made)
+    hour, day = found[0] // HOUR_MS * HOUR_MS, found[0] // DAY_MS * DAY_MS
+    one = Calls(found[0], found[0] + 1, call_id=call_id)
+    for rows_made in (await by_hour(tx, one, (*EACH, *PAIRS, MINUTES))).values():
+        await add_to_day(tx, day, of_days(rows_made))
+        await add_to_hour(tx, hour, await fitting(tx, hour, rows_made))
+    if hour in await hours_with(tx, HAS_MINUTES):
+        await add_attempts(tx, await attempts_of(tx, one))
 
 
-def _every_name() -> list[str]:
-    return [*SINGLES, *(f"{first}+{second}" for first, second in PAIRS)]
+def of_days(rows: Iterable[Row]) -> list[Row]:
+    """Those that days have: all but those of minutes."""
+    return [row for row in rows if row[0] != _BY_MINUTES]
 
 
-def _one_each() -> tuple[tuple[str, str], ...]:
-    return tuple((dimension, "") for dimension in SINGLES)
-
-
-async def _made(
-    tx: Tx, kinds: Sequence[tuple[str, str]], *, since: int, until: int, call_id: str | None = None
-) -> tuple[Row, ...]:
-    """The calls are grouped by everything first, which there is less of than calls; then by each of `kinds`."""
-    async with tx.execute(
-        """
-        WITH cube AS MATERIALIZED (
-          SELECT coalesce(user_id, '') AS user, coalesce(api_key_id, '') AS api_key, served_model AS model,
-                 coalesce(provider_id, '') AS provider,
-                 coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') AS provider_key,
-                 count(*) AS requests, sum(status IN ('failed', 'crashed')) AS failed,
-                 sum(status = 'cancelled') AS cancelled,
-                 sum(status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499) AS denied,
-                 sum(cost_nano IS NULL AND usage_source <> 'none') AS unpriced,
-                 sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-                 sum(cache_read_tokens) AS cache_read_tokens,
-                 sum(cache_creation_tokens + cache_creation_1h_tokens) AS cache_creation_tokens,
-                 sum(reasoning_tokens) AS reasoning_tokens, coalesce(sum(cost_nano), 0) AS cost_nano,
-                 coalesce(sum(actual_nano), 0) AS actual_nano,
-                 sum(total_ms < :total) AS t0,
-                 sum(total_ms >= :total AND total_ms < :total << 1) AS t1,
-                 sum(total_ms >= :total << 1 AND total_ms < :total << 2) AS t2,
-                 sum(total_ms >= :total << 2 AND total_ms < :total << 3) AS t3,
-                 sum(total_ms >= :total << 3 AND total_ms < :total << 4) AS t4,
-                 sum(total_ms >= :total << 4 AND total_ms < :total << 5) AS t5,
-                 sum(total_ms >= :total << 5 AND total_ms < :total << 6) AS t6,
-                 sum(total_ms >= :total << 6 AND total_ms < :total << 7) AS t7,
-                 sum(total_ms >= :total << 7 AND total_ms < :total << 8) AS t8,
-                 sum(total_ms >= :total << 8 AND total_ms < :total << 9) AS t9,
-                 sum(total_ms >= :total << 9 AND total_ms < :total << 10) AS t10,
-                 sum(total_ms >= :total << 10 AND total_ms < :total << 11) AS t11,
-                 sum(total_ms >= :total << 11) AS t12,
-                 coalesce(sum(first_byte_ms < :first), 0) AS f0,
-                 coalesce(sum(first_byte_ms >= :first AND first_byte_ms < :first << 1), 0) AS f1,
-                 coalesce(sum(first_byte_ms >= :first << 1 AND first_byte_ms < :first << 2), 0) AS f2,
-                 coalesce(sum(first_byte_ms >= :first << 2 AND first_byte_ms < :first << 3), 0) AS f3,
-                 coalesce(sum(first_byte_ms >= :first << 3 AND first_byte_ms < :first << 4), 0) AS f4,
-                 coalesce(sum(first_byte_ms >= :first << 4 AND first_byte_ms < :first << 5), 0) AS f5,
-                 coalesce(sum(first_byte_ms >= :first << 5 AND first_byte_ms < :first << 6), 0) AS f6,
-                 coalesce(sum(first_byte_ms >= :first << 6 AND first_byte_ms < :first << 7), 0) AS f7,
-                 coalesce(sum(first_byte_ms >= :first << 7 AND first_byte_ms < :first << 8), 0) AS f8,
-                 coalesce(sum(first_byte_ms >= :first << 8 AND first_byte_ms < :first << 9), 0) AS f9,
-                 coalesce(sum(first_byte_ms >= :first << 9 AND first_byte_ms < :first << 10), 0) AS f10,
-                 coalesce(sum(first_byte_ms >= :first << 10 AND first_byte_ms < :first << 11), 0) AS f11,
-                 coalesce(sum(first_byte_ms >= :first << 11), 0) AS f12
-          FROM calls
-          WHERE started_at >= :since AND started_at < :until AND (:call_id IS NULL OR id = :call_id)
-          GROUP BY 1, 2, 3, 4, 5),
-        kinds AS MATERIALIZED (SELECT value ->> 0 AS one, value ->> 1 AS other FROM json_each(:kinds))
-        SELECT CASE other WHEN '' THEN one ELSE one || '+' || other END,
-               CASE one WHEN 'user' THEN user WHEN 'api_key' THEN api_key WHEN 'model' THEN model
-                        WHEN 'provider' THEN provider WHEN 'provider_key' THEN provider_key ELSE '' END AS first,
-               CASE other WHEN 'user' THEN user WHEN 'api_key' THEN api_key WHEN 'model' THEN model
-                          WHEN 'provider' THEN provider WHEN 'provider_key' THEN provider_key ELSE '' END AS second,
-               sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced), sum(input_tokens),
-               sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
-               sum(cost_nano), sum(actual_nano), sum(t0), sum(t1), sum(t2), sum(t3), sum(t4), sum(t5), sum(t6),
-               sum(t7), sum(t8), sum(t9), sum(t10), sum(t11), sum(t12), sum(f0),
-               sum(f1), sum(f2), sum(f3),
-               sum(f4), sum(f5), sum(f6),
-               sum(f7), sum(f8), sum(f9),
-               sum(f10), sum(f11), sum(f12)
-        FROM kinds CROSS JOIN cube GROUP BY one, other, first, second
-        """,
-        {
-            "since": since,
-            "until": until,
-            "call_id": call_id,
-            "kinds": json.dumps(kinds),
-            "total": TOTAL_LEAST_MS,
-            "first": FIRST_BYTE_LEAST_MS,
-        },
-    ) as rows:
-        return tuple(tuple(row) for row in await rows.fetchall())
+async def fitting(tx: Tx, hour: int, rows: Iterable[Row]) -> list[Row]:
+    """Those that the hour has: sums by two dimensions and of minutes are for the latest hours."""
+    has_pairs, has_minutes = hour in await hours_with(tx, HAS_PAIRS), hour in await hours_with(tx, HAS_MINUTES)
+    return [row for row in rows if "+" not in str(row[0]) or (has_minutes if row[0] == _BY_MINUTES else has_pairs)]
