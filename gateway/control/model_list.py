@@ -13,10 +13,10 @@ from gateway.control.fields import Field, Kind, Table, read
 from gateway.control.pool_stats import BackendStats
 from gateway.model.checks import ModelCheck
 from gateway.model.registry import Model, ModelStatus
+from gateway.model.sums import DAY_MS, HOUR_MS, whole
 from gateway.routing.snapshot import Snapshot
 from gateway.store import model_checks, model_tests, models, usage_reports
 
-DAY_MS = 24 * 3600 * 1000
 WEEK_MS = 7 * DAY_MS
 
 FILTERS: Table = (
@@ -78,7 +78,7 @@ async def rows(desk: Desk, found: Sequence[Model]) -> tuple[ModelRow, ...]:
     """What a list shows of these models, as of now."""
     now = desk.clock.wall_ms() + 1
     async with desk.db.read() as tx:
-        used = await usage_reports.sums(tx, now - DAY_MS, now)
+        used = await usage_reports.sums(tx, whole(now - DAY_MS, HOUR_MS), now)
         checks = await model_checks.latest(tx)
         tests = await model_tests.counts(tx, now - WEEK_MS)
     calls: dict[str, int] = {}

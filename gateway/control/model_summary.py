@@ -11,6 +11,7 @@ from gateway.control.desk import Desk
 from gateway.control.model_list import WEEK_MS
 from gateway.model.checks import CheckStatus
 from gateway.model.registry import ModelStatus, RouteType
+from gateway.model.sums import HOUR_MS, whole
 from gateway.store import model_checks, model_tests, usage_reports
 from gateway.store.usage_reports import UsageSum
 
@@ -49,7 +50,7 @@ async def summary(desk: Desk) -> ModelsSummary:
     async with desk.db.read() as tx:
         checks = await model_checks.latest(tx)
         tests = await model_tests.counts(tx, now - WEEK_MS)
-        used = await usage_reports.sums(tx, now - WEEK_MS, now)
+        used = await usage_reports.sums(tx, whole(now - WEEK_MS, HOUR_MS), now)
     registry = desk.snapshot().registry
     healthy = {model_id for model_id, check in checks.items() if check.status is CheckStatus.HEALTHY}
     statuses = Counter(model.status for model in registry.models)
@@ -76,7 +77,7 @@ async def uses_of(desk: Desk, code: str) -> tuple[SourceUse, ...]:
     """One model's use of the last seven days."""
     now = desk.clock.wall_ms() + 1
     async with desk.db.read() as tx:
-        used = await usage_reports.sums(tx, now - WEEK_MS, now)
+        used = await usage_reports.sums(tx, whole(now - WEEK_MS, HOUR_MS), now)
     return by_source(item for item in used if item.model == code)
 
 

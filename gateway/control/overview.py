@@ -10,10 +10,11 @@ import msgspec
 
 from gateway.control.pool_stats import BackendStats, BackendStatus, PoolStats
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, percentile
-from gateway.model.sums import DAY_MS, HOUR_MS, Sums
+from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, Sums, whole
 from gateway.routing.state import RestKind
+from gateway.store.attempt_minutes import ProviderMinute
 from gateway.store.calls import CallRow
-from gateway.store.figures import Group, ProviderMinute
+from gateway.store.figures import Group
 
 _SHOWN_MODELS = 4
 STRIP_MINUTES = 60
@@ -22,7 +23,7 @@ STRIP_MINUTES = 60
 class Span(msgspec.Struct, frozen=True):
     """A range that the page offers, and the width of one point of its chart.
 
-    It begins where an hour or a day does, by `step_ms`; the running one is its last.
+    It begins where a minute, an hour or a day does, by `step_ms`; the running one is its last.
     """
 
     code: str
@@ -33,14 +34,12 @@ class Span(msgspec.Struct, frozen=True):
 
     def since(self, until: int) -> int:
         """Where it begins that ends then, in Unix ms."""
-        return -(-until // self.step_ms) * self.step_ms - self.length_ms
+        return whole(until, self.step_ms) - self.length_ms
 
-
-_MINUTE = 60_000
 
 SPANS: Mapping[str, Span] = MappingProxyType(
     {
-        "1h": Span("1h", "Last hour", HOUR_MS, 2 * _MINUTE, 1),
+        "1h": Span("1h", "Last hour", HOUR_MS, 2 * MINUTE_MS, MINUTE_MS),
         "24h": Span("24h", "Last 24 hours", DAY_MS, HOUR_MS, HOUR_MS),
         "7d": Span("7d", "Last 7 days", 7 * DAY_MS, 4 * HOUR_MS, HOUR_MS),
         "30d": Span("30d", "Last 30 days", 30 * DAY_MS, DAY_MS, DAY_MS),

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.control.desk import Desk
 from gateway.model.registry import Model, ModelMapping, Price, PriceOverride, PriceTable, Provider
-from gateway.model.sums import DAY_MS
+from gateway.model.sums import DAY_MS, HOUR_MS, whole
 from gateway.money import exact_dollars
 from gateway.routing.mapped import own_price
 from gateway.routing.snapshot import Snapshot
@@ -95,7 +95,7 @@ async def unpriced(desk: Desk) -> tuple[Unpriced, ...]:
     """The most used first."""
     now = desk.clock.wall_ms() + 1
     async with desk.db.read() as tx:
-        groups = await figures.sums(tx, Question(now - SEEN_DAYS * DAY_MS, now, "model"))
+        groups = await figures.sums(tx, Question(whole(now - SEEN_DAYS * DAY_MS, HOUR_MS), now, "model"))
     without = [one for one in effective(desk.snapshot()) if one.table is None]
     found = [
         Unpriced(group.first, group.sums.unpriced, tuple(one for one in without if one.model.code == group.first))

@@ -15,8 +15,8 @@ from gateway.control.overview import DEFAULT_SPAN, SPANS, Kept, Overview
 from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import merged
-from gateway.model.sums import total
-from gateway.store import calls, figures, retention
+from gateway.model.sums import MINUTE_MS, total, whole
+from gateway.store import attempt_minutes, calls, figures, retention
 from gateway.store.call_search import CallFilter, search
 from gateway.store.calls import CallRow
 from gateway.store.figures import Question
@@ -89,13 +89,13 @@ async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
     since = span.since(until)
     now = Question(since, until, "model", bucket_ms=span.bucket_ms)
     earlier = Question(since - span.length_ms, until - span.length_ms)
-    hour_ago = until - figures_of.STRIP_MINUTES * 60_000
+    hour_ago = whole(until - figures_of.STRIP_MINUTES * MINUTE_MS, MINUTE_MS)
     async with desk.db.read() as tx:
         groups = await figures.sums(tx, now)
         before = await figures.sums(tx, earlier)
         times = await figures.first_byte_times(tx, Question(since, until))
         times_before = await figures.first_byte_times(tx, earlier)
-        minutes = await figures.provider_minutes(tx, hour_ago, until)
+        minutes = await attempt_minutes.by_provider(tx, hour_ago, until)
         recent = await calls.page(tx, CallFilter(), None, _RECENT)
         used, oldest = await retention.used_bytes(tx), await retention.oldest_at(tx)
     pool_stats, settings = tuple(pools.stats(desk)), desk.snapshot().settings

@@ -67,6 +67,11 @@ class Sums(msgspec.Struct, frozen=True):
         return self.read_tokens + self.output_tokens
 
 
+def whole(since: int, step_ms: int) -> int:
+    """The first hour, day or other step that begins then or later: a span from there on has sums."""
+    return -(-since // step_ms) * step_ms
+
+
 def total(sums: Iterable[Sums]) -> Sums:
     columns = zip(astuple(Sums()), *map(astuple, sums), strict=True)
     return Sums(*map(sum, columns))

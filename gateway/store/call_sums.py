@@ -90,7 +90,7 @@ async def attempts_of(tx: Tx, calls: Calls) -> tuple[AttemptMinute, ...]:
                sum(attempts.outcome = 'rate_limited')
         FROM wanted CROSS JOIN calls ON calls.id = wanted.id CROSS JOIN attempts ON attempts.call_id = calls.id
         WHERE attempts.outcome NOT IN ('client_fault', 'not_served', 'abandoned')
-        GROUP BY hour, minute, provider
+        GROUP BY 1, 2, 3
         """,
         asdict(calls),
     ) as rows:

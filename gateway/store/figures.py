@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
-from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Sums
+from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, TOTAL, Dimension, Sums
 from gateway.store.database import Tx
 
 OTHER = "*"
@@ -49,6 +49,12 @@ class Question(msgspec.Struct, frozen=True):
         """Hours have sums by one dimension, the latest by two as well where they have many calls."""
         return self.bucket_ms is None or self.bucket_ms % HOUR_MS == self.since % HOUR_MS == 0
 
+    @property
+    def uses_minutes(self) -> bool:
+        """Minutes of the latest hours have sums by model."""
+        fits = self.bucket_ms is None or self.bucket_ms % MINUTE_MS == 0
+        return fits and self.since % MINUTE_MS == 0 and self.first in (TOTAL, Dimension.MODEL) and not self.second
+
 
 class Group(msgspec.Struct, frozen=True):
     """What the calls of one piece of time and one subject, or two, come to. A subject is '' where a call had none."""
@@ -68,16 +74,6 @@ class Times(msgspec.Struct, frozen=True):
     counts: tuple[int, ...]
 
 
-class ProviderMinute(msgspec.Struct, frozen=True):
-    """Attempts at one provider in one minute, counted from the start of the span."""
-
-    provider: str
-    minute: int
-    ok: int
-    failed: int
-    limited: int
-
-
 async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
     """By bucket, then subjects; what had no calls is left out."""
     async with tx.execute(
@@ -95,26 +91,44 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
             AND (is_closed OR summed + coalesce((SELECT sum(calls) FROM waiting_hours
                                                  WHERE hour >= day AND hour < day + 86400000), 0)
                               = (SELECT sum(calls) FROM hours WHERE hour >= day AND hour < day + 86400000))),
-        whole_hours AS MATERIALIZED (
-          SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
-          WHERE :uses_hours AND hour >= :since AND hour < :until
+        known_hours AS MATERIALIZED (
+          SELECT hour, coalesce(is_closed, 0) AS is_closed
+          FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
+          WHERE hour > :since - 3600000 AND hour < :until
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-            AND (hour + 3600000 <= :until OR (coalesce(is_closed, 0) = 0 AND NOT EXISTS (
-                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
             AND (coalesce(is_closed, 0) OR hours.summed + coalesce(
-                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)
+                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)),
+        whole_hours AS MATERIALIZED (
+          SELECT hour FROM known_hours
+          WHERE :uses_hours AND hour >= :since
+            AND (hour + 3600000 <= :until OR (NOT is_closed AND NOT EXISTS (
+                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
             AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))),
+        minute_hours AS MATERIALIZED (
+          SELECT hour FROM known_hours
+          WHERE :uses_minutes AND NOT is_closed AND hour NOT IN (SELECT hour FROM whole_hours)
+            AND hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'minutes')),
+        minutes_end AS MATERIALIZED (
+          SELECT CASE WHEN EXISTS (SELECT 1 FROM calls WHERE started_at >= :until
+                                   AND started_at < (:until + 59999) / 60000 * 60000)
+                      THEN :until / 60000 * 60000 ELSE :until END AS at),
         spans AS MATERIALIZED (
           SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
           WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+            AND hour NOT IN (SELECT hour FROM minute_hours)
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
+          UNION ALL
+          SELECT max(at, :since), :until FROM minutes_end JOIN minute_hours ON hour = at / 3600000 * 3600000
+          WHERE at < :until),
         singly AS (
           SELECT calls.id AS id FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until
           UNION ALL
           SELECT id FROM waiting
           WHERE started_at >= :since AND started_at < :until
             AND (started_at / 3600000 * 3600000 IN (SELECT hour FROM whole_hours)
-                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)))
+                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)
+                 OR (started_at / 3600000 * 3600000 IN (SELECT hour FROM minute_hours)
+                     AND started_at < (SELECT at FROM minutes_end))))
         SELECT (day - :since) / :bucket_ms AS bucket,
                CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
                AS one,
@@ -129,7 +143,7 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
           AND (:only_second IS NULL OR second = :only_second)
         GROUP BY 1, 2, 3
         UNION ALL
-        SELECT (hour - :since) / :bucket_ms AS bucket,
+        SELECT (at - :since) / :bucket_ms AS bucket,
                CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
                AS one,
                CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
@@ -138,12 +152,20 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
                sum(cost_nano), sum(actual_nano)
         FROM (
-          SELECT hour,
+          SELECT hour AS at,
                  CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
                  CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
                  requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                  cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours))
+          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
+          UNION ALL
+          SELECT hour + 60000 * substr(subject, 1, 2), CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
+                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
+                 cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+          FROM hourly_sums
+          WHERE dimension = 'minute+model' AND hour IN (SELECT hour FROM minute_hours)
+            AND hour + 60000 * substr(subject, 1, 2) >= :since
+            AND hour + 60000 * substr(subject, 1, 2) < (SELECT at FROM minutes_end))
         WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
         GROUP BY 1, 2, 3
         UNION ALL
@@ -202,26 +224,44 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
             AND (is_closed OR summed + coalesce((SELECT sum(calls) FROM waiting_hours
                                                  WHERE hour >= day AND hour < day + 86400000), 0)
                               = (SELECT sum(calls) FROM hours WHERE hour >= day AND hour < day + 86400000))),
-        whole_hours AS MATERIALIZED (
-          SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
-          WHERE :uses_hours AND hour >= :since AND hour < :until
+        known_hours AS MATERIALIZED (
+          SELECT hour, coalesce(is_closed, 0) AS is_closed
+          FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
+          WHERE hour > :since - 3600000 AND hour < :until
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-            AND (hour + 3600000 <= :until OR (coalesce(is_closed, 0) = 0 AND NOT EXISTS (
-                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
             AND (coalesce(is_closed, 0) OR hours.summed + coalesce(
-                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)
+                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)),
+        whole_hours AS MATERIALIZED (
+          SELECT hour FROM known_hours
+          WHERE :uses_hours AND hour >= :since
+            AND (hour + 3600000 <= :until OR (NOT is_closed AND NOT EXISTS (
+                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
             AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))),
+        minute_hours AS MATERIALIZED (
+          SELECT hour FROM known_hours
+          WHERE :uses_minutes AND NOT is_closed AND hour NOT IN (SELECT hour FROM whole_hours)
+            AND hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'minutes')),
+        minutes_end AS MATERIALIZED (
+          SELECT CASE WHEN EXISTS (SELECT 1 FROM calls WHERE started_at >= :until
+                                   AND started_at < (:until + 59999) / 60000 * 60000)
+                      THEN :until / 60000 * 60000 ELSE :until END AS at),
         spans AS MATERIALIZED (
           SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
           WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)),
+            AND hour NOT IN (SELECT hour FROM minute_hours)
+            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
+          UNION ALL
+          SELECT max(at, :since), :until FROM minutes_end JOIN minute_hours ON hour = at / 3600000 * 3600000
+          WHERE at < :until),
         singly AS (
           SELECT calls.id AS id FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until
           UNION ALL
           SELECT id FROM waiting
           WHERE started_at >= :since AND started_at < :until
             AND (started_at / 3600000 * 3600000 IN (SELECT hour FROM whole_hours)
-                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)))
+                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)
+                 OR (started_at / 3600000 * 3600000 IN (SELECT hour FROM minute_hours)
+                     AND started_at < (SELECT at FROM minutes_end))))
         SELECT (day - :since) / :bucket_ms AS bucket,
                CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
                AS one,
@@ -240,7 +280,7 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
           AND (:only_second IS NULL OR second = :only_second)
         GROUP BY 1, 2, 3
         UNION ALL
-        SELECT (hour - :since) / :bucket_ms AS bucket,
+        SELECT (at - :since) / :bucket_ms AS bucket,
                CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
                AS one,
                CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
@@ -253,12 +293,20 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
                sum(CASE :least WHEN 16 THEN f10 ELSE t10 END), sum(CASE :least WHEN 16 THEN f11 ELSE t11 END),
                sum(CASE :least WHEN 16 THEN f12 ELSE t12 END)
         FROM (
-          SELECT hour,
+          SELECT hour AS at,
                  CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
                  CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
                  f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10,
                  t11, t12
-          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours))
+          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
+          UNION ALL
+          SELECT hour + 60000 * substr(subject, 1, 2), CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
+                 f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10,
+                 t11, t12
+          FROM hourly_sums
+          WHERE dimension = 'minute+model' AND hour IN (SELECT hour FROM minute_hours)
+            AND hour + 60000 * substr(subject, 1, 2) >= :since
+            AND hour + 60000 * substr(subject, 1, 2) < (SELECT at FROM minutes_end))
         WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
         GROUP BY 1, 2, 3
         UNION ALL
@@ -319,26 +367,5 @@ def _parameters(asked: Question) -> dict[str, object]:
         "own_of": asked.own_of,
         "uses_days": asked.uses_days,
         "uses_hours": asked.uses_hours,
+        "uses_minutes": asked.uses_minutes,
     }
-
-
-async def provider_minutes(tx: Tx, since: int, until: int) -> tuple[ProviderMinute, ...]:
-    """Attempts of the calls started in the span.
-
-    The client's own faults and clients that left say nothing about a provider and are not counted.
-    """
-    async with tx.execute(
-        """
-        SELECT substr(attempts.backend, 1, instr(attempts.backend, '/') - 1) AS provider,
-               (calls.started_at + attempts.started_ms - :since) / 60000 AS minute,
-               sum(attempts.outcome = 'ok'),
-               sum(attempts.outcome NOT IN ('ok', 'rate_limited')),
-               sum(attempts.outcome = 'rate_limited')
-        FROM calls JOIN attempts ON attempts.call_id = calls.id
-        WHERE calls.started_at >= :since AND calls.started_at < :until
-          AND attempts.outcome NOT IN ('client_fault', 'not_served', 'abandoned')
-        GROUP BY provider, minute ORDER BY provider, minute
-        """,
-        {"since": since, "until": until},
-    ) as rows:
-        return tuple(ProviderMinute(*row) for row in await rows.fetchall())

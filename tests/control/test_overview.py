@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.control.overview import SPANS, bucket_count, buckets, lines, strips
-from gateway.model.sums import DAY_MS, HOUR_MS, Sums
-from gateway.store.figures import Group, ProviderMinute
+from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, Sums
+from gateway.store.attempt_minutes import ProviderMinute
+from gateway.store.figures import Group
 
 
 def used(bucket: int, model: str, requests: int, failed: int = 0, tokens: int = 0, cost: int = 0) -> Group:
@@ -63,10 +64,10 @@ def test_a_provider_that_is_gone_keeps_its_strip_while_it_was_tried() -> None:
     assert all(len(strip.cells) == 60 for strip in found)
 
 
-def test_ranges_begin_with_an_hour_or_a_day_and_end_with_the_one_that_runs() -> None:
+def test_ranges_begin_with_a_minute_an_hour_or_a_day_and_end_with_the_one_that_runs() -> None:
     now = 20_000 * DAY_MS + 5 * HOUR_MS + 1234
 
-    assert SPANS["1h"].since(now) == now - HOUR_MS
+    assert SPANS["1h"].since(now) == 20_000 * DAY_MS + 4 * HOUR_MS + MINUTE_MS
     assert SPANS["24h"].since(now) == 20_000 * DAY_MS + 6 * HOUR_MS - DAY_MS
     assert SPANS["7d"].since(now) == 20_000 * DAY_MS + 6 * HOUR_MS - 7 * DAY_MS
     assert SPANS["30d"].since(now) == 20_001 * DAY_MS - 30 * DAY_MS

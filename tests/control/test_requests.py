@@ -123,7 +123,7 @@ async def test_the_overview_has_a_strip_for_each_provider(desk: Desk) -> None:
     assert set(strips) == {"openai", "quiet"}
     assert strips["quiet"].up is None
     assert strips["openai"].up == 0.5
-    assert (strips["openai"].cells[59].ok, strips["openai"].cells[30].limited) == (1, 1)
+    assert (strips["openai"].cells[59].ok, strips["openai"].cells[29].limited) == (1, 1)
 
 
 async def test_the_overview_says_what_needs_attention(office: Office) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -14,9 +15,9 @@ from msgspec.structs import replace
 from gateway.control.sums_proof import differences
 from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
-from gateway.model.sums import DAY_MS, HAS_MINUTES, HOUR_MS, PAIRS, SINGLES
+from gateway.model.sums import DAY_MS, HAS_MINUTES, HOUR_MS, MINUTE_MS, PAIRS, SINGLES, whole
 from gateway.ops import rollups
-from gateway.store import call_sums, calls, figures, unsummed
+from gateway.store import attempt_minutes, call_sums, calls, figures, unsummed
 from gateway.store import rollups as store
 from gateway.store.call_sums import Calls
 from gateway.store.database import Database, open_database
@@ -24,7 +25,7 @@ from gateway.store.figures import Question
 from gateway.store.migrate import migrate
 from gateway.store.rollups import Stale
 from tests.desks import FakeClock
-from tests.store.rows import call, failed
+from tests.store.rows import ATTEMPT, call, failed
 
 pytestmark = pytest.mark.anyio
 
@@ -142,6 +143,83 @@ async def test_figures_are_those_of_the_calls_whatever_was_summed_when(
             assert await told(db, only) == expected(rows, only), only
     await rollups.catch_up(db, FakeClock(DAY_0 + 10 * DAY_MS), pair_calls)
     assert await proved(db) == []
+
+
+def attempts_expected(rows: list[CallRecord], since: int, until: int) -> Counter[tuple[str, int]]:
+    """By provider and minute; one that has neither succeeded nor failed is not counted."""
+    return Counter(
+        (attempt.backend.partition("/")[0], (row.started_at + attempt.started_ms - since) // MINUTE_MS)
+        for row in rows
+        for attempt in row.attempts
+        if row.started_at >= since // HOUR_MS * HOUR_MS
+        and since <= row.started_at + attempt.started_ms < whole(until, MINUTE_MS)
+        and attempt.outcome not in ("client_fault", "not_served", "abandoned")
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_figures_of_minutes_are_those_of_the_calls_at_any_moment(db: Database, seed: int) -> None:
+    """Calls come all the time, some of them late; sums are made now and then, and once of the calls themselves."""
+    rng, clock, rows = Random(seed), FakeClock(DAY_0 + 20 * HOUR_MS), []
+    for step in range(12):
+        new = [
+            replace(
+                some_call(rng, step * 100 + number, 1),
+                started_at=clock.wall - rng.choice([0, 60_000, 2 * HOUR_MS]) - rng.randrange(5 * MINUTE_MS),
+                attempts=tuple(
+                    replace(
+                        ATTEMPT,
+                        number=one,
+                        backend=rng.choice(["openai/main", "groq/free"]),
+                        started_ms=rng.randrange(3 * MINUTE_MS),
+                        outcome=rng.choice(["ok", "failed", "rate_limited", "client_fault"]),
+                    )
+                    for one in range(1, rng.randrange(1, 4))
+                ),
+            )
+            for number in range(15)
+        ]
+        await insert(db, *new)
+        rows += new
+        if step == 5:
+            await wait_no_longer(db)
+        if rng.random() < 0.5:
+            await rollups.catch_up(db, clock)
+        elif rng.random() < 0.5:
+            await rollups.add_waiting(db, clock.wall)
+        for _ in range(4):
+            until = clock.wall - rng.choice([0, 0, HOUR_MS, rng.randrange(3 * HOUR_MS)]) + 1
+            since = whole(until, MINUTE_MS) - HOUR_MS
+            for first in ("total", "model"):
+                asked = Question(since, until, first, bucket_ms=rng.choice([None, MINUTE_MS, 2 * MINUTE_MS]))
+                assert await told(db, asked) == expected(rows, asked), asked
+            async with db.read() as tx:
+                times = await figures.first_byte_times(tx, Question(since, until))
+                minutes = await attempt_minutes.by_provider(tx, since, until)
+            timed = [row for row in rows if since <= row.started_at < until and row.first_byte_ms is not None]
+            assert sum(sum(one.counts) for one in times) == len(timed)
+            counted = Counter({(one.provider, one.minute): one.ok + one.failed + one.limited for one in minutes})
+            assert counted == attempts_expected(rows, since, until)
+        clock.wall += rng.randrange(20 * MINUTE_MS)
+    await rollups.catch_up(db, clock)
+    assert await proved(db) == []
+
+
+async def test_the_last_hour_is_read_from_the_sums_of_its_minutes(db: Database) -> None:
+    clock = FakeClock(DAY_0 + HOUR_MS + 10 * MINUTE_MS)
+    at = DAY_0 + HOUR_MS // 2
+    await insert(db, call(1, started_at=at), call(2, started_at=at + HOUR_MS // 2))
+    await rollups.catch_up(db, clock)
+    async with db.write() as tx:
+        await tx.execute("UPDATE hourly_sums SET requests = 10 WHERE dimension = 'minute+model'")
+        await tx.execute("UPDATE attempt_minutes SET ok = 20")
+    since = DAY_0 + 10 * MINUTE_MS
+
+    for first in ("total", "model"):
+        asked = Question(since, clock.wall + 1, first, bucket_ms=2 * MINUTE_MS)
+        assert [found[0] for found in (await told(db, asked)).values()] == [10, 10]
+    async with db.read() as tx:
+        assert [one.ok for one in await attempt_minutes.by_provider(tx, since, clock.wall + 1)] == [20, 20]
 
 
 @pytest.mark.parametrize(("least", "is_total"), [(FIRST_BYTE_LEAST_MS, False), (TOTAL_LEAST_MS, True)])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
 from gateway.model.calls import CallStatus, Usage, UsageSource
-from gateway.model.sums import DAY_MS, HOUR_MS, Sums
+from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, Sums
 from gateway.store import calls, figures
 from gateway.store.database import Database
-from gateway.store.figures import Group, ProviderMinute, Question
-from tests.store.rows import ATTEMPT, call, failed
+from gateway.store.figures import Group, Question
+from tests.store.rows import call, failed
 
 pytestmark = pytest.mark.anyio
 
@@ -76,21 +75,20 @@ def test_sums_are_used_where_they_fit_the_pieces(asked: Question, *, uses_days: 
     assert (asked.uses_days, asked.uses_hours) == (uses_days, uses_hours)
 
 
-async def test_provider_minutes_tell_limits_from_failures_and_leave_clients_faults_out(db: Database) -> None:
-    attempts = (
-        replace(ATTEMPT, number=1, outcome="rate_limited", status=429),
-        replace(ATTEMPT, number=2, outcome="failed", status=None),
-        replace(ATTEMPT, number=3, backend="groq/free", outcome="ok", started_ms=60_000),
-        replace(ATTEMPT, number=4, backend="groq/free", outcome="client_fault", status=400),
-        replace(ATTEMPT, number=5, backend="groq/free", outcome="abandoned", status=None),
-    )
-    async with db.write() as tx:
-        await calls.insert_many(tx, [call(60_000, attempts=attempts), call(1, attempts=attempts)])
-    async with db.read() as tx:
-        assert await figures.provider_minutes(tx, 60_000, 120_000) == (
-            ProviderMinute("groq", 1, 1, 0, 0),
-            ProviderMinute("openai", 0, 0, 1, 1),
-        )
+@pytest.mark.parametrize(
+    ("asked", "uses_minutes"),
+    [
+        (Question(0, 10**9), True),
+        (Question(MINUTE_MS, 10**9, "model", bucket_ms=2 * MINUTE_MS), True),
+        (Question(1, 10**9), False),
+        (Question(0, 10**9, bucket_ms=1000), False),
+        (Question(0, 10**9, "user"), False),
+        (Question(0, 10**9, "user", "model"), False),
+        (Question(0, 10**9, "model", "provider"), False),
+    ],
+)
+def test_minutes_have_sums_by_model_alone(asked: Question, *, uses_minutes: bool) -> None:
+    assert asked.uses_minutes is uses_minutes
 
 
 @pytest.mark.parametrize(
