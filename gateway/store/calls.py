@@ -28,6 +28,7 @@ from gateway.model.registry import Price
 from gateway.store import rollups
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
+from gateway.store.lots import lots
 from gateway.store.models import price_of
 
 
@@ -67,36 +68,36 @@ class CallRow(msgspec.Struct, frozen=True):
     attribution: Attribution
 
 
+_CALLS = lots(
+    """
+    INSERT OR FAIL INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model,
+                               served_model, provider_id, provider, backend_id, backend, pool, is_stream,
+                               status, code, error_code, error, input_tokens, output_tokens, cache_read_tokens,
+                               cache_creation_tokens, reasoning_tokens, usage_source, cache_creation_1h_tokens,
+                               input_price, output_price, cache_read_price, cache_creation_price, request_price,
+                               cache_creation_1h_price, cost_nano, total_ms, first_byte_ms, overhead_us,
+                               config_version, client_ip, attempt_count, skips, source, route, seed, considered,
+                               rate_multiplier, actual_nano, user_id, user_name, upstream_format, charged_at,
+                               reserved_nano, price_origin, dropped, agent_session, agent_id, parent_agent_id,
+                               request_class)
+    """,
+    "ON CONFLICT DO NOTHING",
+)
+_ATTEMPTS = lots(
+    """
+    INSERT OR FAIL INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms,
+                                  headers_ms, first_output_ms, total_ms, outcome, status, error, rest_ms,
+                                  api_format)
+    """,
+    "ON CONFLICT DO NOTHING",
+)
+
+
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     """Write calls with their attempts. A call that is already there is left as it is."""
     await rollups.count_new(tx, {record.id: record.started_at for record in records})
-    await tx.executemany(
-        """
-        INSERT INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model,
-                           served_model, provider_id, provider, backend_id, backend, pool, is_stream,
-                           status, code, error_code, error, input_tokens, output_tokens, cache_read_tokens,
-                           cache_creation_tokens, reasoning_tokens, usage_source, cache_creation_1h_tokens,
-                           input_price, output_price, cache_read_price, cache_creation_price, request_price,
-                           cache_creation_1h_price, cost_nano, total_ms, first_byte_ms, overhead_us, config_version,
-                           client_ip, attempt_count, skips, source, route, seed, considered, rate_multiplier,
-                           actual_nano, user_id, user_name, upstream_format, charged_at, reserved_nano, price_origin,
-                           dropped, agent_session, agent_id, parent_agent_id, request_class)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO NOTHING
-        """,
-        map(_columns, records),
-    )
-    await tx.executemany(
-        """
-        INSERT INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms,
-                              headers_ms, first_output_ms, total_ms, outcome, status, error, rest_ms,
-                              api_format)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO NOTHING
-        """,
-        [(record.id, *astuple(attempt)) for record in records for attempt in record.attempts],
-    )
+    await _CALLS.insert(tx, [_columns(record) for record in records])
+    await _ATTEMPTS.insert(tx, [(record.id, *astuple(attempt)) for record in records for attempt in record.attempts])
 
 
 async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tuple[CallRow, ...]:

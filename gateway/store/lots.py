@@ -1,0 +1,44 @@
+"""Many rows of one table with few statements: an INSERT takes several rows at once.
+
+Every run of a statement opens and closes the table's indexes, and lets the other threads of the program have their turn
+and waits for its own again; so many rows at a time cost a third less than each alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import msgspec
+
+from gateway.store.database import Tx
+
+_SIZES = (16, 4, 1)
+"""Rows of a statement. Few sizes, so that each is compiled once and kept."""
+
+
+class Lots(msgspec.Struct, frozen=True):
+    """INSERT statements of one table, each with as many rows and how many those are, the largest first."""
+
+    statements: tuple[tuple[int, str], ...]
+
+    async def insert(self, tx: Tx, rows: Sequence[Sequence[object]]) -> None:
+        """A row is its values by position."""
+        start = 0
+        for size, statement in self.statements:
+            end = start + (len(rows) - start) // size * size
+            if end > start:
+                lots = (list(chain.from_iterable(rows[at : at + size])) for at in range(start, end, size))
+                await tx.executemany(statement, lots)
+                start = end
+
+
+def lots(insert: str, after: str = "") -> Lots:
+    """`insert` is `INSERT OR FAIL INTO table (columns)`, `after` what comes after the values.
+
+    OR FAIL, as a statement of several rows else copies every page that it changes, to be undone alone. Nobody needs
+    that: the whole transaction is rolled back.
+    """
+    assert insert.lstrip().startswith("INSERT OR FAIL INTO"), insert
+    row = f"({', '.join('?' * (insert.count(',') + 1))})"
+    return Lots(tuple((size, f"{insert} VALUES {', '.join([row] * size)} {after}") for size in _SIZES))
