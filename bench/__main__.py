@@ -2,6 +2,7 @@
 
     make bench                                      # some minutes
     make bench ARGS="--only whole,stream --rounds 5"
+    make bench ARGS="--only pages --rows 10m"       # pages over ten million calls, which take half an hour to make
     make bench-peers                                # the same with other gateways, about a quarter of an hour
 
 Every round is written to a file, and its tables are printed; `python -m bench.report` makes docs/benchmarks.md of it.
@@ -58,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of requests, for a quick look")
     parser.add_argument("--peers", default="", metavar="A,B", help=f"all, or some of {','.join(peers.PEERS)}")
-    parser.add_argument("--rows", type=int, default=sizes.ROWS, help="of the long ledger")
+    parser.add_argument("--rows", type=sizes.calls_said, default=sizes.ROWS, help="of the long ledger: 300k, 10m")
     parser.add_argument("--tree", type=Path, default=ROOT, help="sources of the gateway, where not these")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where every round is written")
     asked = parser.parse_args(words)

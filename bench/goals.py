@@ -9,6 +9,8 @@ from bench.figures import Results, quotient
 from bench.sizes import REGISTRIES
 
 SMALL, LARGE = REGISTRIES
+MILLION = 1_000_000
+DEEP = "/admin/requests?before={deep}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,14 @@ def _sizes(results: Results) -> Iterator[Goal]:
 
 
 def _pages(results: Results) -> Iterator[Goal]:
-    slowest = results.most("pages", "gateway", "p95_ms")
-    yield Goal("p95 of the slowest admin page, 1 M calls in the ledger", "ms", 60, slowest)
+    calls = pages_over(results)
+    most = 60 if calls <= MILLION else 150
+    words = f"{calls / MILLION:g} M calls in the ledger"
+    yield Goal(f"p95 of the slowest admin page, {words}", "ms", most, results.most("pages", "gateway", "p95_ms"))
+    burst = results.most("burst", "gateway", "p95_ms")
+    yield Goal("… of figures, after a burst of calls in the running hour", "ms", most, burst)
+    deep, first = (results.stat("pages", path, "gateway", "p50_ms") for path in (DEEP, DEEP.partition("?")[0]))
+    yield Goal("a page far down the list of requests", "× the first", 1.5, quotient(deep, first))
 
 
 def _lasting(results: Results) -> Iterator[Goal]:
@@ -106,6 +114,12 @@ def _lasting(results: Results) -> Iterator[Goal]:
     yield Goal("start to first 200, warm", "s", 0.6, _middle(results, "start", "warm", "gateway", "started_s"))
     drained = results.most("drain", "ledger", "rows_per_second")
     yield Goal("ledger, written behind", "rows/s", 20_000, drained, is_least=True)
+
+
+def pages_over(results: Results) -> int:
+    """How many calls were in the ledger while pages were measured."""
+    found = [row.get("calls", MILLION) for row in results.rows if row["experiment"] == "pages"]
+    return found[0] if found else MILLION
 
 
 def memory_of(results: Results) -> tuple[float | None, float | None, float | None]:

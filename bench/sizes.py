@@ -17,6 +17,8 @@ from bench.targets import MODEL, Place, Target, add_backend, send, set_up
 
 REGISTRIES = {"2 × 1 × 1": (2, 1, 1), "500 × 200 × 5 000": (500, 200, 5000)}
 ROWS = 1_000_000
+FIGURES = ("/admin?range", "/admin/usage", "/admin/models")
+"""Paths that have one of these inside show what was used up to now."""
 _CALLS: dict[str, Any] = {"connections": 16, "requests": 5000}
 _MIB = 2**20
 _BESIDE: dict[str, dict[str, Any]] = {
@@ -64,30 +66,47 @@ def seeded(directory: Path, rows: int) -> Place:
 
 
 def pages(directory: Path, rows: int) -> Iterator[Row]:
-    """What `python -m bench.pages` prints of a long ledger, as rows: milliseconds of each page and list.
+    """Every page and list over a long ledger; then those of figures, after a burst of calls in the running hour.
 
     The ledger is that of the experiment before, where there was one.
     """
     long = directory / "long"
     if not long.exists():
         seeded(long, rows)
-    printed = printed_by(PYTHON, "-m", "bench.pages", str(long), "--rounds", "10", "--settle", "8")
+    yield from _pages("pages", long, rows, "")
+    printed_by(PYTHON, "-m", "bench.burst", str(long))
+    for only in FIGURES:
+        yield from _pages("burst", long, rows, only)
+
+
+def _pages(experiment: str, directory: Path, rows: int, only: str) -> Iterator[Row]:
+    """What `python -m bench.pages` prints, as rows: milliseconds of each page and list."""
+    words = ("--rounds", "10", "--settle", "8", "--only", only)
+    printed = printed_by(PYTHON, "-m", "bench.pages", str(directory), *words)
     found = list(paths_of(printed))
     if not found:
         raise Failed(f"bench.pages printed no path: {printed[:500]}")
-    for path, p95 in found:
-        yield {"experiment": "pages", "case": path, "round": 0, "target": "gateway", "p95_ms": p95}
+    for path, middle, high in found:
+        row = {"case": path, "round": 0, "target": "gateway", "calls": rows, "p50_ms": middle, "p95_ms": high}
+        yield {"experiment": experiment, **row}
 
 
-def paths_of(printed: str) -> Iterator[tuple[str, float]]:
-    """The paths of the tables there and what stands under `p95`, in milliseconds."""
+def paths_of(printed: str) -> Iterator[tuple[str, float, float]]:
+    """The paths of the tables there with the median, which stands under `…: p50`, and the 95th percentile after it."""
     at = 0
     for line in printed.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if "p95" in cells:
             at = cells.index("p95")
         elif at and len(cells) > at and cells[0].startswith("/"):
-            yield cells[0], float(cells[at].replace(",", ""))
+            middle, high = (float(cell.replace(",", "")) for cell in cells[at - 1 : at + 1])
+            yield cells[0], middle, high
+
+
+def calls_said(text: str) -> int:
+    """`1000000`, `300k` or `10m`. Raises ValueError for anything else."""
+    unit = {"k": 1000, "m": 1_000_000}.get(text[-1:].lower(), 1)
+    return int(text[:-1] if unit > 1 else text) * unit
 
 
 def _beside_each_other(experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int) -> Iterator[Row]:

@@ -28,7 +28,9 @@ def sections(results: Results) -> dict[str, str]:
         "translated": table(("stream", "CPU µs/chunk flat out", "paced", "first token ms"), _translated(results)),
         "sizes": table(("", "CPU µs/request", "start s"), [*_registry(results), *_ledger(results)]),
         "bodies": table(_BODY_HEADS, _bodies(results)),
-        "pages": table(("page or list", "p95 ms"), _pages(results)),
+        "pages": table(("page or list", "p95 ms"), _slowest(results, "pages")),
+        "burst": table(("page", "p95 ms"), _slowest(results, "burst")),
+        "depth": table(("list", "p50 ms: first page", "far down"), _depth(results)),
         "start": table(("", "start s", "idle MB", "loaded MB"), _started(results)),
         "lasting": table(("resident memory", "MB"), _memory(results)),
         "drain": table(("ledger", "rows/s", "CPU µs/row"), _drained(results)),
@@ -128,11 +130,20 @@ def _bodies(results: Results) -> Iterator[Sequence[str]]:
         yield name, *(shown(one, 1) for one in (*calls, *gaps))
 
 
-def _pages(results: Results) -> Iterator[Sequence[str]]:
+def _slowest(results: Results, experiment: str) -> Iterator[Sequence[str]]:
     """The slowest ten."""
-    found = {row["case"]: row["p95_ms"] for row in results.rows if row["experiment"] == "pages"}
+    found = {row["case"]: row["p95_ms"] for row in results.rows if row["experiment"] == experiment}
     for path in sorted(found, key=lambda path: -found[path])[:10]:
         yield f"`{_ID.sub('{id}', path)}`", f"{found[path]:.0f}"
+
+
+def _depth(results: Results) -> Iterator[Sequence[str]]:
+    """Lists that were asked for from their beginning and from far down."""
+    found = {row["case"]: row for row in results.rows if row["experiment"] == "pages" and "p50_ms" in row}
+    for path, row in found.items():
+        first = re.sub(r"\?$", "", re.sub(r"before=\{deep\}&?|&before=\{deep\}", "", path))
+        if first != path and first in found:
+            yield f"`{_ID.sub('{id}', first)}`", f"{found[first]['p50_ms']:.0f}", f"{row['p50_ms']:.0f}"
 
 
 def _started(results: Results) -> Iterator[Sequence[str]]:

@@ -15,10 +15,10 @@ import pytest
 from bench import report
 from bench.drawing import Scale, apart, number, text
 from bench.figures import Results, Stat, quotient
-from bench.goals import Goal, goals, memory_of
+from bench.goals import DEEP, Goal, goals, memory_of
 from bench.load import SHOWN
 from bench.processes import PYTHON, ROOT
-from bench.sizes import paths_of
+from bench.sizes import calls_said, paths_of
 from bench.tables import headroom, printed, sections, shown, table
 from bench.upstream import CHUNKS
 
@@ -70,7 +70,10 @@ def content() -> dict[str, Any]:
     rows += [measured("start", case, "gateway", started_s=0.5) for case in ("first", "warm")]
     rows += [measured("resident", case, "gateway", rss_mb=50.0, started_s=0.0) for case in ("idle", "loaded")]
     rows += [measured("memory", "loaded", "gateway", rss_mb=50.0 + min(at, 4), calls=at * 100) for at in range(40)]
-    rows += [measured("pages", f"/admin/{at}", "gateway", p95_ms=float(at)) for at in range(40, 52)]
+    rows += [measured("pages", f"/admin/{at}", "gateway", p50_ms=9.0, p95_ms=float(at)) for at in range(40, 52)]
+    rows += [measured("pages", DEEP, "gateway", p50_ms=6.0, p95_ms=7.0)]
+    rows += [measured("pages", "/admin/requests", "gateway", p50_ms=5.0, p95_ms=6.0)]
+    rows += [measured("burst", "/admin?range=1h", "gateway", p50_ms=20.0, p95_ms=70.0)]
     rows += [measured("drain", "at once", "ledger", rows_per_second=25_000.0)]
     return {"facts": FACTS, "missing": {"LiteLLM": "needs a network"}, "rows": rows}
 
@@ -156,6 +159,8 @@ def test_each_goal_is_read_from_its_experiment(results: Results) -> None:
     assert met["p99 of small calls beside 1 MB bodies", "ms more"][1] == "yes"
     assert met["p99 of small calls beside 20 MB bodies", "ms more"][1] == "no"
     assert met["p95 of the slowest admin page, 1 M calls in the ledger", "ms"] == (51, "yes")
+    assert met["… of figures, after a burst of calls in the running hour", "ms"] == (70, "no")
+    assert met["a page far down the list of requests", "× the first"] == (pytest.approx(1.2), "yes")
     assert met["start to first 200, warm", "s"] == (0.5, "yes")
     assert met["ledger, written behind", "rows/s"] == (25_000, "yes")
 
@@ -198,6 +203,7 @@ def test_the_slowest_pages_are_named_the_slowest_first(results: Results) -> None
     found = sections(results)["pages"].splitlines()[2:]
 
     assert (len(found), found[0]) == (10, "| `/admin/51` | 51 |")
+    assert sections(results)["burst"].splitlines()[2:] == ["| `/admin?range=1h` | 70 |"]
 
 
 def test_ids_in_paths_are_not_told(content: dict[str, Any]) -> None:
@@ -211,7 +217,33 @@ def test_ids_in_paths_are_not_told(content: dict[str, Any]) -> None:
 def test_what_another_program_printed_is_read_by_its_heads() -> None:
     told = "words\n| path | long: p50 | p95 |\n| --- | ---: | ---: |\n| /admin | 200 | 1,012.5 |\n\n1 path"
 
-    assert list(paths_of(told)) == [("/admin", 1012.5)]
+    assert list(paths_of(told)) == [("/admin", 200, 1012.5)]
+
+
+@pytest.mark.parametrize(("said", "calls"), [("1000000", 10**6), ("300k", 300_000), ("10m", 10**7), ("10M", 10**7)])
+def test_a_number_of_calls_is_said_in_thousands_or_millions(said: str, calls: int) -> None:
+    assert calls_said(said) == calls
+
+
+@pytest.mark.parametrize("said", ["", "m", "ten", "1.5m"])
+def test_no_other_number_of_calls_is_understood(said: str) -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        calls_said(said)
+
+
+def test_pages_over_more_calls_may_take_longer(content: dict[str, Any]) -> None:
+    for row in content["rows"]:
+        row["calls"] = 10**7
+    met = {goal.what: goal.met for goal in goals(Results(content))}
+    assert met["p95 of the slowest admin page, 10 M calls in the ledger"] == "yes"
+    assert met["… of figures, after a burst of calls in the running hour"] == "yes"
+
+
+def test_a_list_far_down_stands_beside_its_first_page(content: dict[str, Any]) -> None:
+    for path, middle in (("/admin/requests?code=2xx", 4.0), ("/admin/requests?before={deep}&code=2xx", 8.0)):
+        content["rows"].append(measured("pages", path, "gateway", p50_ms=middle, p95_ms=9.0))
+    found = sections(Results(content))["depth"].splitlines()[2:]
+    assert found == ["| `/admin/requests` | 5 | 6 |", "| `/admin/requests?code=2xx` | 4 | 8 |"]
 
 
 def test_the_mock_is_compared_with_what_the_gateway_asks_of_it(content: dict[str, Any]) -> None:
