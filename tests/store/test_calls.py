@@ -6,14 +6,27 @@ import time
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from gateway.model.calls import CallSource, CallStatus, Considered, Usage
+from gateway.model.calls import Attribution, CallRecord, CallSource, CallStatus, Considered, Usage, UsageSource
+from gateway.model.registry import Price
 from gateway.store import api_keys, calls
 from gateway.store.call_search import CallFilter
 from gateway.store.database import Database
 from tests.store.rows import API_KEY, ATTEMPT, CALL, call, failed
 
 pytestmark = pytest.mark.anyio
+
+STRINGS = (
+    *("id", "api_key_id", "api_key_name", "api_format", "path", "asked_model", "served_model", "provider_id"),
+    *("provider", "backend_id", "backend", "pool", "error_code", "error", "client_ip", "route", "user_id"),
+    *("user_name", "upstream_format", "price_origin"),
+)
+UNKNOWN = ("first_byte_ms", "seed", "rate_multiplier", "cost_nano", "actual_nano", "reserved_nano")
+NUMBERS = ("started_at", "code", "total_ms", "overhead_us", "config_version", "charged_at", *UNKNOWN)
+OTHERS = (
+    *("usage", "price", "source", "dropped", "attribution", "considered", "attempts", "is_stream", "status", "skips"),
+)
 
 
 async def found(db: Database, wanted: CallFilter, before: str | None = None, limit: int = 100) -> list[int]:
@@ -55,6 +68,44 @@ async def test_a_call_that_was_refused_before_anything_was_known_can_be_stored(d
     await store(db, refused)
     async with db.read() as tx:
         assert await calls.get(tx, refused.id) == refused
+
+
+async def test_every_field_lands_in_its_own_column(db: Database) -> None:
+    """Each with a value that no other has."""
+    whole = call(
+        1,
+        **{field: f"the {field}" for field in STRINGS},
+        **{field: 1000 + number for number, field in enumerate(NUMBERS)},
+        usage=Usage(21, 22, 23, 24, 25, UsageSource.ESTIMATED, 26),
+        price=Price(31, 32, 33, 34, 35, 36),
+        source=CallSource.TEST,
+        dropped=("top_k",),
+        attribution=Attribution("a session", "an agent", "its parent", "main"),
+        considered=(Considered("b1", "acme/main", "primary", "m-1"),),
+        attempts=tuple(replace(ATTEMPT, number=number) for number in range(1, 4)),
+    )
+    assert set(STRINGS) | set(NUMBERS) | set(OTHERS) == set(CallRecord.__struct_fields__)
+    await store(db, whole)
+    async with db.read() as tx:
+        assert await calls.get(tx, whole.id) == whole
+
+
+async def test_what_is_not_known_is_null(db: Database) -> None:
+    """However it is handed to SQLite."""
+    nothing = dict.fromkeys(("api_key_id", "provider_id", "backend_id", "user_id", "price", *UNKNOWN))
+    await store(db, call(1, **nothing))
+    async with (
+        db.read() as tx,
+        tx.execute(
+            """
+            SELECT typeof(api_key_id), typeof(provider_id), typeof(backend_id), typeof(user_id), typeof(input_price),
+                   typeof(cache_creation_1h_price), typeof(cost_nano), typeof(first_byte_ms), typeof(seed),
+                   typeof(rate_multiplier), typeof(actual_nano), typeof(reserved_nano)
+            FROM calls
+            """
+        ) as rows,
+    ):
+        assert [tuple(row) for row in await rows.fetchall()] == [("null",) * 12]
 
 
 async def test_how_a_call_was_decided_comes_back(db: Database) -> None:
