@@ -19,18 +19,31 @@ from gateway.errors import ConfigurationFault
 
 MASTER_KEY_BYTES = 32
 _VERIFIER = b"weir master key v1"
+_HASH_BLOCK = 64
+_INNER, _OUTER = (bytes(byte ^ mark for byte in range(256)) for mark in (0x36, 0x5C))
 
 
 class Secret:
-    """A plaintext that shows itself only when asked: printing, logging or repr give `***`."""
+    """A plaintext that shows itself only when asked: printing, logging or repr give `***`.
 
-    __slots__ = ("_text",)
+    What is kept is the text and a random pad mixed: neither of them alone, nor any part of memory that lacks one of
+    the two, says anything of it.
+    """
+
+    __slots__ = ("_pad", "_size", "_veiled")
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        plain = text.encode("utf-8", "surrogatepass")
+        self._size = len(plain)
+        self._pad = int.from_bytes(secrets.token_bytes(self._size))
+        self._veiled = int.from_bytes(plain) ^ self._pad
 
     def reveal(self) -> str:
-        return self._text
+        return self.reveal_bytes().decode("utf-8", "surrogatepass")
+
+    def reveal_bytes(self) -> bytes:
+        """The text in UTF-8."""
+        return (self._veiled ^ self._pad).to_bytes(self._size)
 
     def __repr__(self) -> str:
         return "***"
@@ -46,8 +59,11 @@ class Vault:
             raise ValueError("the master key must be 32 bytes")
         self._aead = nacl.secret.Aead(_subkey(master, b"weir-provider"))
         self._captures = nacl.secret.Aead(_subkey(master, b"weir-captures"))
-        # Ready to be copied: `hmac.digest` lets another thread run in the middle of it.
-        self._pepper = hmac.new(_subkey(master, b"weir-pepper"), digestmod="sha256")
+        # HMAC in its two halves (RFC 2104), ready to be copied: `hmac.digest` lets another thread run in the middle
+        # of it, and `hmac.new` makes objects of Python's own for what two hashes do.
+        pepper = _subkey(master, b"weir-pepper").ljust(_HASH_BLOCK, b"\0")
+        self._inner = hashlib.sha256(pepper.translate(_INNER))
+        self._outer = hashlib.sha256(pepper.translate(_OUTER))
         self._csrf = _subkey(master, b"weir-csrf")
 
     def seal(self, secret: str, bound_to: str) -> bytes:
@@ -74,9 +90,10 @@ class Vault:
 
     def hash_token(self, token: str) -> bytes:
         """The 32-byte keyed hash under which a random credential is stored and found."""
-        found = self._pepper.copy()
-        found.update(token.encode("utf-8", "surrogatepass"))
-        return found.digest()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(token.encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return outer.digest()
 
     def csrf_token(self, session_hash: bytes) -> str:
         return hmac.new(self._csrf, session_hash, "sha256").hexdigest()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import stat
 from pathlib import Path
@@ -30,6 +32,15 @@ def test_a_secret_does_not_show_itself() -> None:
     assert secret.reveal() == "sk-very-secret"
 
 
+def test_a_secret_is_not_kept_as_it_is() -> None:
+    for text in ("sk-very-secret", "", "kéy \ud800", "\0leading"):
+        secret = Secret(text)
+        assert secret.reveal() == text
+        assert secret.reveal_bytes() == text.encode("utf-8", "surrogatepass")
+        plain = int.from_bytes(text.encode("utf-8", "surrogatepass"))
+        assert not text or plain not in [getattr(secret, name) for name in secret.__slots__]
+
+
 def test_a_sealed_secret_opens_only_where_it_belongs() -> None:
     sealed = VAULT.seal("sk-1", provider_key_binding("row", "https://a.test:443"))
 
@@ -52,6 +63,12 @@ def test_a_hash_depends_on_the_whole_token_and_on_the_master_key() -> None:
     assert len(token) == 49
     assert VAULT.hash_token(token) != VAULT.hash_token(token[:-1] + "_")
     assert VAULT.hash_token(token) != Vault(bytes(31) + b"x").hash_token(token)
+
+
+def test_a_hash_is_the_keyed_one_that_is_stored() -> None:
+    pepper = hashlib.blake2b(b"", key=bytes(32), person=b"weir-pepper", digest_size=32).digest()
+    for token in ("", "sk-gw-1", "x" * 500, "\ud800é"):
+        assert VAULT.hash_token(token) == hmac.digest(pepper, token.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def test_a_verifier_recognises_its_master_key() -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
 from gateway.model.registry import Price
+from gateway.model.words import Word
 
 
-class CallStatus(StrEnum):
+class CallStatus(Word):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
     CRASHED = "crashed"
 
 
-class UsageSource(StrEnum):
+class UsageSource(Word):
     """Where token counts come from: the provider said so, we guessed, or nothing was used."""
 
     REPORTED = "reported"
@@ -92,7 +91,7 @@ class Attribution(msgspec.Struct, frozen=True):
     request_class: str = ""
 
 
-class CallSource(StrEnum):
+class CallSource(Word):
     """Who made a call: a client, or an operator's test."""
 
     API = "API"

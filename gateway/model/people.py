@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 import msgspec
 
 from gateway.hiding import hiding
+from gateway.model.words import Word
 
 
-class Period(StrEnum):
+class Period(Word):
     """After how long a limit of money begins anew, at midnight UTC; weeks begin on Monday."""
 
     NONE = "none"

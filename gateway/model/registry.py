@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 import msgspec
 
 from gateway.hiding import hiding
+from gateway.model.words import Word
 
 DEMO_PRESET = "demo"
 BUILTIN_PATHS: Mapping[str, str] = {"builtin:demo": "/v1", "builtin:demo-spare": "/spare/v1"}
 """Base URLs that stand for the demo server inside this process, wherever it listens, and their paths there."""
 
 
-class ApiFormat(StrEnum):
+class ApiFormat(Word):
     """A wire format that an endpoint speaks."""
 
     OPENAI_CHAT = "openai_chat"
@@ -38,7 +38,7 @@ TRANSLATABLE = (
 """Formats of conversations. A call in one of them can be served by an endpoint of another; the rest stay in theirs."""
 
 
-class Auth(StrEnum):
+class Auth(Word):
     """The header that carries a provider key; BEARER is `authorization: Bearer …`."""
 
     BEARER = "bearer"
@@ -47,7 +47,7 @@ class Auth(StrEnum):
     X_GOOG_API_KEY = "x-goog-api-key"
 
 
-class BillingType(StrEnum):
+class BillingType(Word):
     """How a provider is paid. What a free tier serves has no actual cost."""
 
     PAY_AS_YOU_GO = "pay_as_you_go"
@@ -55,7 +55,7 @@ class BillingType(StrEnum):
     FREE_TIER = "free_tier"
 
 
-class Strategy(StrEnum):
+class Strategy(Word):
     """How a pool orders its backends."""
 
     PRIORITY = "priority"
@@ -67,7 +67,7 @@ class Strategy(StrEnum):
     LOWEST_COST = "lowest_cost"
 
 
-class Translated(StrEnum):
+class Translated(Word):
     """Where a pool's backends of another API format than the call's come: after every one of the call's own format,
     in their place, or not at all.
     """
@@ -77,7 +77,7 @@ class Translated(StrEnum):
     NEVER = "never"
 
 
-class RouteType(StrEnum):
+class RouteType(Word):
     """What a route rule goes by, the most specific first."""
 
     AGENT = "AGENT"
@@ -93,7 +93,7 @@ RATE_UNIT = 1_000_000
 """A rate multiplier of 1, in millionths."""
 
 
-class ModelStatus(StrEnum):
+class ModelStatus(Word):
     """Life cycle of a model; only ENABLED serves."""
 
     DRAFT = "DRAFT"

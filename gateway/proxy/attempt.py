@@ -225,7 +225,9 @@ class Attempter:
     async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
         backend, passage = road.lane.backend, road.passage
         path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name) + _query(call, passage)
-        headers = passing.to_upstream(call.arrival.headers, passage, is_demo=backend.provider.preset == DEMO_PRESET)
+        headers = call.arrival.said.passed_on(
+            passage, backend.endpoint.api_format, is_demo=backend.provider.preset == DEMO_PRESET
+        )
         body, of_body = _body_of(call, road)
         answer = await self._upstream.send(backend, Outbound("POST", path, body, [*headers, *of_body], timing.first_by))
         timing.headers_ms = self._since(timing)
@@ -264,7 +266,7 @@ class Attempter:
 
 def _cost_shown(call: Call, lane: Lane) -> CostOf | None:
     """How to tell the cost, where a client of chat asks for it."""
-    if call.request.api_format is not ApiFormat.OPENAI_CHAT or call.arrival.header(b"x-gateway-include-cost") != "1":
+    if call.request.api_format is not ApiFormat.OPENAI_CHAT or not call.arrival.said.asks_cost:
         return None
     return lambda usage: cost_of(usage, price_for(lane.price, usage))
 

@@ -10,6 +10,7 @@ from gateway.errors import SlowRequest, TooLarge, Unavailable, UnsupportedMedia
 from gateway.formats.large import room
 from gateway.proxy.aside import LARGE
 from gateway.proxy.call import Arrival
+from gateway.proxy.said import media_of
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -110,9 +111,9 @@ class BodyReader:
 
 
 def _require_plain_json(arrival: Arrival) -> None:
-    media = (arrival.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if media != "application/json":
+    if arrival.said.is_plain_json:
+        return
+    if media_of(arrival.headers) != "application/json":
         # A web page can send other types to localhost without asking; this one it cannot.
         raise UnsupportedMedia("Send the body as JSON, with the header 'content-type: application/json'.")
-    if (arrival.header(b"content-encoding") or "identity").lower() != "identity":
-        raise UnsupportedMedia("Send the body without a content-encoding.")
+    raise UnsupportedMedia("Send the body without a content-encoding.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -16,6 +16,7 @@ from gateway.hiding import hiding
 from gateway.model.calls import Attempt, CallSource, Skip, Usage
 from gateway.model.people import ApiKey
 from gateway.proxy.kept import Kept
+from gateway.proxy.said import Said, said_by
 from gateway.routing.candidates import Plan
 from gateway.routing.limits import Grant
 from gateway.routing.resolve import Target
@@ -29,7 +30,7 @@ Header = tuple[bytes, bytes]
 class Arrival(msgspec.Struct, frozen=True):
     """What is known of a request before its body is read. `received` is monotonic, `started_at` Unix ms.
 
-    `family` is how errors are told to whoever sent it; `first` follows from `headers`: of each name the first one.
+    `family` is how errors are told to whoever sent it; `said` follows from `headers`.
     """
 
     id: str
@@ -40,17 +41,23 @@ class Arrival(msgspec.Struct, frozen=True):
     client_ip: str
     family: Family = OPENAI
     query: bytes = b""
-    first: dict[bytes, bytes] = msgspec.field(default_factory=dict)
+    _said: Said | None = None
 
-    __repr__ = hiding("headers", "query", "first")
+    __repr__ = hiding("headers", "query", "_said")
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "first", dict(reversed(self.headers)))
+    @property
+    def said(self) -> Said:
+        """What the headers say, looked at when it is first asked for."""
+        if self._said is None:
+            force_setattr(self, "_said", said_by(self.headers))
+        return cast("Said", self._said)
 
     def header(self, name: bytes) -> str | None:
         """The value of the first header of this lower-case name."""
-        found = self.first.get(name)
-        return None if found is None else found.decode("latin-1")
+        for found, value in self.headers:
+            if found == name:
+                return value.decode("latin-1")
+        return None
 
 
 class Upload(Protocol):

@@ -127,7 +127,7 @@ class ClientSurface:
 
     async def _go(self, call: Call, client: Client) -> None:
         """Answer the call while its client is there, or say where it would go."""
-        if call.arrival.header(b"x-gateway-dry-run") == "1":
+        if call.arrival.said.is_dry_run:
             plan = self._pipeline.explain(call)
             await send_json(client.send, 200, msgspec.json.encode(plan), id_headers(call.arrival))
             return

@@ -37,7 +37,7 @@ def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes
 
     Raises LocalProtocolError where one of them, the target or the length would make it another request.
     """
-    lines = [b"%b %b HTTP/1.1" % (method, target), *map(_COLON.join, headers)]
+    lines = [_request_line(method, target), *map(_COLON.join, headers)]
     length, encoding = _framing(headers)
     is_bodiless = method == b"HEAD"
     if isinstance(body, bytes | bytearray):
@@ -49,6 +49,37 @@ def written(method: bytes, target: bytes, headers: Sequence[Header], body: bytes
     if not encoding and length is None:
         lines.append(b"transfer-encoding: chunked")
     return Outgoing(_joined(lines), b"", body, length, is_bodiless)
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What all requests to one place have in common, made and checked once: the first lines of a head, and others."""
+
+    first: bytes
+    others: bytes
+    line_ends: int
+
+    __repr__ = hiding("others")
+
+    def around(self, headers: Sequence[Header], body: bytes) -> Outgoing:
+        """What `written` makes of all of them. `headers` say nothing of the body's length.
+
+        Raises LocalProtocolError where one of them would make it another request.
+        """
+        lines = [self.first, *map(_COLON.join, headers), self.others, b"content-length: %d" % len(body)]
+        return Outgoing(_joined(lines, self.line_ends), body)
+
+
+def frame(method: bytes, target: bytes, host: bytes, headers: Sequence[Header]) -> Frame | None:
+    """For requests with a body of which these are the first and the last headers; None where they say how it is framed.
+
+    Raises LocalProtocolError as `written` does.
+    """
+    if method not in _WITH_BODY or not headers or _framing(headers) != (None, None):
+        return None
+    first = [_request_line(method, target), b"host: " + host]
+    others = [*map(_COLON.join, headers)]
+    _joined([*first, *others])
+    return Frame(b"\r\n".join(first), b"\r\n".join(others), len(first) + len(others) - 2)
 
 
 _COLON = b": "
@@ -63,6 +94,13 @@ def outgoing(asked: httpx.Request) -> Outgoing:
     stream = cast("httpx.AsyncByteStream", asked.stream)
     body = b"".join(stream) if isinstance(stream, httpx.ByteStream) else stream.__aiter__()
     return written(asked.method.encode("ascii"), asked.url.raw_path, headers, body)
+
+
+def _request_line(method: bytes, target: bytes) -> bytes:
+    line = b"%b %b HTTP/1.1" % (method, target)
+    if line.count(b" ") != 2:  # noqa: PLR2004
+        raise httpx.LocalProtocolError("the method or the target of the request holds a space")
+    return line
 
 
 def _framing(headers: Sequence[Header]) -> tuple[int | None, bytes | None]:
@@ -85,10 +123,12 @@ def _length(value: bytes, before: int | None) -> int:
     return int(value)
 
 
-def _joined(lines: list[bytes]) -> bytes:
-    """The whole head. Line ends are counted in it: one too many came from inside a value."""
+def _joined(lines: list[bytes], line_ends: int = 0) -> bytes:
+    """The whole head. Line ends are counted in it: beside those that `lines` have already, one too many came from
+    inside a value.
+    """
     head = b"\r\n".join(lines) + b"\r\n\r\n"
-    ends = len(lines) + 1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head or lines[0].count(b" ") != 2:
+    ends = len(lines) + 1 + line_ends
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
         raise httpx.LocalProtocolError("a header or the target of the request holds a character that ends it")
     return head

@@ -12,7 +12,6 @@ from gateway.formats.request import Facts, Request
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Reservation
 from gateway.model.people import User
-from gateway.proxy import headers as passing
 from gateway.proxy.aside import aside
 from gateway.proxy.call import Call, Trail
 from gateway.proxy.captures import most_kept
@@ -26,13 +25,10 @@ from gateway.routing.explain import Explanation, explain
 from gateway.routing.order import take_turn
 from gateway.routing.owners import of_caller
 from gateway.routing.permissions import require_format
-from gateway.routing.requirements import HEADER as REQUIRE
 from gateway.routing.requirements import wanted
 from gateway.routing.resolve import Target, resolve
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.world import Ask, World
-
-_REQUIRE = REQUIRE.encode()
 
 
 class Pipeline:
@@ -87,7 +83,7 @@ class Pipeline:
 
     def _target(self, call: Call) -> Target:
         require_format(call.api_key, call.request.api_format)
-        found = resolve(self._snapshot(), call.api_key, call.request.model, passing.purpose_of(call.arrival.first))
+        found = resolve(self._snapshot(), call.api_key, call.request.model, call.arrival.said.purpose)
         return _pinned(found, call.pinned) if call.pinned else found
 
     @property
@@ -113,9 +109,7 @@ def _pinned(target: Target, backend_id: str) -> Target:
 
 def plan_of(call: Call, owner: User | None, target: Target, world: World, facts: Facts) -> Plan:
     """The order in which the target's backends would be tried for this call now."""
-    headers, api_key = call.arrival.headers, call.api_key
-    required = passing.joined(headers, _REQUIRE) if _REQUIRE in call.arrival.first else ""
-    request = call.request
+    request, api_key, required = call.request, call.api_key, call.arrival.said.required
     ask = Ask(
         api_key=api_key,
         api_format=request.api_format,
@@ -139,7 +133,7 @@ def facts_of(call: Call, default_output: int) -> Facts:
     `default_output` tokens are what an answer may have of which the call does not say how long it may be.
     """
     row = FORMATS[call.request.api_format]
-    facts = row.facts(call.request, default_output, passing.session_of(call.arrival.first))
+    facts = row.facts(call.request, default_output, call.arrival.said.session)
     if call.request.action in row.free:
         return Facts(capabilities=facts.capabilities, session=facts.session)
     return facts

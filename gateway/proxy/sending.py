@@ -14,10 +14,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 def id_headers(arrival: Arrival) -> list[Header]:
     """Our id always; as `x-request-id` the client's own where it sent a harmless one."""
-    own = shown = arrival.id.encode()
-    if b"x-request-id" in arrival.first and (echoed := passing.safe_request_id(arrival.header(b"x-request-id"))):
-        shown = echoed.encode()
-    found = [(b"x-request-id", shown), (b"x-gateway-request-id", own)]
+    own = arrival.id.encode()
+    found = [(b"x-request-id", arrival.said.shown_id or own), (b"x-gateway-request-id", own)]
     if arrival.family.id_header:
         found.append((arrival.family.id_header, own))
     return found

@@ -17,7 +17,6 @@ from gateway.model.registry import Provider
 from gateway.proxy.call import Arrival, Call, Header, Trail, estimate, stored_by
 from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.forward import Reply
-from gateway.proxy.headers import attribution_of
 from gateway.proxy.ledger import Entry
 from gateway.proxy.surfaces import surface_of
 from gateway.routing import limits, quota
@@ -137,7 +136,7 @@ class Settler:
             reserved_nano=hold.reserved if hold and trail.was_reserved else None,
             price_origin=table.origin if table else "",
             dropped=known.dropped,
-            attribution=attribution_of(arrival.first),
+            attribution=arrival.said.attribution,
         )
         sums = () if hold is None else self._state.spends.settle(hold, cost or 0)
         self._record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import cast
 
@@ -22,7 +23,7 @@ from gateway.proxy.connections import Address
 from gateway.proxy.exchange import Patience
 from gateway.proxy.guard import PermitsLocal
 from gateway.proxy.http1 import NEVER
-from gateway.proxy.outgoing import written
+from gateway.proxy.outgoing import Frame, frame, written
 from gateway.proxy.transports import Transports, open_transports
 from gateway.proxy.upstream_answer import Broken, Header, StockBody, UpstreamAnswer, until, words_of
 from gateway.routing.snapshot import Backend
@@ -31,6 +32,8 @@ from gateway.vault import Secret, Vault, provider_key_binding, proxy_binding
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 _MOST_MODELS = 5000
+_MOST_PATHS = 256
+"""Of one backend: a client may make up names of models."""
 
 Content = bytes | AsyncIterator[bytes]
 """What is sent: whole, or as it comes."""
@@ -79,20 +82,18 @@ class Upstream:
         self._transports = transports
         self._vault = vault
         self._secrets = secrets
-        self._known: dict[str, tuple[Endpoint, tuple[Header, ...]]] = {}
+        self._lines: dict[str, _Line] = {}
 
     async def send(self, backend: Backend, outbound: Outbound) -> UpstreamAnswer:
         """Raises ConnectFailed, Broken or KeyUnusable, and TimeoutError where its time is over."""
-        secret, endpoint = self._secret_of(backend), backend.endpoint
-        where = _where(endpoint.base_url, outbound.path)
-        headers = [(b"host", where.host), *outbound.headers, *self._own_headers(endpoint)]
-        if secret is not None:
-            headers.append(_credential(endpoint, secret.reveal().encode()))
+        line = self._lines.get(backend.id)
+        if line is None or line.backend() is not backend:
+            line = self._new_line(backend)
         try:
-            if endpoint.proxy_sealed is None:
-                answer = await self._directly(where, outbound, headers, secret)
+            if backend.endpoint.proxy_sealed is None:
+                answer = await self._directly(line, outbound)
             else:
-                answer = await self._through_proxy(endpoint, where, outbound, headers, secret)
+                answer = await self._through_proxy(backend.endpoint, line, outbound)
         except _NOT_CONNECTED as error:
             _require_time(error, outbound)
             raise ConnectFailed(words_of(error)) from error
@@ -104,27 +105,32 @@ class Upstream:
             raise Broken("the provider compressed its answer although asked not to")
         return answer
 
-    async def _directly(
-        self, where: _Where, outbound: Outbound, headers: Sequence[Header], secret: Secret | None
-    ) -> UpstreamAnswer:
-        request = written(outbound.method.encode("ascii"), where.target, headers, outbound.body)
+    async def _directly(self, line: _Line, outbound: Outbound) -> UpstreamAnswer:
+        where = line.where(outbound)
+        if where.frame is not None and isinstance(outbound.body, bytes | bytearray):
+            request = where.frame.around([*outbound.headers, *line.credential()], outbound.body)
+        else:
+            request = written(where.method, where.target, line.headers(where, outbound), outbound.body)
         patience = Patience(CONNECT_SECONDS, CONNECT_SECONDS, WRITE_SECONDS, ends_at=outbound.ends_at)
         made = await self._transports.direct.exchange(where.address, request, patience)
-        return UpstreamAnswer(made.answer.status, made.answer.headers, made, secret)
+        return UpstreamAnswer(made.answer.status, made.answer.headers, made, line.secret)
 
-    async def _through_proxy(
-        self, endpoint: Endpoint, where: _Where, outbound: Outbound, headers: list[Header], secret: Secret | None
-    ) -> UpstreamAnswer:
+    async def _through_proxy(self, endpoint: Endpoint, line: _Line, outbound: Outbound) -> UpstreamAnswer:
+        where = line.where(outbound)
         # httpx takes a bytearray, as large bodies are, for a row of numbers.
         content = bytes(outbound.body) if isinstance(outbound.body, bytearray) else outbound.body
         request = httpx.Request(
-            outbound.method, where.url, headers=headers, content=content, extensions={"timeout": _TIMEOUT}
+            outbound.method,
+            where.url,
+            headers=line.headers(where, outbound),
+            content=content,
+            extensions={"timeout": _TIMEOUT},
         )
         async with until(outbound.ends_at):
             response = await self._proxied(endpoint).handle_async_request(request)
         body = StockBody(cast("httpx.AsyncByteStream", response.stream), outbound.ends_at)
         named = [(name.lower(), value) for name, value in response.headers.raw]
-        return UpstreamAnswer(response.status_code, named, body, secret)
+        return UpstreamAnswer(response.status_code, named, body, line.secret)
 
     async def model_names(self, backend: Backend) -> list[str]:
         """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""
@@ -163,12 +169,17 @@ class Upstream:
         except ValueError as error:
             raise KeyUnusable(f"its key cannot be opened ({error}); enter it again") from None
 
-    def _own_headers(self, endpoint: Endpoint) -> tuple[Header, ...]:
-        """Those that every request to the endpoint has, made once for each state of its configuration."""
-        known = self._known.get(endpoint.id)
-        if known is None or known[0] is not endpoint:
-            known = self._known[endpoint.id] = (endpoint, tuple(_own_headers(endpoint)))
-        return known[1]
+    def _new_line(self, backend: Backend) -> _Line:
+        """Kept as long as this state of the backend's configuration is. Raises KeyUnusable."""
+        secret, lines = self._secret_of(backend), self._lines
+
+        def forget(of: weakref.ref[Backend]) -> None:
+            if backend_id in lines and lines[backend_id].backend is of:
+                del lines[backend_id]
+
+        backend_id = backend.id
+        made = lines[backend_id] = _Line(weakref.ref(backend, forget), backend.endpoint, secret)
+        return made
 
     def _proxied(self, endpoint: Endpoint) -> httpx.AsyncBaseTransport:
         assert endpoint.proxy_sealed is not None
@@ -190,18 +201,58 @@ async def open_upstream(
 
 
 class _Where(msgspec.Struct, frozen=True):
-    """A URL in the pieces that a request needs."""
+    """A method and a URL in the pieces that a request needs; `frame` is what all of one endpoint's there have."""
 
+    method: bytes
     url: httpx.URL
     address: Address
     target: bytes
     host: bytes
+    frame: Frame | None
 
 
-@functools.lru_cache(4096)
-def _where(base_url: str, path: str) -> _Where:
-    url = httpx.URL(base_url.rstrip("/") + path)
-    return _Where(url, (url.scheme, url.raw_host, url.port), url.raw_path, url.netloc)
+class _Line(msgspec.Struct):
+    """What all requests to a backend have in common. Its key is veiled but in the moment that it is sent."""
+
+    backend: weakref.ref[Backend]
+    endpoint: Endpoint
+    secret: Secret | None
+    _own: tuple[Header, ...] = ()
+    _wheres: dict[tuple[str, str], _Where] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._own = tuple(_own_headers(self.endpoint))
+
+    def where(self, outbound: Outbound) -> _Where:
+        found = self._wheres.get((outbound.method, outbound.path))
+        if found is None:
+            if len(self._wheres) >= _MOST_PATHS:
+                self._wheres.clear()
+            found = self._wheres[outbound.method, outbound.path] = self._new_where(outbound)
+        return found
+
+    def headers(self, where: _Where, outbound: Outbound) -> list[Header]:
+        return [(b"host", where.host), *outbound.headers, *self.credential(), *self._own]
+
+    def credential(self) -> tuple[Header, ...]:
+        """The header that carries the key: the endpoint's own way, else its format's."""
+        if self.secret is None:
+            return ()
+        style = self.endpoint.auth or FORMATS[self.endpoint.api_format].auth
+        secret = self.secret.reveal_bytes()
+        return ((b"authorization", b"Bearer " + secret) if style is Auth.BEARER else (style.encode(), secret),)
+
+    def _new_where(self, outbound: Outbound) -> _Where:
+        url = httpx.URL(self.endpoint.base_url.rstrip("/") + outbound.path)
+        method = outbound.method.encode("ascii")
+        return _Where(
+            method=method,
+            url=url,
+            address=(url.scheme, url.raw_host, url.port),
+            target=url.raw_path,
+            host=url.netloc,
+            frame=frame(method, url.raw_path, url.netloc, self._own),
+        )
 
 
 def _require_time(error: httpx.HTTPError, outbound: Outbound) -> None:
@@ -214,12 +265,6 @@ def _own_headers(endpoint: Endpoint) -> list[Header]:
     own = [(name.lower().encode(), value.encode()) for name, value in endpoint.headers.items()]
     agent = b"weir-gateway/" + __version__.encode()
     return [(b"accept-encoding", b"identity"), (b"user-agent", agent), *own]
-
-
-def _credential(endpoint: Endpoint, secret: bytes) -> Header:
-    """The header that carries the key: the endpoint's own way, else its format's."""
-    style = endpoint.auth or FORMATS[endpoint.api_format].auth
-    return (b"authorization", b"Bearer " + secret) if style is Auth.BEARER else (style.encode(), secret)
 
 
 _LISTS = {ApiFormat.ANTHROPIC_MESSAGES: "/models?limit=1000", ApiFormat.GEMINI_GENERATE: "/models?pageSize=1000"}

@@ -132,7 +132,7 @@ class UpstreamAnswer(msgspec.Struct):
 
     def without_key(self, text: bytes) -> bytes:
         """`text` without our key, for what a provider says of an error may quote it."""
-        return text.replace(self._secret.reveal().encode(), b"***") if self._secret else text
+        return text.replace(self._secret.reveal_bytes(), b"***") if self._secret else text
 
     async def close(self) -> None:
         with contextlib.suppress(httpx.HTTPError):

@@ -13,9 +13,10 @@ client that left. Times are monotonic seconds and come in as arguments.
 from __future__ import annotations
 
 from collections import deque
-from enum import StrEnum
 
 import msgspec
+
+from gateway.model.words import Word
 
 WINDOW_RESULTS = 20
 WINDOW_SECONDS = 300.0
@@ -31,7 +32,7 @@ TRIAL_PATIENCE = 1.0
 """Seconds after which a call that found another one trying looks again."""
 
 
-class BreakerState(StrEnum):
+class BreakerState(Word):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from random import Random
 
 import msgspec
 
 from gateway.model.calls import Skip
 from gateway.model.registry import Pool
+from gateway.model.words import Word
 from gateway.routing import limits
 from gateway.routing.candidates import BREAKER_OPEN, why_not
 from gateway.routing.limits import Grant
@@ -27,7 +27,7 @@ _SCORE_SHARE = 0.1
 _LATENCY_SHARE = 0.2
 
 
-class Verdict(StrEnum):
+class Verdict(Word):
     """How an attempt ended, as far as its backend's health goes."""
 
     OK = "ok"

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+from gateway.model.words import Word
 
 LONGEST_WORD_SECONDS = 24 * 3600.0
 QUOTA_REST_SECONDS = 3600.0
@@ -30,7 +31,7 @@ _QUOTA_CODES = frozenset(
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
 
-class LimitClass(StrEnum):
+class LimitClass(Word):
     """Which limit a 429 speaks of."""
 
     QUOTA = "quota"

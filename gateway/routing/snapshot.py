@@ -31,7 +31,7 @@ from gateway.routing.mapped import capabilities_there, price_there, upstream_nam
 from gateway.routing.owners import with_owner
 
 
-class Backend(msgspec.Struct, frozen=True):
+class Backend(msgspec.Struct, frozen=True, weakref=True):
     """One endpoint and one provider key: the smallest thing that a call can be sent to.
 
     `is_elsewhere`: the key is bound to another address than the endpoint's, and goes to no other. `name`,

@@ -7,10 +7,10 @@ written behind by the ledger's writer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 import msgspec
 
+from gateway.model.words import Word
 from gateway.routing.adaptive import Adaptive
 from gateway.routing.affinity import Affinities
 from gateway.routing.breaker import Breaker
@@ -22,7 +22,7 @@ from gateway.routing.snapshot import Backend
 from gateway.routing.spends import Spends
 
 
-class RestKind(StrEnum):
+class RestKind(Word):
     """Why a backend rests: a passing limit, money or quota that is used up, or a key that the provider refuses."""
 
     LIMITED = "limited"

@@ -26,6 +26,9 @@ def known(**changes: object) -> Snapshot:
     [
         ([(b"authorization", b"Bearer k")], "k"),
         ([(b"authorization", b"bearer   k ")], "k"),
+        ([(b"authorization", b"Bearer   k  ")], "k"),
+        ([(b"authorization", b" Bearer k l")], "k l"),
+        ([(b"x-api-key", b"Bearer k")], "Bearer k"),
         ([(b"x-api-key", b"k")], "k"),
         ([(b"api-key", b"k")], "k"),
         ([(b"x-goog-api-key", b"k")], "k"),
