@@ -21,6 +21,7 @@ CACHED, _ONE_HOUR = b'"cache_control"', b'"1h"'
 _EMPTY = frozenset({b"null", b"[]", b"{}", b'""'})
 _LONGEST_EMPTY = max(map(len, _EMPTY))
 _LONGEST_SHOWN = 64
+_MOST_JOINED = 64 * 1024
 
 
 Beginning = Sequence[bytes | msgspec.Raw]
@@ -87,7 +88,7 @@ def session_name(named: Iterable[str], beginning: Beginning) -> str:
 
     The same conversation has the same session; a long name is shortened to its hash.
     """
-    name = next((name for name in named if name), "")
+    name = next((name for name in named if name), "") if named else ""
     if not name:
         return "begins:" + hash_of(beginning)
     return name if len(name) <= _LONGEST_SHOWN else "hash:" + hash_of([encoded(name)])
@@ -119,6 +120,8 @@ def _first_turns(turns: msgspec.Raw) -> list[msgspec.Raw]:
 
 def hash_of(parts: Beginning) -> str:
     """Of the parts with zero bytes between them."""
+    if sum(map(len, parts)) < _MOST_JOINED:
+        return blake2b(b"\0".join(parts), digest_size=12).hexdigest()
     found = blake2b(digest_size=12)
     for number, part in enumerate(parts):
         if number:

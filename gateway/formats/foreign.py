@@ -33,6 +33,8 @@ def without_foreign(request: Request) -> Request:
     if found is None:
         return request
     name, cleaner = found
+    if request.lacks(_MARKS[0]) and request.lacks(_MARKS[1]):
+        return request
     if not (request.holds(name, _MARKS[0]) or request.holds(name, _MARKS[1])):
         return request
     there = request.fields[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from gateway.formats.body import Fields, holds
+from gateway.formats.body import WINDOW, Fields, holds
 from gateway.hiding import hiding
 from gateway.model.registry import ApiFormat
 
@@ -45,11 +45,16 @@ class Request(msgspec.Struct, frozen=True):
     def with_fields(self, fields: Fields) -> Request:
         return replace(self, fields=fields, source=b"")
 
+    def lacks(self, word: bytes) -> bool:
+        """Whether it is known, without a copy of anything, that this is nowhere in it."""
+        source = self.source
+        if len(source) >= WINDOW:
+            return not holds(source, word)
+        return source != b"" and word not in source
+
     def holds(self, name: str, word: bytes) -> bool:
-        """Whether the raw value of a field has this in it. Where the whole body has not, nothing is copied to see."""
-        if self.source and not holds(self.source, word):
-            return False
-        return name in self.fields and holds(self.fields[name], word)
+        """Whether the raw value of a field has this in it."""
+        return not self.lacks(word) and name in self.fields and holds(self.fields[name], word)
 
 
 class Facts(msgspec.Struct, frozen=True):

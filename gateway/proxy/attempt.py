@@ -312,7 +312,7 @@ async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left
         body,
         facts.usage,
         facts.characters,
-        dropped=_named(passage.dropped, facts.lost),
+        dropped=_named(passage.dropped, facts.lost) if passage.dropped or facts.lost else (),
         # A translated answer has an id of ours, under which no provider keeps it.
         answer_id="" if passage.is_translated else facts.answer_id,
         is_pending=facts.is_pending,

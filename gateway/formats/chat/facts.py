@@ -15,6 +15,8 @@ _PICTURE = b'"image_url"'
 _TOOLS = ("tools", "functions")
 _MAY_BE_CACHED = ("messages", *_TOOLS)
 _LIMITS = ("max_tokens", "max_completion_tokens")
+_NAMES_OF_SESSIONS = frozenset({"prompt_cache_key", "metadata"})
+_NOTHING: frozenset[str] = frozenset()
 
 
 def facts(request: Request, default_output: int, session_header: str) -> Facts:
@@ -31,16 +33,16 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
 
 def capabilities_of(request: Request) -> frozenset[str]:
     """Tools, a schema for the answer, pictures, a cache of one hour: what the body shows that it needs."""
-    fields, found = request.fields, set()
-    if any(name in fields and shared.is_given(fields, name) for name in _TOOLS):
-        found.add(TOOLS)
+    fields, found = request.fields, []
+    if ("tools" in fields or "functions" in fields) and any(shared.is_given(fields, name) for name in _TOOLS):
+        found.append(TOOLS)
     if "response_format" in fields and b'"json_schema"' in bytes(fields["response_format"]):
-        found.add(JSON_SCHEMA)
+        found.append(JSON_SCHEMA)
     if request.holds("messages", _PICTURE):
-        found.add(VISION)
-    if any(name in fields and _keeps_an_hour(request, name) for name in _MAY_BE_CACHED):
-        found.add(CACHE_1H)
-    return frozenset(found)
+        found.append(VISION)
+    if not request.lacks(shared.CACHED) and any(_keeps_an_hour(request, name) for name in _MAY_BE_CACHED):
+        found.append(CACHE_1H)
+    return frozenset(found) if found else _NOTHING
 
 
 def _keeps_an_hour(request: Request, name: str) -> bool:
@@ -52,16 +54,21 @@ def most_tokens(request: Request, default_output: int) -> tuple[int, int]:
     `default_output` where it sets none, for each answer that it asks for.
     """
     fields = request.fields
-    given = [number for name in _LIMITS if (number := bodies.integer_field(fields, name, 0, MOST_TOKENS)) is not None]
-    answers = bodies.integer_field(fields, "n", 1, MOST_ANSWERS) or 1
+    given = [
+        number
+        for name in _LIMITS
+        if name in fields and (number := bodies.integer_field(fields, name, 0, MOST_TOKENS)) is not None
+    ]
+    answers = (bodies.integer_field(fields, "n", 1, MOST_ANSWERS) or 1) if "n" in fields else 1
     return shared.most_tokens_of(shared.size_of(fields)), answers * (max(given) if given else default_output)
 
 
 def session_of(request: Request, header: str) -> str:
     """`prompt_cache_key`, else `metadata.user_id`, else `header`, else what the conversation began with."""
     fields = request.fields
+    if header or not _NAMES_OF_SESSIONS.isdisjoint(fields):
+        named = (shared.text_of(fields.get("prompt_cache_key")), shared.user_of(fields), header)
+        if any(named):
+            return shared.session_name(named, ())
     tools = [fields[name] for name in _TOOLS if name in fields]
-    named = (shared.text_of(fields.get("prompt_cache_key")), shared.user_of(fields), header)
-    if any(named):
-        return shared.session_name(named, ())
     return shared.session_name((), shared.beginning_of(request.model, tools, fields["messages"]))

@@ -16,6 +16,7 @@ from gateway.model.registry import ApiFormat
 
 MOST_TOKENS = 10_000_000
 MOST_ANSWERS = 128
+_NUMBERS = {"n": (1, MOST_ANSWERS), "max_tokens": (0, MOST_TOKENS), "max_completion_tokens": (0, MOST_TOKENS)}
 
 
 def read_request(asked: Asked) -> Request:
@@ -27,14 +28,14 @@ def read_request(asked: Asked) -> Request:
         raise BadInput("The field 'messages' is missing.", param="messages", code="missing_required_parameter")
     if not bodies.begins_with(messages, b"["):
         raise BadInput("The field 'messages' must be a list.", param="messages", code="invalid_type")
-    bodies.integer_field(fields, "n", 1, MOST_ANSWERS)
-    bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
-    bodies.integer_field(fields, "max_completion_tokens", 0, MOST_TOKENS)
+    for name, (lowest, highest) in _NUMBERS.items():
+        if name in fields:
+            bodies.integer_field(fields, name, lowest, highest)
     options = bodies.decode_any(fields["stream_options"]) if "stream_options" in fields else None
     return Request(
         api_format=ApiFormat.OPENAI_CHAT,
         model=model,
-        is_stream=bodies.bool_field(fields, "stream"),
+        is_stream=bodies.bool_field(fields, "stream") if "stream" in fields else False,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
         fields=fields,
         source=asked.body,
@@ -148,11 +149,55 @@ class _Answer(msgspec.Struct):
     error: Any = None
 
 
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int = 0
+    cache_creation_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int = 0
+
+
+class _Counted(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+class _Common(msgspec.Struct):
+    """An answer as nearly all are. Of its text nothing is decoded, as its usage is told."""
+
+    choices: list[msgspec.Raw]
+    usage: _Counted
+    error: None = None
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
+_COMMON = msgspec.json.Decoder(_Common)
 
 
 def read_answer(body: bytes) -> AnswerFacts:
-    """Look at a whole answer with status 200."""
+    """Look at a whole answer with status 200. Characters are counted where no usage is told."""
+    try:
+        return AnswerFacts("", _usage(_COMMON.decode(body).usage), 0)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_closely(body)
+
+
+def _usage(told: _Counted) -> Usage:
+    inputs, outputs = told.prompt_tokens_details, told.completion_tokens_details
+    return usage_of(
+        count(told.prompt_tokens),
+        count(told.completion_tokens),
+        read=0 if inputs is None else count(inputs.cached_tokens),
+        written=0 if inputs is None else count(inputs.cache_creation_tokens or inputs.cache_write_tokens),
+        reasoning=0 if outputs is None else count(outputs.reasoning_tokens),
+    )
+
+
+def _read_closely(body: bytes) -> AnswerFacts:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -161,8 +206,9 @@ def read_answer(body: bytes) -> AnswerFacts:
         return AnswerFacts(error_message(answer.error) or "the provider reported an error", None, 0)
     if not isinstance(answer.choices, list):
         return AnswerFacts("the provider's answer has no choices", None, 0)
-    texts = [choice.get("message") for choice in answer.choices if isinstance(choice, dict)]
-    return AnswerFacts("", read_usage(answer.usage), sum(characters(text) for text in texts))
+    usage = read_usage(answer.usage)
+    texts = [choice.get("message") for choice in answer.choices if isinstance(choice, dict)] if usage is None else []
+    return AnswerFacts("", usage, sum(characters(text) for text in texts))
 
 
 def read_usage(found: Any) -> Usage | None:
@@ -174,13 +220,24 @@ def read_usage(found: Any) -> Usage | None:
     outputs = found.get("completion_tokens_details")
     inputs = inputs if isinstance(inputs, dict) else {}
     outputs = outputs if isinstance(outputs, dict) else {}
-    read = min(count(inputs.get("cached_tokens")), prompt)
-    written = min(count(inputs.get("cache_creation_tokens") or inputs.get("cache_write_tokens")), prompt - read)
+    return usage_of(
+        prompt,
+        output,
+        read=count(inputs.get("cached_tokens")),
+        written=count(inputs.get("cache_creation_tokens") or inputs.get("cache_write_tokens")),
+        reasoning=count(outputs.get("reasoning_tokens")),
+    )
+
+
+def usage_of(prompt: int, output: int, *, read: int, written: int, reasoning: int) -> Usage:
+    """`prompt` tokens have those in them that were `read` from a cache and `written` to it."""
+    read = min(read, prompt)
+    written = min(written, prompt - read)
     return Usage(
         input=prompt - read - written,
         output=output,
         cache_read=read,
         cache_creation=written,
-        reasoning=count(outputs.get("reasoning_tokens")),
+        reasoning=reasoning,
         source=UsageSource.REPORTED,
     )
