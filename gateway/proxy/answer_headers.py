@@ -11,7 +11,7 @@ from gateway.proxy.entrance import Entrance
 from gateway.proxy.relay import Relay
 from gateway.proxy.sending import id_headers
 from gateway.routing import budgets, limits
-from gateway.routing.bounds import of_caller
+from gateway.routing.outlook import Outlooks
 from gateway.routing.state import RuntimeState
 
 _LONGEST_LISTING = 1000
@@ -23,6 +23,7 @@ class AnswerHeaders:
     def __init__(self, entrance: Entrance, state: RuntimeState) -> None:
         self._entrance = entrance
         self._state = state
+        self._outlooks = Outlooks(entrance.snapshot)
 
     def of_answer(self, relay: Relay, trail: Trail, now: float) -> list[Header]:
         """`now` is when the first byte goes out, in monotonic seconds."""
@@ -49,14 +50,14 @@ class AnswerHeaders:
 
     def of_limits(self, call: Call) -> list[Header]:
         """How far the caller is from the limits of its API key and of the key's owner."""
-        api_key, state, clock = call.api_key, self._state, self._entrance.clock
-        now = clock.mono()
-        owner = self._entrance.snapshot().users.get(api_key.user_id or "")
-        held = budgets.limits_of(api_key, owner)
-        if not held and not of_caller(api_key, owner).rates:
+        caller = self._outlooks.caller(call.api_key)
+        held, bounds = caller.money, caller.bounds
+        if not held and not bounds.rates:
             return []
-        requests = passing.narrowest(limits.buckets_of(api_key, owner, "rpm", state), now)
-        tokens = passing.narrowest(limits.buckets_of(api_key, owner, "tpm", state), now)
+        state, clock = self._state, self._entrance.clock
+        now = clock.mono()
+        requests = passing.narrowest(limits.buckets_of(bounds, "rpm", state), now)
+        tokens = passing.narrowest(limits.buckets_of(bounds, "tpm", state), now)
         found = [*passing.of_limit(b"requests", requests), *passing.of_limit(b"tokens", tokens)]
         wall_ms = clock.wall_ms()
         if call.arrival.family is ANTHROPIC:

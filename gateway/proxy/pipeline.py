@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from msgspec.structs import replace
-
 from gateway.errors import BadInput
 from gateway.formats.request import Facts, Request
 from gateway.formats.table import FORMATS
@@ -20,13 +18,11 @@ from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Settler
 from gateway.routing import budgets
 from gateway.routing.budgets import Admission
-from gateway.routing.candidates import Plan, plan_candidates
+from gateway.routing.candidates import Plan, plan_sifted
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.order import take_turn
-from gateway.routing.owners import of_caller
-from gateway.routing.permissions import require_format
-from gateway.routing.requirements import wanted
-from gateway.routing.resolve import Target, resolve
+from gateway.routing.outlook import Outlook, Outlooks, Question
+from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.world import Ask, World
 
@@ -47,6 +43,7 @@ class Pipeline:
         reserve: Callable[[Reservation], Awaitable[None]],
     ) -> None:
         self._snapshot = snapshot
+        self._outlooks = Outlooks(snapshot)
         self._world = world
         self._forwarder = forwarder
         self._settler = settler
@@ -55,19 +52,19 @@ class Pipeline:
     async def serve(self, call: Call, trail: Trail) -> Relay:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
         trail.kept.most = most_kept(self._snapshot().settings)
-        target = trail.target = self._target(call)
-        owner = self._owner(call)
+        outlook = self._outlook(call)
+        target = trail.target = outlook.target
         facts = await aside(call.size, facts_of, call, self._default_output)
         world = self._world()
-        plan = trail.plan = plan_of(call, owner, target, world, facts)
-        admission = budgets.admit(plan.ask, owner, target.lanes, world)
+        plan = trail.plan = plan_of(call, outlook, world, facts)
+        admission = budgets.admit(plan.ask, outlook.caller, target.lanes, world)
         trail.admitted, trail.hold = admission.grant, admission.hold
         require_endpoint(call.request, target, plan)
         take_turn(plan.ask, world)
         trail.skip(*plan.skips)
         if plan.ask.is_metered:
             trail.was_reserved = True
-            await self._reserve(reservation_of(call, owner, target, plan.ask, admission))
+            await self._reserve(reservation_of(call, outlook.caller.owner, target, plan.ask, admission))
         reply = await self._forwarder.forward(call, target, plan, trail)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply), trail.kept)
 
@@ -76,55 +73,41 @@ class Pipeline:
 
         A client is told nothing of backends that it may not use.
         """
-        target = self._target(call)
-        plan = plan_of(call, self._owner(call), target, self._world(), facts_of(call, self._default_output))
-        require_endpoint(call.request, target, plan)
-        return explain(target, plan).for_caller()
+        outlook = self._outlook(call)
+        plan = plan_of(call, outlook, self._world(), facts_of(call, self._default_output))
+        require_endpoint(call.request, outlook.target, plan)
+        return explain(outlook.target, plan).for_caller()
 
-    def _target(self, call: Call) -> Target:
-        require_format(call.api_key, call.request.api_format)
-        found = resolve(self._snapshot(), call.api_key, call.request.model, call.arrival.said.purpose)
-        return _pinned(found, call.pinned) if call.pinned else found
+    def _outlook(self, call: Call) -> Outlook:
+        request = call.request
+        question = Question(request.api_format, request.model, request.action, call.arrival.said.purpose)
+        found = self._outlooks.of(call.api_key, question)
+        return found.pinned(call.pinned) if call.pinned else found
 
     @property
     def _default_output(self) -> int:
         return self._snapshot().settings.default_output_tokens
 
-    def _owner(self, call: Call) -> User | None:
-        return self._snapshot().users.get(call.api_key.user_id or "")
 
-
-def _pinned(target: Target, backend_id: str) -> Target:
-    """The target with the one backend that keeps what the call goes on from. Raises BadInput where it cannot serve."""
-    lanes = tuple(lane for lane in target.lanes if lane.backend.id == backend_id)
-    if not lanes:
-        raise BadInput(
-            f"The response that this call goes on from is kept by a backend that does not serve '{target.model}'.",
-            param="previous_response_id",
-            code="previous_response_elsewhere",
-            retryable=False,
-        )
-    return replace(target, lanes=lanes)
-
-
-def plan_of(call: Call, owner: User | None, target: Target, world: World, facts: Facts) -> Plan:
-    """The order in which the target's backends would be tried for this call now."""
-    request, api_key, required = call.request, call.api_key, call.arrival.said.required
+def plan_of(call: Call, outlook: Outlook, world: World, facts: Facts) -> Plan:
+    """The order in which the target's backends would be tried for this call now. Raises BadInput."""
+    target, caller = outlook.target, outlook.caller
+    fitting = outlook.fitting(call.arrival.said.required, facts.capabilities, world)
     ask = Ask(
-        api_key=api_key,
-        api_format=request.api_format,
+        api_key=caller.api_key,
+        api_format=outlook.api_format,
         model=target.model,
         tokens=facts.tokens,
-        wanted=wanted(of_caller(api_key, owner, target.model), required, facts.capabilities, target.lanes),
+        wanted=fitting.wanted,
         session=facts.session,
         seed=world.rng.getrandbits(32),
         turn=world.state.turns.get(target.model, 0),
         most_input=facts.most_input,
         most_output=facts.most_output,
-        is_metered=bool(budgets.limits_of(api_key, owner)),
-        stays=bool(request.action or call.pinned),
+        is_metered=bool(caller.money),
+        stays=outlook.stays,
     )
-    return plan_candidates(target.lanes, ask, world)
+    return plan_sifted(fitting.lanes, ask, world)
 
 
 def facts_of(call: Call, default_output: int) -> Facts:

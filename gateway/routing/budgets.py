@@ -15,6 +15,7 @@ from gateway.errors import OutOfMoney
 from gateway.model.people import ApiKey, Period, User
 from gateway.money import format_dollars
 from gateway.routing import limits
+from gateway.routing.bounds import Bounds, of_caller
 from gateway.routing.cost import most_for
 from gateway.routing.limits import Grant
 from gateway.routing.permissions import may_reach
@@ -57,6 +58,23 @@ class Admission(msgspec.Struct, frozen=True):
     dearest: Lane | None = None
 
 
+class Caller(msgspec.Struct, frozen=True):
+    """An API key and its owner, and what limits both: `money`, and rates and places in `bounds`. `accounts` are where
+    what they spend is summed up.
+    """
+
+    api_key: ApiKey
+    owner: User | None
+    money: tuple[MoneyLimit, ...]
+    bounds: Bounds
+    accounts: tuple[str, ...]
+
+
+def caller_of(api_key: ApiKey, owner: User | None) -> Caller:
+    accounts = (key_owner(api_key.id),) if owner is None else (key_owner(api_key.id), user_owner(owner.id))
+    return Caller(api_key, owner, tuple(limits_of(api_key, owner)), of_caller(api_key, owner), accounts)
+
+
 def limits_of(api_key: ApiKey, owner: User | None) -> list[MoneyLimit]:
     """The limits of money that hold for calls of this key."""
     found = []
@@ -96,19 +114,18 @@ def standing(limit: MoneyLimit, spends: Spends, wall_ms: int) -> Standing:
     return Standing(limit, found.spent, found.reserved, ending(found.period, found.since))
 
 
-def admit(ask: Ask, owner: User | None, lanes: Iterable[Lane], world: World) -> Admission:
+def admit(ask: Ask, caller: Caller, lanes: Iterable[Lane], world: World) -> Admission:
     """What a call takes of its key's limits and its owner's. Raises OutOfMoney or RateLimited, having taken nothing.
 
     `lanes` are all that it may be sent to: the dearest of them is reserved for.
     """
-    spends, held = world.state.spends, limits_of(ask.api_key, owner)
+    spends, held = world.state.spends, caller.money
     dearest = dearest_of(ask, lanes) if held else None
     most = 0 if dearest is None else most_at(ask, dearest)
     for limit in held:
         _require(standing(limit, spends, world.wall_ms), most)
-    grant = limits.admit(ask.api_key, owner, ask.tokens, world)
-    owners = [key_owner(ask.api_key.id)] + ([user_owner(owner.id)] if owner is not None else [])
-    return Admission(grant, spends.reserve(owners, most, world.wall_ms), dearest)
+    grant = limits.admit(caller.bounds, ask.tokens, world)
+    return Admission(grant, spends.reserve(caller.accounts, most, world.wall_ms), dearest)
 
 
 def dearest_of(ask: Ask, lanes: Iterable[Lane]) -> Lane | None:

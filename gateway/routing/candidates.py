@@ -49,23 +49,59 @@ def plan_candidates(lanes: Sequence[Lane], ask: Ask, world: World) -> Plan:
     """Each of `lanes` whose API format can serve the call exactly once: at its place in the order, or skipped with
     the reason.
     """
-    lanes = [lane for lane in lanes if ask.can_say(lane.backend.endpoint.api_format)]
-    skips = {lane.backend.id: found for lane in lanes if (found := why_not(lane, ask, world)) is not None}
-    placed = in_order([lane for lane in lanes if lane.backend.id not in skips], ask, world)
-    return Plan(ask, tuple(one.lane for one in placed), tuple(skips.values()), whys=tuple(one.why for one in placed))
+    return plan_sifted(sift(lanes, ask, world), ask, world)
+
+
+Sifted = tuple[tuple[Lane, Skip | None], ...]
+"""Lanes whose API format can serve some calls, each with the reason not to use it that no moment changes, if any."""
+
+
+def sift(lanes: Iterable[Lane], ask: Ask, world: World) -> Sifted:
+    """The same for every call that asks for the same of the same backends; tokens, session and chance do not matter."""
+    return tuple(
+        (lane, None if _may_change(lane) else _lasting(lane, ask, world))
+        for lane in lanes
+        if ask.can_say(lane.backend.endpoint.api_format)
+    )
+
+
+def plan_sifted(sifted: Sifted, ask: Ask, world: World) -> Plan:
+    """As `plan_candidates`, of lanes that were sifted for this ask."""
+    usable, skips = [], []
+    for lane, lasting in sifted:
+        found = why_not(lane, ask, world) if _may_change(lane) else lasting or _passing(lane, ask, world)
+        if found is None:
+            usable.append(lane)
+        else:
+            skips.append(found)
+    if not usable:
+        return Plan(ask, (), tuple(skips), ())
+    placed = in_order(usable, ask, world)
+    return Plan(ask, tuple([one.lane for one in placed]), tuple(skips), tuple([one.why for one in placed]))
 
 
 def why_not(lane: Lane, ask: Ask, world: World) -> Skip | None:
     """The first reason not to send to this backend now, or None."""
+    return _lasting(lane, ask, world) or _passing(lane, ask, world)
+
+
+def _may_change(lane: Lane) -> bool:
+    """Whether what is said of it by configuration ends at some moment."""
+    return lane.backend.key.expires_at is not None
+
+
+def _lasting(lane: Lane, ask: Ask, world: World) -> Skip | None:
     backend = lane.backend
     return (
         unfit(lane, ask, world)
         or _untranslated(backend, ask)
         or _configured_away(backend, world.env_names)
         or _unaccountable(lane, ask)
-        or _resting(backend, world)
-        or limits.full(lane, ask, world)
     )
+
+
+def _passing(lane: Lane, ask: Ask, world: World) -> Skip | None:
+    return _resting(lane.backend, world) or limits.full(lane, ask, world)
 
 
 def _untranslated(backend: Backend, ask: Ask) -> Skip | None:

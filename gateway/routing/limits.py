@@ -13,11 +13,10 @@ from msgspec.structs import replace
 
 from gateway.errors import RateLimited
 from gateway.model.calls import Skip
-from gateway.model.people import ApiKey, User
 from gateway.model.registry import ProviderKey
 from gateway.money import format_dollars
 from gateway.routing import quota
-from gateway.routing.bounds import REQUESTS, Places, Rate, of_caller
+from gateway.routing.bounds import REQUESTS, Bounds, Places, Rate
 from gateway.routing.breaker import TRIAL_PATIENCE
 from gateway.routing.buckets import TokenBucket
 from gateway.routing.cost import actual_cost, most_for
@@ -87,9 +86,10 @@ def take(lane: Lane, ask: Ask, world: World) -> Grant:
     return replace(grant, quota=provider.id, quota_nano=most)
 
 
-def admit(api_key: ApiKey, owner: User | None, tokens: int, world: World) -> Grant:
-    """What a call takes of its API key's limits and its owner's. Raises RateLimited, having taken nothing."""
-    bounds = of_caller(api_key, owner)
+def admit(bounds: Bounds, tokens: int, world: World) -> Grant:
+    """What a call takes of the limits of its caller. Raises RateLimited, having taken nothing."""
+    if not (bounds.tight or bounds.rates):
+        return _take((), bounds.names, tokens, world)
     found = [*_no_places(bounds.tight, world), *_empty(bounds.rates, tokens, world)]
     if found:
         worst = _longest(found)
@@ -148,10 +148,9 @@ def _learned_requests(key: ProviderKey) -> str:
     return f"key:{key.id}:learned"
 
 
-def buckets_of(api_key: ApiKey, owner: User | None, code: str, state: RuntimeState) -> list[TokenBucket]:
-    """The buckets of an API key and its owner that were taken from: of requests (`rpm`) or tokens (`tpm`)."""
-    rates = of_caller(api_key, owner).rates
-    return [state.buckets[rate.name] for rate in rates if rate.code == code and rate.name in state.buckets]
+def buckets_of(bounds: Bounds, code: str, state: RuntimeState) -> list[TokenBucket]:
+    """The buckets of a caller that were taken from: of requests (`rpm`) or tokens (`tpm`)."""
+    return [state.buckets[rate.name] for rate in bounds.rates if rate.code == code and rate.name in state.buckets]
 
 
 def _rates_of(backend: Backend, world: World) -> tuple[Rate, ...]:
@@ -242,7 +241,7 @@ def _longest(found: Iterable[_Full]) -> _Full:
     return max(found, key=lambda one: float("inf") if one.seconds is None else one.seconds)
 
 
-def _take(rates: Iterable[Rate], names: tuple[str, ...], tokens: int, world: World) -> Grant:
+def _take(rates: tuple[Rate, ...], names: tuple[str, ...], tokens: int, world: World) -> Grant:
     state, requests, of_tokens, reserved = world.state, list[str](), list[str](), 0
     for rate in rates:
         bucket, amount = state.bucket(rate.name, rate.limit, world.now, rate.period), rate.amount(tokens)
@@ -254,9 +253,10 @@ def _take(rates: Iterable[Rate], names: tuple[str, ...], tokens: int, world: Wor
             reserved = amount
         else:
             requests.append(rate.name)
+    places = state.places
     for name in names:
-        state.places[name] = state.places.get(name, 0) + 1
-    return Grant(names, tuple(requests), tuple(of_tokens), reserved)
+        places[name] = places.get(name, 0) + 1
+    return Grant(names, tuple(requests), tuple(of_tokens), reserved) if rates else Grant(names)
 
 
 def _give(name: str, amount: int, state: RuntimeState) -> None:

@@ -13,7 +13,7 @@ from gateway.model.people import ApiKey
 from gateway.proxy.call import Arrival, Call, Trail
 from gateway.proxy.ledger import Entry
 from gateway.proxy.settle import Outcome, Settler, client_left, outcome_of
-from gateway.routing import limits
+from gateway.routing import bounds, limits
 from gateway.routing.quota import Spend
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
@@ -44,7 +44,9 @@ class Book:
         return world(self.clock.mono(), self.state)
 
     def settle(self, outcome: Outcome, *, sent: bool = True) -> None:
-        trail = Trail(sent_at=1000.0 if sent else None, admitted=limits.admit(LIMITED, None, 30, self.world))
+        trail = Trail(
+            sent_at=1000.0 if sent else None, admitted=limits.admit(bounds.of_caller(LIMITED, None), 30, self.world)
+        )
         assert self.state.places == {"api_key:k": 1}
         self.settler.settle(arrived(LIMITED), trail, None, outcome)
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.errors import RateLimited
 from gateway.model.calls import Skip
-from gateway.routing import limits
+from gateway.routing import bounds, limits
 from gateway.routing.adaptive import Adaptive
 from gateway.routing.health import Claim, Ending, Verdict, claim, conclude, not_sent
 from gateway.routing.limits import Grant
@@ -253,10 +253,10 @@ def test_an_api_keys_limit_refuses_with_its_name_and_exact_seconds(
 ) -> None:
     api_key, state = replace(ANYONE, **changes), RuntimeState()
     for _ in range(admitted):
-        limits.admit(api_key, None, 10, world(NOW, state))
+        limits.admit(bounds.of_caller(api_key, None), 10, world(NOW, state))
 
     with pytest.raises(RateLimited, match=words) as refused:
-        limits.admit(api_key, None, 10, world(NOW, state))
+        limits.admit(bounds.of_caller(api_key, None), 10, world(NOW, state))
 
     assert refused.value.retry_after == pytest.approx(seconds)
     assert refused.value.retryable is (seconds is not None)
@@ -270,7 +270,7 @@ def test_an_api_keys_limit_refuses_with_its_name_and_exact_seconds(
 
 def test_what_an_api_key_was_granted_is_given_back_left_and_settled() -> None:
     state = RuntimeState()
-    grant = limits.admit(replace(ANYONE, rpm_limit=5, tpm_limit=100), None, 30, world(NOW, state))
+    grant = limits.admit(bounds.of_caller(replace(ANYONE, rpm_limit=5, tpm_limit=100), None), 30, world(NOW, state))
     assert grant == Grant(("api_key:k",), ("api_key:k:rpm",), ("api_key:k:tpm",), 30)
     limits.settle(grant, 70, state)
     limits.leave(grant, state)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.errors import RateLimited
 from gateway.model.people import User
-from gateway.routing import limits
+from gateway.routing import bounds, limits
 from gateway.routing.owners import both, of_caller, with_owner
 from gateway.routing.state import RuntimeState
 from tests.routing.build import ANYONE, world
@@ -58,19 +58,19 @@ def test_an_owners_limit_holds_for_all_keys_together_and_a_refusal_takes_nothing
     state, owner = RuntimeState(), replace(ANN, **limit)
     keys = [replace(KEY, id=f"k{number}", rpm_limit=50) for number in range(3)]
     for key in keys[:2]:
-        limits.admit(key, owner, 10, world(state=state))
+        limits.admit(bounds.of_caller(key, owner), 10, world(state=state))
 
     with pytest.raises(RateLimited, match="The limit of this API key's owner"):
-        limits.admit(keys[2], owner, 10, world(state=state))
+        limits.admit(bounds.of_caller(keys[2], owner), 10, world(state=state))
 
     assert state.buckets["api_key:k2:rpm"].level == 50
     assert "api_key:k2" not in state.places
-    limits.admit(replace(keys[2], user_id=None), None, 10, world(state=state))
+    limits.admit(bounds.of_caller(replace(keys[2], user_id=None), None), 10, world(state=state))
 
 
 def test_tokens_of_key_and_owner_are_settled_together() -> None:
     state, owner = RuntimeState(), replace(ANN, tpm_limit=1000)
-    grant = limits.admit(replace(KEY, tpm_limit=100), owner, 30, world(state=state))
+    grant = limits.admit(bounds.of_caller(replace(KEY, tpm_limit=100), owner), 30, world(state=state))
     limits.settle(grant, 50, state)
     limits.leave(grant, state)
     assert {name: bucket.level for name, bucket in state.buckets.items()} == {"api_key:k:tpm": 50, "user:u:tpm": 950}
