@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.edge.offers import of_scope
 from gateway.errors import BadInput, GatewayError, Misdirected, NotFound, Unavailable, Unexpected
 from gateway.ids import new_request_id
 from gateway.settings import Settings
@@ -68,36 +69,36 @@ class Front:
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return  # no web sockets, and nothing waits for a lifespan
-        task = asyncio.current_task()
-        assert task is not None
-        self._in_flight.add(task)
-        opening = _Opening(send)
+        offers = of_scope(scope)
+        self._in_flight.add(offers.task)
         try:
-            await self._enter(dict(scope), receive, opening)
+            await self._entered(scope)(scope, receive, send)
         except GatewayError as error:
-            await _send_error(opening, error)
+            await _send_error(send, error)
         except asyncio.CancelledError:
             if not self._is_ending:
                 raise
-            if not opening.is_open:
-                await _send_error(opening, Unavailable("The gateway is stopping; try again.", retry_after=2))
+            if not offers.has_begun:
+                await _send_error(send, Unavailable("The gateway is stopping; try again.", retry_after=2))
         except Exception:  # reason: the last place where a fault of ours can become an answer
             log.exception("%s failed", scope["method"])
-            if opening.is_open:
-                raise  # an answer has begun: the server cuts the connection
-            await _send_error(opening, Unexpected())
+            if offers.has_begun:
+                raise  # the server cuts the connection
+            await _send_error(send, Unexpected())
         finally:
-            self._in_flight.discard(task)
+            self._in_flight.discard(offers.task)
 
-    async def _enter(self, scope: Scope, receive: Any, send: Any) -> None:
+    def _entered(self, scope: Scope) -> App:
+        """The room that the request belongs to; from here on the scope says what was meant."""
         headers = scope["headers"]
         self._require_own_host(headers)
         self._look_behind_proxy(scope, headers)
         path: str = scope["path"]
         if self._root_path and (path == self._root_path or path.startswith(self._root_path + "/")):
             path = path[len(self._root_path) :] or "/"
-        scope["path"], scope["root_path"] = path, ""
-        await self._room(path)(scope, receive, send)
+            scope["path"] = path
+        scope["root_path"] = ""
+        return self._room(path)
 
     def _room(self, path: str) -> App:
         if path.startswith(("/v1/", "/v1beta/", "/v1alpha/")):
@@ -168,20 +169,6 @@ class Front:
         await _send_json(
             send, 200, {"name": "Weir", "api": f"{self._root_path}/v1", "admin": f"{self._root_path}/admin"}
         )
-
-
-class _Opening:
-    """`send`, remembering whether an answer has begun."""
-
-    __slots__ = ("_send", "is_open")
-
-    def __init__(self, send: Any) -> None:
-        self._send = send
-        self.is_open = False
-
-    async def __call__(self, message: MutableMapping[str, Any]) -> None:
-        self.is_open = True
-        await self._send(message)
 
 
 def _is_address(text: str) -> bool:

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": _CONTROL,
     "admin": _CONTROL,
     "edge": {"errors", "ids", "settings"},
-    "front": {"errors", "ids", "settings"},
+    "front": {"edge", "errors", "ids", "settings"},
     "late_rooms": {"admin", "api", *_CONTROL},
     "app": {"late_rooms", "proxy", "ops", "front", "edge", *_CONTROL},
     "cli": {"app", "edge", "ops", *_CONTROL},

@@ -6,14 +6,14 @@ An application is told the moment its client leaves, instead of waiting for it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.edge.offers import Offers, extension
+from gateway.edge.offers import offer, withdraw
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
@@ -27,21 +27,29 @@ class Answer(RequestResponseCycle):
     held: int
     head: bytes
     flushing: asyncio.Handle | None
-    when_left: Callable[[], None] | None
     loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[None]
+    is_following: bool
+    is_cut_short: bool
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self.parts, self.held = [], 0
-        self.head, self.flushing, self.when_left, self.loop = b"", None, None, loop
-        self.scope["extensions"] = extension(Offers(self.leaving, self.whole_body))
+        self.head, self.flushing, self.loop = b"", None, loop
+        self.is_following = self.is_cut_short = False
+        offer(cast("dict[str, Any]", self.scope), self)
 
-    def leaving(self, callback: Callable[[], None] | None) -> bool:
-        """An `offers.Leaving`."""
-        self.when_left = None if self.disconnected else callback
-        return not self.disconnected
+    # What it offers.
+
+    @property
+    def has_begun(self) -> bool:
+        return self.response_started
+
+    def follow_client(self, *, is_following: bool) -> None:
+        self.is_following = is_following
+        if is_following and self.disconnected:
+            self._cut_short()
 
     def whole_body(self) -> bytes | None:
-        """All of the request's body, taken out, where there is no more to wait for."""
         if self.more_body or self.disconnected:
             return None
         self.flow.resume_reading()
@@ -72,20 +80,52 @@ class Answer(RequestResponseCycle):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def run_asgi(self, app: Any) -> None:
-        await super().run_asgi(app)
-        # The offers know this answer, which knows the scope that they are in: cut here, all of it is gone at once.
-        self.scope.pop("extensions", None)
-        if not self.response_complete and not self.disconnected:
+        try:
+            await app(self.scope, self.receive, self.send)
+        except BaseException as error:  # noqa: BLE001  # reason: the last place where a connection ends with its request
+            self._note(error)
+        if not self.response_complete:
+            await self._end_early()
+        self.on_response = _nothing
+        withdraw(cast("dict[str, Any]", self.scope))
+
+    def _note(self, error: BaseException) -> None:
+        """Nothing to tell of where its client left, and nobody else ended it."""
+        is_over = isinstance(error, asyncio.CancelledError) and self.is_cut_short and self.task.uncancel() <= 0
+        if not is_over:
+            self.logger.error("Exception in ASGI application\n", exc_info=error)
+
+    async def _end_early(self) -> None:
+        """An answer that was not begun becomes an error, one that was begun is cut."""
+        if self.disconnected:
+            return
+        if self.response_started:
+            self.transport.close()
+        else:
+            await self.send_500_response()
+        if not self.response_complete:
             # It is being closed; a client that takes nothing any more would keep it open for ever.
             self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def left(self) -> None:
-        """The client is gone: its application hears of it once."""
+        """The client is gone."""
         if self.flushing is not None:
             self.flushing.cancel()
-        callback, self.when_left = self.when_left, None
-        if callback is not None:
-            callback()
+        if self.is_following:
+            self._cut_short()
+
+    def _cut_short(self) -> None:
+        self.is_following, self.is_cut_short = False, True
+        self.task.cancel()
+
+    def respond(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        if self.flow.write_paused and not self.disconnected:
+            return False
+        if not self.disconnected:
+            head = self._head_of(status, headers)
+            self.transport.write(head + self._framed(body, is_last=True))
+            self._end()
+        return True
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:
@@ -98,6 +138,11 @@ class Answer(RequestResponseCycle):
             self._body(message.get("body", b""), is_last=not message.get("more_body", False))
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.head = self._head_of(status, headers)
+        # Should the body be a while in coming, the head does not wait for it.
+        self.flushing = self.loop.call_soon(self._flush)
+
+    def _head_of(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if self.response_started:
             raise RuntimeError("An answer begins once.")
         lines, says_close = [_STATUS_LINES[status]], False
@@ -118,9 +163,7 @@ class Answer(RequestResponseCycle):
         if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
             raise RuntimeError(f"One of {fields - 1} headers of the answer has a line's end in it.")
         self.response_started, self.waiting_for_100_continue = True, False
-        self.head = head + b"\r\n"
-        # Should the body be a while in coming, the head does not wait for it.
-        self.flushing = self.loop.call_soon(self._flush)
+        return head + b"\r\n"
 
     def _flush(self) -> None:
         head, self.head = self.head, b""
@@ -155,8 +198,12 @@ class Answer(RequestResponseCycle):
     def _end(self) -> None:
         if self.expected_content_length > 0:
             raise RuntimeError("The body is shorter than its content-length.")
-        self.response_complete, self.when_left = True, None
+        self.response_complete, self.is_following = True, False
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def _nothing() -> None:
+    """Nothing is to be done after an answer that was not whole."""

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import msgspec
+import asyncio
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Protocol, cast
 
 _NAME = "gateway.offers"
 
-Leaving = Callable[[Callable[[], None] | None], bool]
-"""Has a callback run once, when the client leaves before its answer is whole; None takes it back.
 
-False where the client has left already: then nothing runs.
-"""
+class Offers(Protocol):
+    """`task` is the one that answers the request. `has_begun` is whether an answer is on its way."""
+
+    task: asyncio.Task[None]
+
+    @property
+    def has_begun(self) -> bool: ...
+
+    def follow_client(self, *, is_following: bool) -> None:
+        """While it follows, the task is cancelled when the client leaves, at once if it has left already.
+
+        A task that nobody else cancels is simply over with that.
+        """
+
+    def whole_body(self) -> bytes | None:
+        """The request's body, taken out, where all of it is here; None elsewhere."""
+        ...
+
+    def respond(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Send a whole answer in one write; False where the client has to take something else first."""
+        ...
 
 
-class Offers(msgspec.Struct, frozen=True):
-    """`leaving` tells when the client leaves; `whole_body` takes the body where all of it is here, None elsewhere."""
-
-    leaving: Leaving
-    whole_body: Callable[[], bytes | None]
+def offer(scope: MutableMapping[str, Any], offers: Offers) -> None:
+    scope[_NAME] = offers
 
 
-def extension(offers: Offers) -> dict[str, dict[object, object]]:
-    """For a scope's extensions."""
-    return {_NAME: {"offers": offers}}
+def withdraw(scope: MutableMapping[str, Any]) -> None:
+    """Whoever offers knows the scope, and the scope whoever offers: cut here, all of it is gone at once."""
+    scope.pop(_NAME, None)
 
 
 def of_scope(scope: Mapping[str, Any]) -> Offers:
     """What there is for this request."""
-    found: Offers = scope["extensions"][_NAME]["offers"]
-    return found
+    return cast("Offers", scope[_NAME])

@@ -82,7 +82,10 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._adopt(cycle)
-        super()._start_asgi_task(cycle, app)
+        assert isinstance(cycle, Answer)
+        task = cycle.task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def _adopt(self, cycle: RequestResponseCycle) -> None:
         """uvicorn makes its cycles itself; what it made becomes ours before anything comes or is answered."""

@@ -42,7 +42,8 @@ class Tap(Protocol):
 
 
 class AnswerFacts(msgspec.Struct, frozen=True):
-    """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it.
+    """What a whole answer says: `fault` is why it is not one, empty where it is. `characters` of text are in it; where
+    its usage is told, they need not have been counted.
 
     `is_pending`: it is only promised, and there when it is asked for later. `lost` names what translation left out.
     `answer_id` as a Tap's.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from gateway.formats.errors import ANTHROPIC
 from gateway.proxy import headers as passing
+from gateway.proxy.attempt import OpenStream
 from gateway.proxy.call import Call, Header, Trail
 from gateway.proxy.entrance import Entrance
 from gateway.proxy.relay import Relay
@@ -36,7 +37,7 @@ class AnswerHeaders:
             (b"x-gateway-model", target.model.encode("latin-1", "replace")),
             (b"x-gateway-provider", backend.provider.name.encode()),
             (b"x-gateway-backend", backend.name.encode("latin-1", "replace")),
-            (b"x-gateway-attempts", b"%d" % (len(trail.attempts) + (not reply.is_refusal))),
+            (b"x-gateway-attempts", b"%d" % (len(trail.attempts) + isinstance(reply.answer, OpenStream))),
             (b"x-gateway-overhead-ms", b"%.2f" % overhead),
             (b"x-gateway-config-version", b"%d" % target.config_version),
             (b"server-timing", b"gateway;dur=%.2f, total;dur=%.2f" % (overhead, total)),

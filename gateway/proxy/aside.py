@@ -13,8 +13,6 @@ LARGE = 512 * 1024
 """Bytes from which work on a body takes longer than handing it to a thread by far."""
 
 
-async def aside(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` gives, done in a thread where it looks at so many bytes. It must change nothing that others see."""
-    if size < LARGE:
-        return work(*args, **kwargs)
+async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` gives, done in a thread. It must change nothing that others see."""
     return await asyncio.to_thread(work, *args, **kwargs)

@@ -203,7 +203,10 @@ class Attempter:
         timing.ends_at = now + min(road.lane.backend.endpoint.timeout_seconds, call_seconds)
         timing.first_by = now + seconds
         try:
-            return await self._try(call, road, timing)
+            outcome = await self._send(call, road, timing)
+            if road.passage.asks_usage and isinstance(outcome, Left) and outcome.names(b"stream_options"):
+                self._usage_refusers.add(road.lane.backend.endpoint.id)
+                outcome = await self._send(call, self.road(call, road.lane), timing)
         except TimeoutError:
             return Left(Ending(Verdict.FAILED, f"no answer within {seconds:.3g} s"), is_timeout=True)
         except ConnectFailed as error:
@@ -214,12 +217,6 @@ class Attempter:
             return Left(Ending(Verdict.FAILED, str(error)))
         except UpstreamFailed as error:
             return Left(Ending(Verdict.FAILED, error.message))
-
-    async def _try(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
-        outcome = await self._send(call, road, timing)
-        if road.passage.asks_usage and isinstance(outcome, Left) and outcome.names(b"stream_options"):
-            self._usage_refusers.add(road.lane.backend.endpoint.id)
-            outcome = await self._send(call, self.road(call, road.lane), timing)
         return outcome
 
     async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
@@ -238,12 +235,13 @@ class Attempter:
             elif answer.is_event_stream or (answer.is_sound and not passage.is_translated):
                 opened = await _first_output(answer, backend.endpoint, timing, passage)
             else:
-                opened = await _whole(answer, passage)
+                came = answer.at_hand()
+                opened = _whole(answer, passage, await answer.read() if came is None else came)
             if not isinstance(opened, Left):
                 timing.first_output_ms = self._since(timing)
             return opened
         finally:
-            if not isinstance(opened, OpenStream):
+            if not (answer.is_over or isinstance(opened, OpenStream)):
                 await answer.close()
 
     async def _refusal(self, call: Call, answer: UpstreamAnswer, passage: Passage) -> Left:
@@ -297,8 +295,7 @@ def _body_of(call: Call, road: Road) -> tuple[Content, list[Header]]:
     return call.upload.content(name), headers
 
 
-async def _whole(answer: UpstreamAnswer, passage: Passage) -> WholeAnswer | Left:
-    came = await answer.read()
+def _whole(answer: UpstreamAnswer, passage: Passage, came: bytes) -> WholeAnswer | Left:
     body, facts = passage.whole(came)
     if facts.fault:
         fault = passage.whole(answer.without_key(came))[1].fault

@@ -52,10 +52,6 @@ class _Large:
         return cast("bytes", self._whole)
 
 
-def _not_here() -> bytes | None:
-    return None
-
-
 class BodyReader:
     """Holds at most `largest` bytes for one request, and twice that for all that are being read."""
 
@@ -63,21 +59,23 @@ class BodyReader:
         self.largest = largest
         self._held = 0
 
-    async def read_json(
-        self, arrival: Arrival, receive: Receive, whole: Callable[[], bytes | None] = _not_here
-    ) -> bytes:
-        """The body of a JSON request, which `whole` gives at once where it is here already.
+    def at_hand(self, arrival: Arrival, whole: Callable[[], bytes | None]) -> bytes | None:
+        """The body of a JSON request that `whole` gives, as it is here already; None where it is not.
 
-        Raises TooLarge, UnsupportedMedia, SlowRequest, Unavailable or ClientLeft.
+        Raises TooLarge or UnsupportedMedia.
         """
+        _require_plain_json(arrival)
+        body = whole()
+        if body is not None and len(body) > self.largest:
+            raise self._too_large()
+        return body
+
+    async def read_json(self, arrival: Arrival, receive: Receive) -> bytes:
+        """The body of a JSON request. Raises TooLarge, UnsupportedMedia, SlowRequest, Unavailable or ClientLeft."""
         _require_plain_json(arrival)
         declared = arrival.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > self.largest:
             raise self._too_large()
-        if (body := whole()) is not None:
-            if len(body) > self.largest:
-                raise self._too_large()
-            return body
         held = _Large(int(declared)) if declared and declared.isdigit() and int(declared) >= LARGE else _Small()
         try:
             async with asyncio.timeout(BODY_SECONDS):

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
-from typing import Any
 
 import msgspec
 
-from gateway.edge.offers import Leaving, Offers, of_scope
+from gateway.edge.offers import Offers, of_scope
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Unavailable, Unexpected
 from gateway.formats.request import Asked
 from gateway.formats.table import FORMATS
 from gateway.model.people import ApiKey
 from gateway.proxy import counting, model_lists
 from gateway.proxy.answer_headers import AnswerHeaders
-from gateway.proxy.aside import aside
+from gateway.proxy.aside import LARGE, aside
 from gateway.proxy.body import ClientLeft, Receive
 from gateway.proxy.call import Arrival, Call, Trail
 from gateway.proxy.entrance import Entrance, Scope
@@ -71,7 +69,12 @@ class ClientSurface:
         try:
             api_key = self._entrance.authenticate(arrival)
             client = Client(receive, send, of_scope(scope))
-            await self._serve(scope["method"], arrival, api_key, client)
+            surface = surface_of(arrival.path)
+            if surface is None:
+                await self._serve_other(scope["method"], arrival, api_key, client)
+                return
+            _only(scope["method"], "POST")
+            await self._call(surface, arrival, api_key, client)
         except GatewayError as error:
             # Strangers may not fill the memory while the database cannot be written.
             if api_key is not None or not self._ledger.is_full:
@@ -80,12 +83,7 @@ class ClientSurface:
         except ClientLeft:
             return
 
-    async def _serve(self, method: str, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
-        surface = surface_of(arrival.path)
-        if surface is not None:
-            _only(method, "POST")
-            await self._call(surface, arrival, api_key, client)
-            return
+    async def _serve_other(self, method: str, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
         if (kept := stored_response(arrival.path)) is not None:
             await self._stored.serve(method, kept, arrival, api_key, client.send)
             return
@@ -104,10 +102,12 @@ class ClientSurface:
         if surface.takes_upload and is_upload(arrival):
             await self._call_with_upload(surface, arrival, api_key, client)
             return
-        body = await self._entrance.bodies.read_json(arrival, client.receive, client.offers.whole_body)
+        body = self._entrance.bodies.at_hand(arrival, client.offers.whole_body)
+        if body is None:
+            body = await self._entrance.bodies.read_json(arrival, client.receive)
         row = FORMATS[surface.api_format]
         asked = Asked(body, surface.action, surface.model, surface.is_stream)
-        request = await aside(len(body), row.read_request, asked)
+        request = row.read_request(asked) if len(body) < LARGE else await aside(row.read_request, asked)
         request = self._stored.translated.filled(request, api_key)
         pinned = ""
         if answer_id := row.continues(request):
@@ -131,11 +131,15 @@ class ClientSurface:
             plan = self._pipeline.explain(call)
             await send_json(client.send, 200, msgspec.json.encode(plan), id_headers(call.arrival))
             return
-        await _while_client_stays(client.offers.leaving, self._answer(call, framed(call, client.send)))
+        client.offers.follow_client(is_following=True)
+        try:
+            await self._answer(call, client)
+        finally:
+            client.offers.follow_client(is_following=False)
 
-    async def _answer(self, call: Call, send: Send) -> None:
+    async def _answer(self, call: Call, client: Client) -> None:
         """Serve and relay. Whatever ends it, exactly one ledger row is written."""
-        trail = Trail()
+        trail, send = Trail(), framed(call, client.send)
         try:
             relay = await self._pipeline.serve(call, trail)
         except asyncio.CancelledError:
@@ -158,33 +162,11 @@ class ClientSurface:
             return
         relay = self._stored.background.follow(counting.in_place_of(relay))
         now = self._entrance.clock.mono()
-        send = self._stored.translated.listening(call, relay.reply, send)
-        await relay.send_to(send, self._headers.of_answer(relay, trail, now), now, lambda: self.is_draining)
-
-
-async def _while_client_stays(leaving: Leaving, answer: Coroutine[Any, Any, None]) -> None:
-    """Run `answer`, which is cancelled as soon as the client hangs up, and then is simply over."""
-    task = asyncio.current_task()
-    assert task is not None
-    has_left = False
-
-    def leave() -> None:
-        nonlocal has_left
-        has_left = True
-        task.cancel()
-
-    if not leaving(leave):
-        leave()
-    try:
-        await answer
-        if has_left:
-            await asyncio.sleep(0)  # the cancellation found nothing to end yet, and shall find this
-    except asyncio.CancelledError:
-        # Cancelled by somebody else as well, such as a gateway that stops: theirs goes on.
-        if not has_left or task.uncancel() > 0:
-            raise
-    finally:
-        leaving(None)
+        headers = self._headers.of_answer(relay, trail, now)
+        listening = self._stored.translated.listening(call, relay.reply, send)
+        if listening is client.send and relay.responds(client.offers.respond, headers, now):
+            return
+        await relay.send_to(listening, headers, now, lambda: self.is_draining)
 
 
 async def _filled(upload: Upload, receive: Receive) -> None:

@@ -78,6 +78,11 @@ class Exchange(httpx.AsyncByteStream):
         """From now on these bound it: the event loop's time, and seconds of waiting for more of the body."""
         self._ends_at, self._idle_seconds = ends_at, idle_seconds
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the body is here to its end; then closing does nothing."""
+        return self.answer.is_complete
+
     def rest(self) -> bytes | None:
         """What was not read yet of a body that is here to its end; None where more is to come."""
         return self.answer.take() if self.answer.is_complete else None

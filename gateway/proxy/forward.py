@@ -34,6 +34,7 @@ from gateway.routing.world import Ask, World, skip
 
 _LEAST_SECONDS = 0.3
 _OVERLOADED = 529
+_OK = Ending(Verdict.OK)
 _OWN_FAILURES = frozenset({Verdict.FAILED, Verdict.REFUSED, Verdict.NOT_SERVED})
 """What ends a backend's right to a conversation. One at its limit is soon back, and its cache still warm."""
 _BREAKER_REASONS = frozenset({"breaker_open", "breaker_trial"})
@@ -47,7 +48,9 @@ class Finish(Protocol):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer that may be relayed, and the open attempt that it came from: `finish` ends it, exactly once."""
+    """An answer that may be relayed, and the attempt that it came from: `finish` ends that of a stream, exactly once.
+    That of a whole answer has ended.
+    """
 
     target: Target
     lane: Lane
@@ -114,7 +117,9 @@ class Forwarder:
     async def _road(self, journey: _Journey, lane: Lane) -> Road | None:
         """How the call goes there; None, with the reason in the trail, where that endpoint's format cannot say it."""
         try:
-            return await aside(journey.call.size, self._attempter.road, journey.call, lane)
+            if journey.call.size < LARGE:
+                return self._attempter.road(journey.call, lane)
+            return await aside(self._attempter.road, journey.call, lane)
         except BadInput as error:
             journey.tried.add(lane.backend.id)
             journey.untranslatable = journey.untranslatable or error
@@ -138,9 +143,12 @@ class Forwarder:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
         if not isinstance(left, Left):
             world = self._world()
-            health.answered(claimed, world)
             world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
             journey.trail.answering, journey.trail.asking = claimed.grant, None
+            if isinstance(left, WholeAnswer):
+                finish(_OK, left.status)
+                return Reply(journey.target, lane, left, _already_finished)
+            health.answered(claimed, world)
             return Reply(journey.target, lane, left, finish)
         if not left.is_sent:
             health.not_sent(claimed, self._world())
@@ -237,13 +245,13 @@ class _Journey(msgspec.Struct):
     deadline: float
     last_refusal: Reply | None = None
     untranslatable: BadInput | None = None
-    tried: set[str] = msgspec.field(default_factory=set)
-    unserved: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    tried: set[str] = set()
+    unserved: set[tuple[str, str]] = set()
     per_pool: dict[str, int] = {}
     per_owner: dict[str, int] = {}
     too_small: int | None = None
-    lefts: list[Left] = msgspec.field(default_factory=list)
-    providers: list[str] = msgspec.field(default_factory=list)
+    lefts: list[Left] = []
+    providers: list[str] = []
     _waiting_since: float | None = None
     _count: int = 0
 
@@ -374,4 +382,4 @@ class _Journey(msgspec.Struct):
 
 
 def _already_finished(ending: Ending, status: int | None) -> None:
-    """A refusal was concluded when it came."""
+    """What is whole was concluded when it came."""

@@ -10,7 +10,7 @@ from gateway.formats.request import Facts, Request
 from gateway.formats.table import FORMATS
 from gateway.model.calls import Reservation
 from gateway.model.people import User
-from gateway.proxy.aside import aside
+from gateway.proxy.aside import LARGE, aside
 from gateway.proxy.call import Call, Trail
 from gateway.proxy.captures import most_kept
 from gateway.proxy.forward import Forwarder
@@ -54,7 +54,8 @@ class Pipeline:
         trail.kept.most = most_kept(self._snapshot().settings)
         outlook = self._outlook(call)
         target = trail.target = outlook.target
-        facts = await aside(call.size, facts_of, call, self._default_output)
+        default_output = self._default_output
+        facts = facts_of(call, default_output) if call.size < LARGE else await aside(facts_of, call, default_output)
         world = self._world()
         plan = trail.plan = plan_of(call, outlook, world, facts)
         admission = budgets.admit(plan.ask, outlook.caller, target.lanes, world)

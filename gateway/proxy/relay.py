@@ -36,6 +36,10 @@ def _never() -> bool:
     return False
 
 
+Respond = Callable[[int, Sequence[Header], bytes], bool]
+"""Sends a whole answer in one write; False where something else has to be taken first."""
+
+
 class _Way(msgspec.Struct, frozen=True):
     """To the client, as long as the gateway runs."""
 
@@ -50,6 +54,20 @@ class Relay(msgspec.Struct, frozen=True):
     reply: Reply
     settle: Callable[[Outcome], None]
     kept: Kept = msgspec.field(default_factory=Kept)
+
+    def responds(self, respond: Respond, headers: Sequence[Header], first_byte_at: float) -> bool:
+        """Send and settle a whole answer at once, where that is possible; False where `send_to` has to."""
+        answer = self.reply.answer
+        if not isinstance(answer, WholeAnswer):
+            return False
+        if not respond(answer.status, self._head(answer, headers), answer.body):
+            return False
+        self.kept.add(answer.body)
+        self.settle(self._whole_outcome(answer, first_byte_at, is_delivered=True))
+        return True
+
+    def _head(self, answer: WholeAnswer, headers: Sequence[Header]) -> list[Header]:
+        return [*answer.headers, (b"content-length", b"%d" % len(answer.body)), *headers]
 
     async def send_to(
         self, send: Send, headers: Sequence[Header], first_byte_at: float, is_stopping: Callable[[], bool] = _never
@@ -69,16 +87,14 @@ class Relay(msgspec.Struct, frozen=True):
     ) -> None:
         is_delivered = False
         try:
-            length = (b"content-length", str(len(answer.body)).encode())
-            await _start(send, answer.status, (*answer.headers, length, *headers))
+            await _start(send, answer.status, self._head(answer, headers))
             self.kept.add(answer.body)
             await send({"type": "http.response.body", "body": answer.body})
             is_delivered = True
         finally:
-            self.reply.finish(Ending(Verdict.OK), answer.status)
-            self.settle(self._whole_outcome(answer, first_byte_at, is_delivered))
+            self.settle(self._whole_outcome(answer, first_byte_at, is_delivered=is_delivered))
 
-    def _whole_outcome(self, answer: WholeAnswer, first_byte_at: float, is_delivered: bool) -> Outcome:
+    def _whole_outcome(self, answer: WholeAnswer, first_byte_at: float, *, is_delivered: bool) -> Outcome:
         if self.reply.is_refusal:
             message = message_of(answer.body) or f"HTTP {answer.status} from the provider"
             return Outcome(CallStatus.FAILED, answer.status, "client_fault", message, first_byte_at=first_byte_at)

@@ -23,7 +23,7 @@ from gateway.proxy.connections import Address
 from gateway.proxy.exchange import Patience
 from gateway.proxy.guard import PermitsLocal
 from gateway.proxy.http1 import NEVER
-from gateway.proxy.outgoing import Frame, frame, written
+from gateway.proxy.outgoing import Frame, Outgoing, frame, written
 from gateway.proxy.transports import Transports, open_transports
 from gateway.proxy.upstream_answer import Broken, Header, StockBody, UpstreamAnswer, until, words_of
 from gateway.routing.snapshot import Backend
@@ -91,7 +91,10 @@ class Upstream:
             line = self._new_line(backend)
         try:
             if backend.endpoint.proxy_sealed is None:
-                answer = await self._directly(line, outbound)
+                where = line.where(outbound)
+                patience = Patience(CONNECT_SECONDS, CONNECT_SECONDS, WRITE_SECONDS, ends_at=outbound.ends_at)
+                made = await self._transports.direct.exchange(where.address, line.request(where, outbound), patience)
+                answer = UpstreamAnswer(made.answer.status, made.answer.headers, made, line.secret)
             else:
                 answer = await self._through_proxy(backend.endpoint, line, outbound)
         except _NOT_CONNECTED as error:
@@ -104,16 +107,6 @@ class Upstream:
             await answer.close()
             raise Broken("the provider compressed its answer although asked not to")
         return answer
-
-    async def _directly(self, line: _Line, outbound: Outbound) -> UpstreamAnswer:
-        where = line.where(outbound)
-        if where.frame is not None and isinstance(outbound.body, bytes | bytearray):
-            request = where.frame.around([*outbound.headers, *line.credential()], outbound.body)
-        else:
-            request = written(where.method, where.target, line.headers(where, outbound), outbound.body)
-        patience = Patience(CONNECT_SECONDS, CONNECT_SECONDS, WRITE_SECONDS, ends_at=outbound.ends_at)
-        made = await self._transports.direct.exchange(where.address, request, patience)
-        return UpstreamAnswer(made.answer.status, made.answer.headers, made, line.secret)
 
     async def _through_proxy(self, endpoint: Endpoint, line: _Line, outbound: Outbound) -> UpstreamAnswer:
         where = line.where(outbound)
@@ -230,6 +223,12 @@ class _Line(msgspec.Struct):
                 self._wheres.clear()
             found = self._wheres[outbound.method, outbound.path] = self._new_where(outbound)
         return found
+
+    def request(self, where: _Where, outbound: Outbound) -> Outgoing:
+        """As it goes over the wire. Raises LocalProtocolError where it would be another one."""
+        if where.frame is not None and isinstance(outbound.body, bytes | bytearray):
+            return where.frame.around([*outbound.headers, *self.credential()], outbound.body)
+        return written(where.method, where.target, self.headers(where, outbound), outbound.body)
 
     def headers(self, where: _Where, outbound: Outbound) -> list[Header]:
         return [(b"host", where.host), *outbound.headers, *self.credential(), *self._own]

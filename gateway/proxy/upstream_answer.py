@@ -29,6 +29,11 @@ class Body(Protocol):
 
     async def __anext__(self) -> bytes: ...
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it is here, and nothing is left to be closed."""
+        ...
+
     def rest(self) -> bytes | None:
         """What is left of it, where all of that is here already."""
         ...
@@ -41,6 +46,7 @@ class Body(Protocol):
 class StockBody:
     """A body of httpx's transport, with the bounds that it does not have."""
 
+    is_over = False
     __slots__ = ("_ends_at", "_idle_seconds", "_steps", "_stream")
 
     def __init__(self, stream: httpx.AsyncByteStream, ends_at: float = NEVER, idle_seconds: float = NEVER) -> None:
@@ -112,6 +118,15 @@ class UpstreamAnswer(msgspec.Struct):
             raise TimeoutError(words_of(error)) from error
         except httpx.HTTPError as error:
             raise Broken(f"the connection broke: {words_of(error)}") from error
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be closed."""
+        return self._body.is_over
+
+    def at_hand(self) -> bytes | None:
+        """The whole body, where all of it came at once; then there is no use in waiting for it."""
+        return self._body.rest()
 
     async def read(self) -> bytes:
         """The whole body. Raises Broken, TimeoutError, and UpstreamFailed beyond LARGEST_ANSWER bytes."""

@@ -146,41 +146,83 @@ async def test_two_beginnings_and_a_body_before_any_are_faults() -> None:
 
 
 class Watching:
-    """Waits for its client to leave, for ever if it does not."""
+    """Follows its client, and notes how its waiting ended."""
 
     def __init__(self) -> None:
         self.left: list[str] = []
         self.offers: Offers | None = None
-        self.began, self.over = asyncio.Event(), asyncio.Event()
+        self.began, self.over, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.offers = of_scope(scope)
         await receive()
-        assert self.offers.leaving(self.leave)
+        self.offers.follow_client(is_following=True)
         self.began.set()
-        await self.over.wait()
-        if not self.left:
+        try:
+            await self.over.wait()
             await answering(200, LENGTH_2, b"ok")(scope, receive, send)
+        except asyncio.CancelledError:
+            self.left.append("left")
+            raise
+        finally:
+            self.ended.set()
 
-    def leave(self) -> None:
-        self.left.append("left")
-        self.over.set()
 
-
-async def test_who_asked_is_told_once_that_its_client_left() -> None:
+async def test_who_follows_its_client_is_over_once_when_that_leaves(caplog: pytest.LogCaptureFixture) -> None:
     app = Watching()
     async with serving(app) as port, asyncio.timeout(10):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
         await app.began.wait()
         writer.close()
-        await app.over.wait()
+        await app.ended.wait()
         await asyncio.sleep(0.05)
+        assert app.offers is not None and app.offers.task.done()
 
-        assert app.left == ["left"]
+    assert app.left == ["left"]
+    assert caplog.records == []
+
+
+async def test_who_begins_to_follow_a_client_that_has_left_is_over_at_once() -> None:
+    left: list[str] = []
+    came, ended = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        came.set()
+        assert (await receive())["type"] == "http.disconnect"
+        of_scope(scope).follow_client(is_following=True)
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            left.append("left")
+            raise
+        finally:
+            ended.set()
+
+    async with serving(app) as port, asyncio.timeout(4):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        await came.wait()
+        writer.close()
+        await ended.wait()
+    assert left == ["left"]
+
+
+async def test_who_is_cancelled_by_somebody_else_too_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    app = Watching()
+    async with serving(app) as port, asyncio.timeout(10):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        await app.began.wait()
         assert app.offers is not None
-        assert app.offers.leaving(app.leave) is False
-        assert app.left == ["left"]
+        writer.close()
+        while not app.offers.task.cancelling():  # noqa: ASYNC110  # reason: nothing tells of it
+            await asyncio.sleep(0)
+        app.offers.task.cancel()
+        await app.ended.wait()
+        await asyncio.sleep(0.05)
+    assert "CancelledError" in caplog.text
 
 
 async def test_a_client_that_leaves_after_its_answer_ends_nothing() -> None:
@@ -197,14 +239,14 @@ async def test_a_client_that_leaves_after_its_answer_ends_nothing() -> None:
     assert app.left == []
 
 
-async def test_who_took_its_word_back_is_not_told() -> None:
+async def test_who_follows_no_more_is_left_alone() -> None:
     app = Watching()
     async with serving(app) as port, asyncio.timeout(10):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
         await app.began.wait()
         assert app.offers is not None
-        app.offers.leaving(None)
+        app.offers.follow_client(is_following=False)
         writer.close()
         await asyncio.sleep(0.1)
         assert app.left == []

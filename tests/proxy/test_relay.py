@@ -87,6 +87,7 @@ class Journal:
     told: list[str] = field(default_factory=list)
     endings: list[tuple[Ending, int | None]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    is_whole: bool = False
 
     def finish(self, ending: Ending, status: int | None) -> None:
         self.told.append("finish")
@@ -97,14 +98,15 @@ class Journal:
         self.outcomes.append(outcome)
 
     def relay(self, answer: WholeAnswer | OpenStream, *, is_refusal: bool = False) -> Relay:
+        self.is_whole = isinstance(answer, WholeAnswer)
         one = Lane(backend(), "u")
         reply = Reply(Target("m", (one,), 7), one, answer, self.finish, is_refusal)
         return Relay(a_call(stream=True), reply, self.settle)
 
     @property
     def outcome(self) -> Outcome:
-        """The one settlement, after the one finish."""
-        assert self.told == ["finish", "settle"]
+        """The one settlement, of a stream after the one finish."""
+        assert self.told == ([] if self.is_whole else ["finish"]) + ["settle"]
         return self.outcomes[0]
 
     @property
@@ -146,7 +148,29 @@ async def test_a_whole_answer_goes_with_the_providers_headers_its_length_and_our
         {"type": "http.response.body", "body": b'{"a": 1}'},
     ]
     assert journal.outcome == Outcome(CallStatus.COMPLETED, 201, usage=REPORTED, first_byte_at=1.5)
-    assert journal.endings == [(Ending(Verdict.OK), 201)]
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_whole_answer_is_sent_and_settled_at_once_where_it_is_taken_at_once(is_taken: bool) -> None:
+    taken: list[Any] = []
+
+    def respond(*answer: Any) -> bool:
+        taken.append(answer)
+        return is_taken
+
+    journal = Journal(Client())
+    assert journal.relay(whole(b'{"a": 1}', 201)).responds(respond, OWN, 1.5) is is_taken
+    assert taken == [(201, [*JSON, (b"content-length", b"8"), *OWN], b'{"a": 1}')]
+    if is_taken:
+        assert journal.outcome == Outcome(CallStatus.COMPLETED, 201, usage=REPORTED, first_byte_at=1.5)
+    else:
+        assert journal.told == []
+
+
+async def test_a_stream_is_not_sent_at_once() -> None:
+    journal = Journal(Client())
+    assert not journal.relay(opened(Parts([b"".join(HELLO_PARTS)]))).responds(lambda *answer: True, OWN, 1.5)
+    assert journal.told == []
 
 
 async def test_a_stream_goes_without_a_length_and_asks_proxies_not_to_hold_it() -> None:
