@@ -29,12 +29,14 @@ class Answer(RequestResponseCycle):
     flushing: asyncio.Handle | None
     loop: asyncio.AbstractEventLoop
     task: asyncio.Task[None]
+    tasks: set[asyncio.Task[None]]
     is_following: bool
     is_cut_short: bool
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+    def begin(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
+        """`tasks` are those that the server waits for before it stops; this one leaves them at its end."""
         self.parts, self.held = [], 0
-        self.head, self.flushing, self.loop = b"", None, loop
+        self.head, self.flushing, self.loop, self.tasks = b"", None, loop, tasks
         self.is_following = self.is_cut_short = False
         offer(cast("dict[str, Any]", self.scope), self)
 
@@ -86,6 +88,7 @@ class Answer(RequestResponseCycle):
             self._note(error)
         if not self.response_complete:
             await self._end_early()
+        self.tasks.discard(self.task)
         self.on_response = _nothing
         withdraw(cast("dict[str, Any]", self.scope))
 

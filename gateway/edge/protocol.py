@@ -83,16 +83,15 @@ class EdgeProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._adopt(cycle)
         assert isinstance(cycle, Answer)
-        task = cycle.task = self.loop.create_task(cycle.run_asgi(app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        cycle.task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(cycle.task)
 
     def _adopt(self, cycle: RequestResponseCycle) -> None:
         """uvicorn makes its cycles itself; what it made becomes ours before anything comes or is answered."""
         if not isinstance(cycle, Answer):
             cycle.__class__ = Answer
             assert isinstance(cycle, Answer)
-            cycle.begin(self.loop)
+            cycle.begin(self.loop, self.tasks)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 
 from gateway.formats.errors import ANTHROPIC
@@ -34,12 +35,9 @@ class AnswerHeaders:
         backend, target = reply.lane.backend, reply.target
         found = [
             *id_headers(arrival),
-            (b"x-gateway-model", target.model.encode("latin-1", "replace")),
-            (b"x-gateway-provider", backend.provider.name.encode()),
-            (b"x-gateway-backend", backend.name.encode("latin-1", "replace")),
+            *_from_where(target.model, backend.provider.name, backend.name, target.config_version),
             (b"x-gateway-attempts", b"%d" % (len(trail.attempts) + isinstance(reply.answer, OpenStream))),
             (b"x-gateway-overhead-ms", b"%.2f" % overhead),
-            (b"x-gateway-config-version", b"%d" % target.config_version),
             (b"server-timing", b"gateway;dur=%.2f, total;dur=%.2f" % (overhead, total)),
             *self.of_limits(relay.call),
         ]
@@ -66,6 +64,16 @@ class AnswerHeaders:
             found += passing.of_anthropic_limit(b"requests", requests, moment)
             found += passing.of_anthropic_limit(b"tokens", tokens, moment)
         return [*found, *passing.of_money(budgets.standing(limit, state.spends, wall_ms) for limit in held)]
+
+
+@functools.lru_cache(1024)
+def _from_where(model: str, provider: str, backend: str, config_version: int) -> tuple[Header, ...]:
+    return (
+        (b"x-gateway-model", model.encode("latin-1", "replace")),
+        (b"x-gateway-provider", provider.encode()),
+        (b"x-gateway-backend", backend.encode("latin-1", "replace")),
+        (b"x-gateway-config-version", b"%d" % config_version),
+    )
 
 
 def _dropped(names: tuple[str, ...]) -> list[Header]:

@@ -101,13 +101,12 @@ class Forwarder:
             road = await self._road(journey, lane)
             if road is None:
                 continue
-            claimed = health.claim(
-                lane, journey.ask, journey.next_claim_id(), self._world(), is_free=journey.is_just_planned
-            )
+            world = self._world()
+            claimed = health.claim(lane, journey.ask, journey.next_claim_id(), world, is_free=journey.is_just_planned)
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
                 continue
-            if not self._pays_for(journey, claimed):
+            if not self._pays_for(journey, claimed, world):
                 return self._give_up(journey)
             reply = await self._try_one(journey, road, claimed)
             if reply is not None:
@@ -156,9 +155,8 @@ class Forwarder:
         journey.trail.asking = None
         return journey.leave(lane, left)
 
-    def _pays_for(self, journey: _Journey, claimed: Claim) -> bool:
+    def _pays_for(self, journey: _Journey, claimed: Claim, world: World) -> bool:
         """The first try of a call is free; a further one needs the retry budget, or its place is given back."""
-        world = self._world()
         budget = world.state.retry_budget
         if not journey.providers:
             budget.first_try(world.now)

@@ -103,15 +103,15 @@ def answered(claimed: Claim, world: World) -> None:
 
     Called at the first real output, so that nobody waits for the end of a long stream.
     """
-    _endpoint_answered(claimed, world)
+    if world.state.endpoint_rests:
+        _endpoint_answered(claimed, world)
     state = world.state.backends.get(claimed.backend.id)
     if state is None:
         return  # deleted meanwhile
     _release_probe(claimed, state)
-    if state.seconds_left(world.now) > 0:
-        return  # limited meanwhile by a later call; this older answer changes nothing
-    if state.streak or state.needs_probe:
-        world.state.dirty.backends.add(claimed.backend.id)
+    if state.resting_until > world.now or not (state.streak or state.needs_probe or state.resting_until):
+        return  # limited meanwhile by a later call, of which this older answer says nothing; or all is well already
+    world.state.dirty.backends.add(claimed.backend.id)
     state.needs_probe = False
     state.streak = 0
     state.resting_until = 0.0
@@ -130,7 +130,7 @@ def conclude(
     limits.leave(claimed.grant, world.state)
     if first_output_ms is None:
         limits.settle(claimed.grant, 0, world.state)
-    is_probe = _release_endpoint_probe(claimed, world)
+    is_probe = bool(world.state.endpoint_rests) and _release_endpoint_probe(claimed, world)
     state = world.state.backends.get(backend.id)
     if state is None:
         return None  # deleted meanwhile
