@@ -32,7 +32,7 @@ log = logging.getLogger("gateway.ledger")
 
 _BATCH = 500
 _MOST_QUEUED = 20_000
-_COMPANY = ((0.02, 1), (0.06, 20))
+_COMPANY = ((0.02, 1), (0.03, 5), (0.03, 20))
 """Seconds that rows wait for more, where there are so many by then: every batch writes the same pages anew, so that few
 large ones cost less than many small ones. What a kill may take is of the last tenth of a second, writing included."""
 _STATE_SECONDS = 0.25
