@@ -573,11 +573,12 @@ CREATE TABLE captures (
 ) STRICT;
 CREATE INDEX captures_by_time ON captures (at);
 
--- How many calls began in each hour (its beginning, Unix ms), and how many of them the sums have.
+-- How many calls began in each hour (its beginning, Unix ms), how many of them the sums have, and how many wait.
 CREATE TABLE hours (
   hour INTEGER PRIMARY KEY,
   calls INTEGER NOT NULL,
-  summed INTEGER NOT NULL DEFAULT 0
+  summed INTEGER NOT NULL DEFAULT 0,
+  waiting INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Days in UTC (Unix ms). Of a closed day calls were deleted, so its sums are never made anew, only added to.

@@ -13,14 +13,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.model.sums import DAY_MS, HAS_MINUTES, HAS_PAIRS, HOUR_MS, MINUTES, PAIRS
+from gateway.model.sums import DAY_MS, HAS_MINUTES, HAS_PAIRS, HOUR_MS, TOTAL
 from gateway.store import call_sums, rollups, unsummed
-from gateway.store.call_sums import ALL_WAIT, EACH, Calls, Row
+from gateway.store.call_sums import ALL_WAIT, Calls, Row
 from gateway.store.database import Database
 from gateway.store.rollups import Stale
 
@@ -99,22 +99,22 @@ async def add_waiting(db: Database, now: int) -> int:
             if few is None:
                 return 0
             waiting = Calls(upto=few.upto, are_waiting=True)
-            hours = await call_sums.by_hour(tx, waiting, (*EACH, *PAIRS, MINUTES))
-            if sum(map(len, hours.values())) > _ROWS_AT_ONCE and most > _FEWEST_A_WRITE:
+            made = await call_sums.by_hour(tx, waiting, with_pairs=True, with_minutes=True)
+            if sum(map(len, made.hours.values())) > _ROWS_AT_ONCE and most > _FEWEST_A_WRITE:
                 most //= 4
                 continue
             kept = await unsummed.kept(tx)
-            names = await call_sums.names_of(tx, waiting)
+            names = await call_sums.names_of(tx, made.last)
             attempts = await call_sums.attempts_of(tx, waiting)
         break
 
     async def write(tx: Any) -> None:
-        if not await unsummed.take(tx, few):
+        if not await unsummed.take(tx, few, {hour: _requests(rows) for hour, rows in made.hours.items()}):
             return
         for hour in kept.new:
             await _mark(tx, hour, now)
         await rollups.name_subjects(tx, names)
-        await _add(tx, hours, kept)
+        await _add(tx, made.hours, kept)
         with_minutes = await rollups.hours_with(tx, HAS_MINUTES)
         await rollups.add_attempts(tx, [one for one in attempts if one.hour in kept.hours & with_minutes])
 
@@ -133,13 +133,17 @@ async def _mark(tx: Any, hour: int, now: int) -> None:
 async def _add(tx: Any, hours: Mapping[int, tuple[Row, ...]], kept: unsummed.Kept) -> None:
     for hour, rows in hours.items():
         day = hour // DAY_MS * DAY_MS
-        calls = next(int(str(row[3])) for row in rows if row[0] == "total")
+        calls = _requests(rows)
         if hour in kept.hours:
             await rollups.add_to_hour(tx, hour, await rollups.fitting(tx, hour, rows))
             await rollups.hour_has_more(tx, Stale(hour, calls))
         if day in kept.days:
             await rollups.add_to_day(tx, day, rollups.of_days(rows))
             await rollups.day_has_more(tx, Stale(day, calls))
+
+
+def _requests(rows: Sequence[Row]) -> int:
+    return next(int(str(row[3])) for row in rows if row[0] == TOTAL)
 
 
 async def _some(db: Database, now: int, pair_calls: int) -> int:
@@ -171,17 +175,17 @@ async def sum_stale(db: Database, hour: Stale, now: int, pair_calls: int = _PAIR
 async def sum_hour(db: Database, hour: int, *, with_pairs: bool = False, with_minutes: bool = False) -> None:
     """Make the sums of an hour anew from its calls that do not wait."""
     markers = [name for name, has in ((HAS_PAIRS, with_pairs), (HAS_MINUTES, with_minutes)) if has]
-    kinds = (*EACH, *(PAIRS if with_pairs else ()), *((MINUTES,) if with_minutes else ()))
     of_it = Calls(hour, hour + HOUR_MS, ALL_WAIT)
     async with db.read(_READ_SECONDS) as tx:
         # One view: a call that comes while this is written waits.
         calls = await rollups.calls_between(tx, hour, hour + HOUR_MS)
-        rows = await call_sums.of_hour(tx, of_it, kinds)
-        names = await call_sums.names_of(tx, of_it)
+        made = await call_sums.by_hour(tx, of_it, with_pairs=with_pairs, with_minutes=with_minutes)
+        names = await call_sums.names_of(tx, made.last)
         attempts = await call_sums.attempts_of(tx, of_it) if with_minutes else ()
     async with db.write() as tx:
         await rollups.forget_hour(tx, hour)
         await rollups.name_subjects(tx, names)
+    rows = made.hours.get(hour, ())
     for start in range(0, len(rows), _ROWS_A_WRITE):
         async with db.write() as tx:
             await rollups.add_to_hour(tx, hour, rows[start : start + _ROWS_A_WRITE])

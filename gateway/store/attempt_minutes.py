@@ -27,13 +27,10 @@ async def by_provider(tx: Tx, since: int, until: int) -> tuple[ProviderMinute, .
         WITH waiting AS MATERIALIZED (
           SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
           CROSS JOIN calls ON calls.id = value),
-        waiting_hours AS MATERIALIZED (
-          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls FROM waiting GROUP BY 1),
         minute_hours AS MATERIALIZED (
           SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
           WHERE hour > :since - 3600000 AND hour < :until AND coalesce(is_closed, 0) = 0
-            AND hours.summed + coalesce(
-                  (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls
+            AND hours.summed = calls - waiting
             AND hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'minutes')),
         spans AS MATERIALIZED (
           SELECT hour FROM hours

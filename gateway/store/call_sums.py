@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import add
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
-from gateway.model.sums import DAY_MS, HOUR_MS, MINUTES, PAIRS, SINGLES
+from gateway.model.sums import DAY_MS, HOUR_MS, MINUTES, PAIRS, SINGLES, TOTAL
 from gateway.store.database import Tx
 
 Row = tuple[object, ...]
@@ -20,8 +22,17 @@ Name = tuple[str, str, str]
 Kind = tuple[str, str]
 """One dimension and an empty one, or two dimensions."""
 EACH: tuple[Kind, ...] = tuple((dimension, "") for dimension in SINGLES)
+_OUT_OF: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType(
+    {
+        "user+api_key": ((TOTAL, 0), ("user", 1), ("api_key", 2)),
+        "model+provider": (("model", 1), ("provider", 2)),
+        "provider+provider_key": (("provider_key", 2),),
+    }
+)
+"""The pairs that each dimension is summed from, and which of the two it is."""
 NONE_WAIT, ALL_WAIT = 0, 2**62
 _FIGURES = 38
+_NAMED = frozenset({"user", "api_key", "provider", "provider_key"})
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -48,27 +59,43 @@ class AttemptMinute(msgspec.Struct, frozen=True):
     limited: int
 
 
-def marker(name: str) -> Row:
-    """Says of an hour that it has such sums."""
-    return (name, "", "", *(0,) * _FIGURES)
+class Made(msgspec.Struct, frozen=True):
+    """Sums by the hour in which calls began, and the last call of each subject: dimension and id."""
+
+    hours: dict[int, tuple[Row, ...]]
+    last: tuple[tuple[str, str], ...]
 
 
-async def of_hour(tx: Tx, calls: Calls, kinds: Sequence[Kind] = EACH) -> tuple[Row, ...]:
-    """Their sums, all being of one hour, from the calls themselves."""
-    return (await by_hour(tx, calls, kinds)).get(calls.since // HOUR_MS * HOUR_MS, ())
+async def by_hour(tx: Tx, calls: Calls, *, with_pairs: bool = False, with_minutes: bool = False) -> Made:
+    """Their sums by each dimension, from the calls themselves.
 
-
-async def by_hour(tx: Tx, calls: Calls, kinds: Sequence[Kind]) -> dict[int, tuple[Row, ...]]:
-    """Their sums by each of `kinds` and the hour in which they began, from the calls themselves."""
+    By each pair of dimensions and of minutes too, where that is wanted.
+    """
+    minutes = (MINUTES,) if with_minutes else ()
+    made = await _made(tx, calls, (*(PAIRS if with_pairs else EACH), *minutes), HOUR_MS)
+    made += _singles(made) if with_pairs else []
     found: dict[int, list[Row]] = {}
-    for hour, *row in await _made(tx, calls, kinds, HOUR_MS):
+    for hour, *row, _ in made:
         found.setdefault(hour, []).append(tuple(row))
-    return {hour: tuple(rows) for hour, rows in found.items()}
+    last = tuple((row[1], row[-1]) for row in made if row[1] in _NAMED and row[2])
+    return Made({hour: tuple(rows) for hour, rows in found.items()}, last)
 
 
 async def of_day(tx: Tx, calls: Calls) -> tuple[Row, ...]:
     """Their sums by each dimension and each pair of them, all being of one day, from the calls themselves."""
-    return tuple(tuple(row) for _, *row in await _made(tx, calls, (*EACH, *PAIRS), DAY_MS))
+    made = await _made(tx, calls, PAIRS, DAY_MS)
+    return tuple(tuple(row[1:-1]) for row in made + _singles(made))
+
+
+def _singles(made: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """What the pairs of a dimension come to: they are fewer than what was grouped."""
+    found: dict[tuple[int, str, str], tuple[Sequence[int], str]] = {}
+    for at, name, first, second, *figures, last in made:
+        for dimension, place in _OUT_OF.get(name, ()):
+            key = (at, dimension, ("", first, second)[place])
+            there, newest = found.get(key, ((0,) * _FIGURES, ""))
+            found[key] = tuple(map(add, there, figures)), max(newest, last)
+    return [(*key, "", *figures, last) for key, (figures, last) in found.items()]
 
 
 async def attempts_of(tx: Tx, calls: Calls) -> tuple[AttemptMinute, ...]:
@@ -97,36 +124,25 @@ async def attempts_of(tx: Tx, calls: Calls) -> tuple[AttemptMinute, ...]:
         return tuple(AttemptMinute(*row) for row in await rows.fetchall())
 
 
-async def names_of(tx: Tx, calls: Calls) -> tuple[Name, ...]:
-    """What subjects were called last by these calls."""
+async def names_of(tx: Tx, last: Sequence[tuple[str, str]]) -> tuple[Name, ...]:
+    """What subjects were called by these calls, which are their last: dimension and id."""
     async with tx.execute(
         """
-        WITH wanted AS (
-          SELECT id FROM calls WHERE NOT :are_waiting AND started_at >= :since AND started_at < :until
-          UNION ALL
-          SELECT value FROM unsummed_calls CROSS JOIN json_each(ids) WHERE :are_waiting AND number <= :upto),
-        seen AS MATERIALIZED (
-          SELECT max(calls.id) AS id FROM wanted CROSS JOIN calls ON calls.id = wanted.id
-          GROUP BY user_id, api_key_id, backend_id)
-        SELECT 'user', user_id, user_name, max(calls.id) FROM seen JOIN calls USING (id)
-        WHERE user_id IS NOT NULL GROUP BY user_id
-        UNION ALL
-        SELECT 'api_key', api_key_id, api_key_name, max(calls.id) FROM seen JOIN calls USING (id)
-        WHERE api_key_id IS NOT NULL GROUP BY api_key_id
-        UNION ALL
-        SELECT 'provider', provider_id, provider, max(calls.id) FROM seen JOIN calls USING (id)
-        WHERE provider_id IS NOT NULL GROUP BY provider_id
-        UNION ALL
-        SELECT 'provider_key', substr(backend_id, instr(backend_id, ':') + 1) AS subject, backend, max(calls.id)
-        FROM seen JOIN calls USING (id) WHERE backend_id IS NOT NULL GROUP BY subject
+        SELECT dimension,
+               CASE dimension WHEN 'user' THEN user_id WHEN 'api_key' THEN api_key_id WHEN 'provider' THEN provider_id
+                 ELSE substr(backend_id, instr(backend_id, ':') + 1) END,
+               CASE dimension WHEN 'user' THEN user_name WHEN 'api_key' THEN api_key_name WHEN 'provider' THEN provider
+                 ELSE backend END
+        FROM (SELECT value ->> 0 AS dimension, value ->> 1 AS last FROM json_each(:last))
+        CROSS JOIN calls ON calls.id = last
         """,
-        asdict(calls),
+        {"last": json.dumps(last)},
     ) as rows:
         return tuple((row[0], row[1], row[2]) for row in await rows.fetchall())
 
 
-async def _made(tx: Tx, calls: Calls, kinds: Sequence[Kind], span: int) -> tuple[tuple[Any, ...], ...]:
-    """Rows that have the beginning of each `span` before them.
+async def _made(tx: Tx, calls: Calls, kinds: Sequence[Kind], span: int) -> list[Sequence[Any]]:
+    """Rows with the beginning of their `span` before them and the id of their last call after them.
 
     The calls are grouped by everything first, which there is less of than calls; then by each of `kinds`.
     """
@@ -146,7 +162,7 @@ async def _made(tx: Tx, calls: Calls, kinds: Sequence[Kind], span: int) -> tuple
                  coalesce(user_id, '') AS user, coalesce(api_key_id, '') AS api_key, served_model AS model,
                  coalesce(provider_id, '') AS provider,
                  coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') AS provider_key,
-                 count(*) AS requests, sum(status IN ('failed', 'crashed')) AS failed,
+                 max(calls.id) AS last, count(*) AS requests, sum(status IN ('failed', 'crashed')) AS failed,
                  sum(status = 'cancelled') AS cancelled,
                  sum(status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499) AS denied,
                  sum(cost_nano IS NULL AND usage_source <> 'none') AS unpriced,
@@ -197,7 +213,7 @@ async def _made(tx: Tx, calls: Calls, kinds: Sequence[Kind], span: int) -> tuple
                sum(f1), sum(f2), sum(f3),
                sum(f4), sum(f5), sum(f6),
                sum(f7), sum(f8), sum(f9),
-               sum(f10), sum(f11), sum(f12)
+               sum(f10), sum(f11), sum(f12), max(last)
         FROM kinds CROSS JOIN cube GROUP BY at, one, other, first, second
         """,
         {
@@ -209,4 +225,4 @@ async def _made(tx: Tx, calls: Calls, kinds: Sequence[Kind], span: int) -> tuple
             "first": FIRST_BYTE_LEAST_MS,
         },
     ) as rows:
-        return tuple(tuple(row) for row in await rows.fetchall())
+        return list(await rows.fetchall())

@@ -81,23 +81,19 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
         WITH waiting AS MATERIALIZED (
           SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
           CROSS JOIN calls ON calls.id = value),
-        waiting_hours AS MATERIALIZED (
-          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls FROM waiting GROUP BY 1),
         whole_days AS MATERIALIZED (
           SELECT day FROM days
           WHERE :uses_days AND day >= :since AND day < :until
             AND (day + 86400000 <= :until OR (NOT is_closed AND NOT EXISTS (
                    SELECT 1 FROM calls WHERE started_at >= :until AND started_at < day + 86400000)))
-            AND (is_closed OR summed + coalesce((SELECT sum(calls) FROM waiting_hours
-                                                 WHERE hour >= day AND hour < day + 86400000), 0)
-                              = (SELECT sum(calls) FROM hours WHERE hour >= day AND hour < day + 86400000))),
+            AND (is_closed OR summed = (SELECT sum(calls - waiting) FROM hours
+                                        WHERE hour >= day AND hour < day + 86400000))),
         known_hours AS MATERIALIZED (
           SELECT hour, coalesce(is_closed, 0) AS is_closed
           FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
           WHERE hour > :since - 3600000 AND hour < :until
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-            AND (coalesce(is_closed, 0) OR hours.summed + coalesce(
-                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)),
+            AND (coalesce(is_closed, 0) OR hours.summed = calls - waiting)),
         whole_hours AS MATERIALIZED (
           SELECT hour FROM known_hours
           WHERE :uses_hours AND hour >= :since
@@ -214,23 +210,19 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
         WITH waiting AS MATERIALIZED (
           SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
           CROSS JOIN calls ON calls.id = value),
-        waiting_hours AS MATERIALIZED (
-          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls FROM waiting GROUP BY 1),
         whole_days AS MATERIALIZED (
           SELECT day FROM days
           WHERE :uses_days AND day >= :since AND day < :until
             AND (day + 86400000 <= :until OR (NOT is_closed AND NOT EXISTS (
                    SELECT 1 FROM calls WHERE started_at >= :until AND started_at < day + 86400000)))
-            AND (is_closed OR summed + coalesce((SELECT sum(calls) FROM waiting_hours
-                                                 WHERE hour >= day AND hour < day + 86400000), 0)
-                              = (SELECT sum(calls) FROM hours WHERE hour >= day AND hour < day + 86400000))),
+            AND (is_closed OR summed = (SELECT sum(calls - waiting) FROM hours
+                                        WHERE hour >= day AND hour < day + 86400000))),
         known_hours AS MATERIALIZED (
           SELECT hour, coalesce(is_closed, 0) AS is_closed
           FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
           WHERE hour > :since - 3600000 AND hour < :until
             AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-            AND (coalesce(is_closed, 0) OR hours.summed + coalesce(
-                   (SELECT calls FROM waiting_hours WHERE waiting_hours.hour = hours.hour), 0) = hours.calls)),
+            AND (coalesce(is_closed, 0) OR hours.summed = calls - waiting)),
         whole_hours AS MATERIALIZED (
           SELECT hour FROM known_hours
           WHERE :uses_hours AND hour >= :since

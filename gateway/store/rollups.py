@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 
 from gateway.model.sums import DAY_MS, HAS_MINUTES, HAS_PAIRS, HOUR_MS, MINUTES, PAIRS, SINGLES
 from gateway.store import unsummed
-from gateway.store.call_sums import EACH, AttemptMinute, Calls, Name, Row, attempts_of, by_hour
+from gateway.store.call_sums import AttemptMinute, Calls, Name, Row, attempts_of, by_hour
 from gateway.store.database import Tx
 
 _FIGURES = 38
@@ -39,13 +39,6 @@ async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
     ) as rows:
         there = {row[0] for row in await rows.fetchall()}
     new = {call_id: at for call_id, at in calls.items() if call_id not in there}
-    await tx.executemany(
-        """
-        INSERT INTO hours (hour, calls) VALUES (?, ?)
-        ON CONFLICT (hour) DO UPDATE SET calls = calls + excluded.calls
-        """,
-        Counter(at // HOUR_MS * HOUR_MS for at in new.values()).items(),
-    )
     days = json.dumps(list({at // DAY_MS * DAY_MS for at in new.values()}))
     async with tx.execute(
         "SELECT day FROM days WHERE is_closed AND day IN (SELECT value FROM json_each(:days))", {"days": days}
@@ -54,21 +47,26 @@ async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
     late = [(call_id,) for call_id, at in new.items() if closed and at // DAY_MS * DAY_MS in closed]
     if late:
         await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late)
-    waiting = [call_id for call_id, at in new.items() if not closed or at // DAY_MS * DAY_MS not in closed]
+    waiting = {call_id: at for call_id, at in new.items() if not closed or at // DAY_MS * DAY_MS not in closed}
+    all_of, wait = (Counter(at // HOUR_MS * HOUR_MS for at in calls.values()) for calls in (new, waiting))
+    await tx.executemany(
+        """
+        INSERT INTO hours (hour, calls, waiting) VALUES (?, ?, ?)
+        ON CONFLICT (hour) DO UPDATE SET calls = calls + excluded.calls, waiting = waiting + excluded.waiting
+        """,
+        [(hour, number, wait[hour]) for hour, number in all_of.items()],
+    )
     if waiting:
-        await unsummed.put(tx, waiting)
+        await unsummed.put(tx, list(waiting))
 
 
 async def stale_hours(tx: Tx, limit: int) -> tuple[Stale, ...]:
     """The newest first."""
     async with tx.execute(
         """
-        WITH waiting AS MATERIALIZED (
-          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls
-          FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value GROUP BY 1)
-        SELECT hours.hour, hours.calls - coalesce(waiting.calls, 0) AS there FROM hours LEFT JOIN waiting USING (hour)
-        WHERE summed <> there AND hours.hour / 86400000 * 86400000 NOT IN (SELECT day FROM days WHERE is_closed)
-        ORDER BY hours.hour DESC LIMIT :limit
+        SELECT hour, calls - waiting FROM hours
+        WHERE summed <> calls - waiting AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM days WHERE is_closed)
+        ORDER BY hour DESC LIMIT :limit
         """,
         {"limit": limit},
     ) as rows:
@@ -79,11 +77,7 @@ async def stale_days(tx: Tx, limit: int) -> tuple[Stale, ...]:
     """The newest first."""
     async with tx.execute(
         """
-        WITH waiting AS MATERIALIZED (
-          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls
-          FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value GROUP BY 1)
-        SELECT hours.hour / 86400000 * 86400000 AS of, sum(hours.calls) - coalesce(sum(waiting.calls), 0) AS there
-        FROM hours LEFT JOIN waiting USING (hour)
+        SELECT hour / 86400000 * 86400000 AS of, sum(calls - waiting) AS there FROM hours
         GROUP BY of
         HAVING there <> coalesce((SELECT summed FROM days WHERE days.day = of), 0)
            AND of NOT IN (SELECT day FROM days WHERE is_closed)
@@ -97,11 +91,7 @@ async def stale_days(tx: Tx, limit: int) -> tuple[Stale, ...]:
 async def calls_between(tx: Tx, since: int, until: int) -> int:
     """How many calls were ever written of the hours between these two, but those that wait."""
     async with tx.execute(
-        """
-        SELECT (SELECT coalesce(sum(calls), 0) FROM hours WHERE hour >= :since AND hour < :until)
-               - (SELECT count(*) FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value
-                  WHERE started_at >= :since AND started_at < :until)
-        """,
+        "SELECT coalesce(sum(calls - waiting), 0) FROM hours WHERE hour >= :since AND hour < :until",
         {"since": since, "until": until},
     ) as rows:
         row = await rows.fetchone()
@@ -328,7 +318,7 @@ async def add_late(tx: Tx, call_id: str) -> None:
         return
     hour, day = found[0] // HOUR_MS * HOUR_MS, found[0] // DAY_MS * DAY_MS
     one = Calls(found[0], found[0] + 1, call_id=call_id)
-    for rows_made in (await by_hour(tx, one, (*EACH, *PAIRS, MINUTES))).values():
+    for rows_made in (await by_hour(tx, one, with_pairs=True, with_minutes=True)).hours.values():
         await add_to_day(tx, day, of_days(rows_made))
         await add_to_hour(tx, hour, await fitting(tx, hour, rows_made))
     if hour in await hours_with(tx, HAS_MINUTES):

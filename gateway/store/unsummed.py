@@ -6,12 +6,10 @@ An hour or a day is kept whose sums have all its calls but those that wait; the 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.model.sums import DAY_MS
 from gateway.store.database import Tx
 
 _ROWS = 5000
@@ -66,42 +64,33 @@ async def next_few(tx: Tx, most: int) -> Next | None:
     return Next(found[0][0], found[taken - 1][0], taken, calls)
 
 
-async def take(tx: Tx, few: Next) -> bool:
-    """They wait no longer. False where some of them did not any more, and nothing is done."""
+async def take(tx: Tx, few: Next, hours: Mapping[int, int]) -> bool:
+    """They wait no longer; `hours` has how many are of each. False where some did not any more, and nothing is done."""
     there = {"first": few.first, "upto": few.upto}
     async with tx.execute("SELECT count(*), min(number) FROM unsummed_calls WHERE number <= :upto", there) as rows:
         row = await rows.fetchone()
     if row is None or (row[0], row[1]) != (few.rows, few.first):
         return False
     await tx.execute("DELETE FROM unsummed_calls WHERE number <= :upto", there)
+    await tx.executemany(
+        "UPDATE hours SET waiting = waiting - ? WHERE hour = ?", [(calls, hour) for hour, calls in hours.items()]
+    )
     return True
 
 
 async def kept(tx: Tx) -> Kept:
     async with tx.execute(
         """
-        WITH waiting AS (
-          SELECT started_at / 3600000 * 3600000 AS hour, count(*) AS calls
-          FROM unsummed_calls CROSS JOIN json_each(ids) CROSS JOIN calls ON calls.id = value GROUP BY 1)
-        SELECT hour, waiting.calls, hours.summed + waiting.calls = hours.calls, hours.summed = 0
-        FROM waiting JOIN hours USING (hour)
+        WITH found AS (SELECT hour, hour / 86400000 * 86400000 AS of, calls, summed, waiting FROM hours)
+        SELECT hour, summed = calls - waiting, summed = 0, of,
+               coalesce((SELECT summed FROM days WHERE day = of), 0) =
+                 (SELECT sum(calls - waiting) FROM hours WHERE hour >= of AND hour < of + 86400000)
+        FROM found WHERE waiting > 0
         """
     ) as rows:
-        hours = [tuple(row) for row in await rows.fetchall()]
-    waiting: Counter[int] = Counter()
-    for hour, calls, *_ in hours:
-        waiting[hour // DAY_MS * DAY_MS] += calls
-    async with tx.execute(
-        """
-        SELECT value AS of, coalesce((SELECT summed FROM days WHERE day = value), 0),
-               (SELECT sum(calls) FROM hours WHERE hour >= value AND hour < value + 86400000)
-        FROM json_each(:days)
-        """,
-        {"days": json.dumps(list(waiting))},
-    ) as rows:
-        days = [row[0] for row in await rows.fetchall() if row[1] + waiting[row[0]] == row[2]]
+        found = list(await rows.fetchall())
     return Kept(
-        hours=frozenset(hour for hour, _, is_kept, _ in hours if is_kept),
-        days=frozenset(days),
-        new=frozenset(hour for hour, _, is_kept, is_new in hours if is_kept and is_new),
+        hours=frozenset(hour for hour, is_kept, *_ in found if is_kept),
+        days=frozenset(day for *_, day, is_kept in found if is_kept),
+        new=frozenset(hour for hour, is_kept, is_new, *_ in found if is_kept and is_new),
     )

@@ -254,6 +254,7 @@ async def wait_no_longer(db: Database) -> None:
     """As if those that wait were written by a release that did not know of it."""
     async with db.write() as tx:
         await tx.execute("DELETE FROM unsummed_calls")
+        await tx.execute("UPDATE hours SET waiting = 0")
 
 
 async def test_the_latest_busy_hours_have_sums_by_two_dimensions_and_lose_them_later(db: Database) -> None:

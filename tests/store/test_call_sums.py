@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.model.calls import CallStatus, Usage
-from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, MINUTES
+from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS
 from gateway.store import call_sums, calls, rollups
-from gateway.store.call_sums import ALL_WAIT, EACH, AttemptMinute, Calls, Row
+from gateway.store.call_sums import ALL_WAIT, AttemptMinute, Calls, Row
 from gateway.store.database import Database
 from tests.store.rows import ATTEMPT, call, failed
 
@@ -25,6 +25,7 @@ async def insert(db: Database, *records: object) -> None:
 async def wait_no_longer(db: Database) -> None:
     async with db.write() as tx:
         await tx.execute("DELETE FROM unsummed_calls")
+        await tx.execute("UPDATE hours SET waiting = 0")
 
 
 def row_of(rows: tuple[Row, ...], dimensions: str, first: str = "", second: str = "") -> Row:
@@ -41,7 +42,7 @@ async def test_an_hour_is_summed_by_every_dimension(db: Database) -> None:
     )
 
     async with db.read() as tx:
-        rows = await call_sums.of_hour(tx, Calls(0, HOUR_MS))
+        rows = (await call_sums.by_hour(tx, Calls(0, HOUR_MS))).hours[0]
 
     total = row_of(rows, "total")
     assert total[:12] == (4, 2, 1, 1, 1, 30, 60, 9, 18, 15, 369, 100)
@@ -72,7 +73,7 @@ async def test_a_subject_is_called_what_it_was_called_last(db: Database) -> None
 
     async with db.write() as tx:
         await rollups.name_subjects(tx, [("user", "u1", "old")])
-        found = await call_sums.names_of(tx, Calls(0, HOUR_MS))
+        found = await call_sums.names_of(tx, (await call_sums.by_hour(tx, Calls(0, HOUR_MS))).last)
         await rollups.name_subjects(tx, found)
         async with tx.execute("SELECT name FROM subject_names WHERE dimension = 'user'") as names:
             assert [row[0] for row in await names.fetchall()] == ["anna"]
@@ -88,26 +89,30 @@ async def test_calls_that_wait_are_told_from_those_that_do_not(db: Database) -> 
     await insert(db, call(3), call(HOUR_MS))
 
     async with db.read() as tx:
-        hour = await call_sums.of_hour(tx, Calls(0, HOUR_MS, ALL_WAIT))
+        hour = (await call_sums.by_hour(tx, Calls(0, HOUR_MS, ALL_WAIT))).hours[0]
         day = await call_sums.of_day(tx, Calls(0, DAY_MS, ALL_WAIT))
-        waiting = await call_sums.by_hour(tx, WAITING, EACH)
+        waiting = await call_sums.by_hour(tx, WAITING)
 
     assert (row_of(hour, "total")[0], row_of(day, "total")[0]) == (2, 2)
-    assert {hour: row_of(rows, "total")[0] for hour, rows in waiting.items()} == {0: 1, HOUR_MS: 1}
+    assert {hour: row_of(rows, "total")[0] for hour, rows in waiting.hours.items()} == {0: 1, HOUR_MS: 1}
 
 
 async def test_one_call_is_summed_alone(db: Database) -> None:
     await insert(db, call(1, cost_nano=5), replace(call(2), started_at=1))
     async with db.read() as tx:
-        rows = await call_sums.of_hour(tx, Calls(1, 2, call_id=call(1).id))
+        rows = (await call_sums.by_hour(tx, Calls(1, 2, call_id=call(1).id))).hours[0]
     assert (row_of(rows, "total")[0], row_of(rows, "total")[10]) == (1, 5)
 
 
 async def test_minutes_are_of_the_hour_and_by_model(db: Database) -> None:
     await insert(db, call(0), call(7 * MINUTE_MS), call(8 * MINUTE_MS - 1), call(59 * MINUTE_MS, served_model="other"))
     async with db.read() as tx:
-        rows = await call_sums.of_hour(tx, Calls(0, HOUR_MS), (MINUTES,))
-    assert [(*row[1:3], row[3]) for row in rows] == [("00", "gpt", 1), ("07", "gpt", 2), ("59", "other", 1)]
+        rows = (await call_sums.by_hour(tx, Calls(0, HOUR_MS), with_minutes=True)).hours[0]
+    assert [(*row[1:3], row[3]) for row in rows if row[0] == "minute+model"] == [
+        ("00", "gpt", 1),
+        ("07", "gpt", 2),
+        ("59", "other", 1),
+    ]
 
 
 async def test_attempts_are_of_the_minute_in_which_they_began_and_the_hour_of_their_call(db: Database) -> None:

@@ -27,6 +27,7 @@ async def wait_no_longer(db: Database) -> None:
     """As if those that wait were written by a release that did not know of it."""
     async with db.write() as tx:
         await tx.execute("DELETE FROM unsummed_calls")
+        await tx.execute("UPDATE hours SET waiting = 0")
 
 
 async def test_every_call_is_counted_in_its_hour_and_one_that_is_there_already_is_not(db: Database) -> None:
@@ -70,7 +71,7 @@ async def test_a_call_that_comes_to_a_closed_day_is_added_to_its_sums_once(db: D
     await insert(db, call(1), call(2))
     await wait_no_longer(db)
     async with db.write() as tx:
-        await rollups.add_to_hour(tx, 0, await call_sums.of_hour(tx, Calls(0, HOUR_MS)))
+        await rollups.add_to_hour(tx, 0, (await call_sums.by_hour(tx, Calls(0, HOUR_MS))).hours[0])
         await rollups.add_to_day(tx, 0, await call_sums.of_day(tx, Calls(0, DAY_MS)))
         await rollups.hour_is_summed(tx, Stale(0, 2))
         await tx.execute("INSERT INTO days (day, summed, is_closed) VALUES (0, 2, 1)")

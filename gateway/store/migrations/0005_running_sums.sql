@@ -1,5 +1,7 @@
 -- Calls wait for their sums, which are added to while an hour runs; a session is summed from its index alone.
 
+ALTER TABLE hours ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;
+
 -- Ids of calls, as JSON, that are not in the sums of their hour and day yet; a row for each time that some were written.
 CREATE TABLE unsummed_calls (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
