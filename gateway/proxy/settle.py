@@ -14,6 +14,7 @@ from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.captures import Captured
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
+from gateway.model.system_settings import Capture
 from gateway.proxy.call import Arrival, Call, Header, Trail, estimate, stored_by
 from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.forward import Reply
@@ -93,12 +94,13 @@ class Settler:
         cost = cost_of(outcome.usage, price)
         actual = cost if backend is None else actual_cost(cost, backend)
         charged_at = self._state.spends.moment(wall_ms) if hold is None else hold.charged_at
-        user = self._snapshot().users.get(known.api_key.user_id or "") if known.api_key else None
+        api_key = known.api_key
+        user = self._snapshot().users.get(api_key.user_id) if api_key and api_key.user_id else None
         record = CallRecord(
             id=arrival.id,
             started_at=arrival.started_at,
-            api_key_id=known.api_key.id if known.api_key else None,
-            api_key_name=known.api_key.name if known.api_key else "",
+            api_key_id=api_key.id if api_key else None,
+            api_key_name=api_key.name if api_key else "",
             api_format=known.api_format,
             path=arrival.path,
             asked_model=known.model,
@@ -143,17 +145,17 @@ class Settler:
             Entry(
                 record,
                 None if backend is None else self._spend(backend.provider, actual, charged_at),
-                tuple(StoredSum(one.owner, one.period.value, one.since, one.spent) for one in sums),
+                tuple(StoredSum(one.owner, one.period.value, one.since, one.spent) for one in sums) if sums else (),
                 trail.was_reserved,
                 self._captures(known, trail, record),
-                self._stored(known, record, outcome.answer_id),
+                self._stored(known, record, outcome.answer_id) if outcome.answer_id else None,
             )
         )
 
     def _stored(self, known: _Known, record: CallRecord, answer_id: str) -> StoredResponse | None:
         """Who may come back to the answer, and where; None where the provider does not keep it."""
         call = known.call
-        if not answer_id or call is None or record.backend_id is None:
+        if call is None or record.backend_id is None:
             return None
         if not FORMATS[call.request.api_format].keeps(call.request):
             return None
@@ -163,7 +165,7 @@ class Settler:
 
     def _captures(self, known: _Known, trail: Trail, record: CallRecord) -> tuple[Captured, ...]:
         settings = self._snapshot().settings
-        if known.call is None or not is_kept(settings, record):
+        if settings.capture is Capture.OFF or known.call is None or not is_kept(settings, record):
             return ()
         return captured(known.call, known.answered, trail.kept, settings.capture_bytes)
 
