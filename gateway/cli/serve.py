@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from gateway.app import open_app
 from gateway.cli import banner, client_file, lock, logs
-from gateway.cli.memory import hold_little
+from gateway.cli.memory import giving_back, hold_little
 from gateway.cli.offline import offline_desk
 from gateway.control import first_start, setup
 from gateway.control.desk import Desk
@@ -141,7 +141,7 @@ class _Stop:
 
 async def _run(settings: Settings, listener: socket.socket, tell: Callable[[CallRecord], None]) -> None:
     stop = _Stop()
-    async with open_app(settings, tell=tell) as app:
+    async with open_app(settings, tell=tell) as app, giving_back():
         lines = await prepare(app.desk)
         config = uvicorn.Config(
             app.asgi,
