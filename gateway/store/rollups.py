@@ -34,30 +34,35 @@ class Stale(msgspec.Struct, frozen=True):
 
 async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
     """Calls that are about to be written, by id, with when they began; those that are there already count no more."""
-    async with tx.execute(
-        "SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(calls))}
-    ) as rows:
+    ids = json.dumps(list(calls))
+    async with tx.execute("SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(:ids))", {"ids": ids}) as rows:
         there = {row[0] for row in await rows.fetchall()}
-    new = {call_id: at for call_id, at in calls.items() if call_id not in there}
+    new = {call_id: at for call_id, at in calls.items() if call_id not in there} if there else calls
     days = json.dumps(list({at // DAY_MS * DAY_MS for at in new.values()}))
     async with tx.execute(
         "SELECT day FROM days WHERE is_closed AND day IN (SELECT value FROM json_each(:days))", {"days": days}
     ) as rows:
         closed = {row[0] for row in await rows.fetchall()}
-    late = [(call_id,) for call_id, at in new.items() if closed and at // DAY_MS * DAY_MS in closed]
+    late = {call_id for call_id, at in new.items() if at // DAY_MS * DAY_MS in closed} if closed else set()
     if late:
-        await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late)
-    waiting = {call_id: at for call_id, at in new.items() if not closed or at // DAY_MS * DAY_MS not in closed}
-    all_of, wait = (Counter(at // HOUR_MS * HOUR_MS for at in calls.values()) for calls in (new, waiting))
+        late_rows = [(call_id,) for call_id in late]
+        await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late_rows)
+    waiting = {call_id: at for call_id, at in new.items() if call_id not in late} if late else new
+    hours = _by_hour(new)
+    wait = _by_hour(waiting) if late else hours
     await tx.executemany(
         """
         INSERT INTO hours (hour, calls, waiting) VALUES (?, ?, ?)
         ON CONFLICT (hour) DO UPDATE SET calls = calls + excluded.calls, waiting = waiting + excluded.waiting
         """,
-        [(hour, number, wait[hour]) for hour, number in all_of.items()],
+        [(hour, number, wait[hour]) for hour, number in hours.items()],
     )
     if waiting:
-        await unsummed.put(tx, list(waiting))
+        await unsummed.put(tx, ids if waiting is calls else json.dumps(list(waiting)), len(waiting))
+
+
+def _by_hour(calls: Mapping[str, int]) -> Counter[int]:
+    return Counter(at // HOUR_MS * HOUR_MS for at in calls.values())
 
 
 async def stale_hours(tx: Tx, limit: int) -> tuple[Stale, ...]:

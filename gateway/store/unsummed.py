@@ -5,8 +5,7 @@ An hour or a day is kept whose sums have all its calls but those that wait; the 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -32,12 +31,9 @@ class Kept(msgspec.Struct, frozen=True):
     new: frozenset[int]
 
 
-async def put(tx: Tx, call_ids: Sequence[str]) -> None:
-    """They wait from now on."""
-    await tx.execute(
-        "INSERT INTO unsummed_calls (calls, ids) VALUES (:calls, :ids)",
-        {"calls": len(call_ids), "ids": json.dumps(call_ids)},
-    )
+async def put(tx: Tx, ids: str, calls: int) -> None:
+    """So many calls wait from now on; `ids` as JSON."""
+    await tx.execute("INSERT INTO unsummed_calls (calls, ids) VALUES (:calls, :ids)", {"calls": calls, "ids": ids})
 
 
 async def count(tx: Tx) -> int:
