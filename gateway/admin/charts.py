@@ -102,12 +102,17 @@ def stacked_area(
     step = nice_step(max(totals, default=0) / AREA_STEPS)
     top = step * AREA_STEPS
     across = [index * AREA_WIDTH / max(1, points - 1) for index in range(points)]
-    floor = [0.0] * points
+    # A single point is drawn over the whole width.
+    across = [0.0, float(AREA_WIDTH)] if points == 1 else across
+    places = [f"{_short(x):g}" for x in across]
+    floor, lower = [0.0] * points, _edge(places, [0.0] * points, top)
     layers = []
     for index, one in enumerate(series):
         ceiling = [low + value for low, value in zip(floor, one.values, strict=True)]
-        layers.append(Layer(one.name, shade(index, one.name), _band(across, floor, ceiling, top), sum(one.values)))
-        floor = ceiling
+        upper = _edge(places, ceiling, top)
+        path = f"M{'L'.join(upper + lower[::-1])}Z"
+        layers.append(Layer(one.name, shade(index, one.name), path, sum(one.values)))
+        floor, lower = ceiling, upper
     lines = tuple(AREA_HEIGHT * index / AREA_STEPS for index in range(AREA_STEPS + 1))
     ticks = tuple(words(step * (AREA_STEPS - index)) for index in range(AREA_STEPS + 1))
     tell = (lambda value: f"{value:,.0f}") if unit else words
@@ -254,13 +259,10 @@ def _broken(points: Sequence[tuple[float, float] | None]) -> str:
     return path
 
 
-def _band(across: Sequence[float], floor: Sequence[float], ceiling: Sequence[float], top: float) -> str:
-    """A closed shape between two lines. A single point is drawn over the whole width."""
-    if len(across) == 1:
-        across, floor, ceiling = [0.0, float(AREA_WIDTH)], [*floor, *floor], [*ceiling, *ceiling]
-    upper = [(x, AREA_HEIGHT * (1 - y / top)) for x, y in zip(across, ceiling, strict=True)]
-    lower = [(x, AREA_HEIGHT * (1 - y / top)) for x, y in zip(across, floor, strict=True)]
-    return _line(upper + lower[::-1]) + "Z"
+def _edge(places: Sequence[str], values: Sequence[float], top: float) -> list[str]:
+    """The points of a line, in the words of a path; a single value is a line, too."""
+    heights = [f"{_short(AREA_HEIGHT * (1 - value / top)):g}" for value in values]
+    return [f"{x} {y}" for x, y in zip(places, heights * (len(places) // max(1, len(heights))), strict=True)]
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:

@@ -37,7 +37,7 @@ HAS_MINUTES = "minutes"
 """In the place of a dimension: says that the hour has sums by minute, and attempts by minute, too."""
 
 
-class Sums(msgspec.Struct, frozen=True):
+class Sums(msgspec.Struct, frozen=True, gc=False):
     """`failed` are all that failed, `denied` those of them that the gateway refused without asking a provider.
 
     `unpriced` used tokens that have no price; costs, in nano-dollars, are of the others. `input_tokens` are without

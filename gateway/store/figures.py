@@ -56,7 +56,7 @@ class Question(msgspec.Struct, frozen=True):
         return fits and self.since % MINUTE_MS == 0 and self.first in (TOTAL, Dimension.MODEL) and not self.second
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """What the calls of one piece of time and one subject, or two, come to. A subject is '' where a call had none."""
 
     bucket: int
@@ -65,7 +65,7 @@ class Group(msgspec.Struct, frozen=True):
     sums: Sums
 
 
-class Times(msgspec.Struct, frozen=True):
+class Times(msgspec.Struct, frozen=True, gc=False):
     """A histogram of `gateway.model.histograms`, of one piece of time and one subject, or two."""
 
     bucket: int
