@@ -32,9 +32,10 @@ log = logging.getLogger("gateway.ledger")
 
 _BATCH = 500
 _MOST_QUEUED = 20_000
-_COMPANY = ((0.02, 1), (0.03, 5), (0.03, 20))
-"""Seconds that rows wait for more, where there are so many by then: every batch writes the same pages anew, so that few
-large ones cost less than many small ones. What a kill may take is of the last tenth of a second, writing included."""
+_COMPANY = ((0.02, 1), (0.05, 5), (0.08, 20))
+"""Seconds that the oldest row waits for others, where there are so many by then: every batch writes the same pages
+anew, so that few large ones cost less than many small ones. What a kill may take is of the last tenth of a second,
+writing included."""
 _STATE_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 
@@ -74,6 +75,8 @@ class Ledger:
         self._has_rows = asyncio.Event()
         self._is_urgent = asyncio.Event()
         self._states_due_at = 0.0
+        self._since = 0.0
+        """No row that is queued is older (the loop's time), unless it waits for a write to be tried again."""
 
     @property
     def is_full(self) -> bool:
@@ -156,20 +159,19 @@ class Ledger:
 
         Where a call waits to be sent there is no such moment, and none where a whole batch is there already.
         """
-        with contextlib.suppress(TimeoutError):
-            if not self._queue and not self._waiting:
-                self._has_rows.clear()
+        loop = asyncio.get_running_loop()
+        if not self._queue and not self._waiting:
+            self._has_rows.clear()
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STATE_SECONDS):
                     await self._has_rows.wait()
-            await self._company()
-
-    async def _company(self) -> None:
+            self._since = loop.time()
         for seconds, least in _COMPANY:
             if self._waiting or not least <= len(self._queue) < _BATCH:
                 return
             self._is_urgent.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout_at(self._since + seconds):
                     await self._is_urgent.wait()
 
     @property
@@ -180,6 +182,8 @@ class Ledger:
         """What is waited for, the oldest rows, what was spent with them, and what changed of the state, together or
         not at all."""
         batch = list(islice(self._queue, _BATCH))
+        if len(batch) == len(self._queue):
+            self._since = asyncio.get_running_loop().time()
         kept = await self._sealed(batch)
         waiting = [(found, written) for found, written in self._waiting if not written.done()]
         self._waiting = []

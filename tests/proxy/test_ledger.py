@@ -221,6 +221,28 @@ async def test_rows_that_come_one_by_one_are_written_in_company(db: Database) ->
         assert await commits_while(db, trickle) <= 20
 
 
+async def test_rows_that_came_while_another_batch_was_written_do_not_begin_to_wait_anew(db: Database) -> None:
+    """What a kill takes is of a tenth of a second, however long a write takes."""
+    events: list[str] = []
+    await db._writer.set_trace_callback(events.append)
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        async with db.write() as tx:
+            ledger.record(Entry(row(0)))
+            await asyncio.sleep(0.1)  # it is its turn now, and it cannot have it
+            for number in range(1, 100):
+                ledger.record(Entry(row(number)))
+            await asyncio.sleep(0.1)
+            await tx.execute("SELECT 'released'")
+        while len(await written(db)) < 1:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.06, events.append, "a moment later")
+        while len(await written(db)) < 100:
+            await asyncio.sleep(0)
+    await db._writer.set_trace_callback(None)  # type: ignore[arg-type]  # None takes it away
+    told = [one for one in events if one in ("COMMIT", "a moment later")]
+    assert told[:3].count("COMMIT") == 3, "the test's own, the first row's, and at once that of the others"
+
+
 async def test_a_batch_is_one_visit_to_the_thread_of_the_database(db: Database) -> None:
     ledger = Ledger(db, RuntimeState(), FakeClock())
     for number in range(500):
