@@ -96,8 +96,9 @@ _ATTEMPTS = lots(
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     """Write calls with their attempts. A call that is already there is left as it is."""
     await rollups.count_new(tx, {record.id: record.started_at for record in records})
-    await _CALLS.insert(tx, [_columns(record) for record in records])
-    await _ATTEMPTS.insert(tx, [(record.id, *astuple(attempt)) for record in records for attempt in record.attempts])
+    await _CALLS.insert(tx, records, _columns)
+    attempts = [(record.id, attempt) for record in records for attempt in record.attempts]
+    await _ATTEMPTS.insert(tx, attempts, _attempt_columns)
 
 
 async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tuple[CallRow, ...]:
@@ -265,6 +266,11 @@ def _columns(record: CallRecord) -> Sequence[object]:
         *(_NO_PRICE if price is None else _or_null(*astuple(price))),
     ]
     # fmt: on
+
+
+def _attempt_columns(of: tuple[str, Attempt]) -> Sequence[object]:
+    call_id, attempt = of
+    return (call_id, *astuple(attempt))
 
 
 def _or_null(*values: object) -> list[object]:

@@ -6,13 +6,15 @@ and waits for its own again; so many rows at a time cost a third less than each 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import TypeVar
 
 import msgspec
 
 from gateway.store.database import Tx
 
+_T = TypeVar("_T")
 _SIZES = (16, 4, 1)
 """Rows of a statement. Few sizes, so that each is compiled once and kept."""
 
@@ -22,15 +24,20 @@ class Lots(msgspec.Struct, frozen=True):
 
     statements: tuple[tuple[int, str], ...]
 
-    async def insert(self, tx: Tx, rows: Sequence[Sequence[object]]) -> None:
-        """A row is its values by position."""
+    async def insert(self, tx: Tx, found: Sequence[_T], row: Callable[[_T], Sequence[object]]) -> None:
+        """`row` makes the values of one, by position. They are made when it is their turn: other threads have theirs
+        in between."""
         start = 0
         for size, statement in self.statements:
-            end = start + (len(rows) - start) // size * size
+            end = start + (len(found) - start) // size * size
             if end > start:
-                lots = (list(chain.from_iterable(rows[at : at + size])) for at in range(start, end, size))
+                lots = (_joined(map(row, found[at : at + size])) for at in range(start, end, size))
                 await tx.executemany(statement, lots)
                 start = end
+
+
+def _joined(rows: Iterable[Sequence[object]]) -> list[object]:
+    return list(chain.from_iterable(rows))
 
 
 def lots(insert: str, after: str = "") -> Lots:

@@ -38,7 +38,7 @@ def words(count: int) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 15, 16, 17, 20, 21, 64, 100])
 async def test_every_row_is_written_once_and_as_it_is_whatever_their_number(db: Database, count: int) -> None:
     async def write(tx: Tx) -> None:
-        await of_t().insert(tx, words(count))
+        await of_t().insert(tx, words(count), tuple)
 
     await db.write_at_once(write)
 
@@ -47,7 +47,7 @@ async def test_every_row_is_written_once_and_as_it_is_whatever_their_number(db: 
 
 async def test_it_writes_in_a_transaction_of_many_visits_too(db: Database) -> None:
     async with db.write() as tx:
-        await of_t().insert(tx, words(21))
+        await of_t().insert(tx, words(21), tuple)
 
     assert await there(db) == words(21)
 
@@ -57,15 +57,32 @@ async def test_few_statements_write_many_rows(db: Database) -> None:
     await db._writer.set_trace_callback(told.append)
 
     async with db.write() as tx:
-        await of_t().insert(tx, words(102))
+        await of_t().insert(tx, words(102), tuple)
 
     assert len([one for one in told if "INSERT" in one]) == 6 + 1 + 2
 
 
+async def test_rows_are_made_when_it_is_their_turn(db: Database) -> None:
+    """All of a long batch at once would keep every other thread waiting."""
+    events: list[str] = []
+    await db._writer.set_trace_callback(lambda statement: events.append(statement.split()[0]))
+
+    def row(number: int) -> tuple[int, str]:
+        events.append("row")
+        return number, "word"
+
+    async def write(tx: Tx) -> None:
+        await of_t().insert(tx, range(33), row)
+
+    await db.write_at_once(write)
+
+    assert events == ["BEGIN", *["row"] * 16, "INSERT", *["row"] * 16, "INSERT", "row", "INSERT", "COMMIT"]
+
+
 async def test_what_comes_after_the_values_holds_for_each_row(db: Database) -> None:
     async with db.write() as tx:
-        await of_t().insert(tx, [(2, "first"), (40, "first")])
-        await of_t("ON CONFLICT (id) DO UPDATE SET word = word || ', ' || excluded.word").insert(tx, words(50))
+        await of_t().insert(tx, [(2, "first"), (40, "first")], tuple)
+        await of_t("ON CONFLICT (id) DO UPDATE SET word = word || ', ' || excluded.word").insert(tx, words(50), tuple)
 
     found = dict(await there(db))
     assert (found[2], found[40], found[41]) == ("first, word 2", "first, word 40", "word 41")
@@ -74,7 +91,7 @@ async def test_what_comes_after_the_values_holds_for_each_row(db: Database) -> N
 
 async def test_a_row_that_may_not_be_takes_the_whole_transaction_with_it(db: Database) -> None:
     async def write(tx: Tx) -> None:
-        await of_t().insert(tx, [*words(30), (30, "bad"), (31, "good")])
+        await of_t().insert(tx, [*words(30), (30, "bad"), (31, "good")], tuple)
 
     with pytest.raises(sqlite3.IntegrityError):
         await db.write_at_once(write)
