@@ -593,11 +593,12 @@ CREATE TABLE late_calls (
   call_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- Ids of calls, as JSON, that are not in the sums of their hour and day yet; a row for each time that some were written.
+-- Calls that are not in the sums of their hour and day yet, a row for each time that some were written: how many, and a
+-- JSON object of their ids and when they began (Unix ms).
 CREATE TABLE unsummed_calls (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   calls INTEGER NOT NULL,
-  ids TEXT NOT NULL
+  began TEXT NOT NULL
 ) STRICT;
 
 -- Attempts at providers by minute (its beginning, Unix ms), of the latest hours' calls; `hour` is their calls'. Faults of

@@ -2,7 +2,7 @@
 
     make bench                                      # some minutes
     make bench ARGS="--only whole,stream --rounds 5"
-    make bench ARGS="--only pages --rows 10m"       # pages over ten million calls, which take half an hour to make
+    make bench ARGS="--only pages --rows 10m"       # pages over ten million calls; to make them takes an hour
     make bench-peers                                # the same with other gateways, about a quarter of an hour
 
 Every round is written to a file, and its tables are printed; `python -m bench.report` makes docs/benchmarks.md of it.

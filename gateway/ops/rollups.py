@@ -26,9 +26,9 @@ from gateway.store.rollups import Stale
 
 log = logging.getLogger("gateway.rollups")
 
-LOOK_SECONDS = 5.0
-_MOST_WAITING = 1000
-"""So many are added by a page in a few milliseconds; fewer are left to wait until their hour ends."""
+LOOK_SECONDS = 2.0
+_MOST_WAITING = 250
+"""So many are added by each of a page's questions in a millisecond; fewer are left to wait until their hour ends."""
 _CALLS_A_WRITE = 4000
 _FEWEST_A_WRITE = 250
 _ROWS_A_WRITE = 500

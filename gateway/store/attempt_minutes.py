@@ -25,8 +25,7 @@ async def by_provider(tx: Tx, since: int, until: int) -> tuple[ProviderMinute, .
     async with tx.execute(
         """
         WITH waiting AS MATERIALIZED (
-          SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
-          CROSS JOIN calls ON calls.id = value),
+          SELECT key AS id, value AS started_at FROM unsummed_calls CROSS JOIN json_each(began)),
         minute_hours AS MATERIALIZED (
           SELECT hour FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
           WHERE hour > :since - 3600000 AND hour < :until AND coalesce(is_closed, 0) = 0

@@ -103,7 +103,7 @@ async def attempts_of(tx: Tx, calls: Calls) -> tuple[AttemptMinute, ...]:
     async with tx.execute(
         """
         WITH waiting AS MATERIALIZED (
-          SELECT value AS id FROM unsummed_calls CROSS JOIN json_each(ids) WHERE number <= :upto),
+          SELECT key AS id FROM unsummed_calls CROSS JOIN json_each(began) WHERE number <= :upto),
         wanted AS (
           SELECT id FROM calls
           WHERE NOT :are_waiting AND started_at >= :since AND started_at < :until
@@ -149,7 +149,7 @@ async def _made(tx: Tx, calls: Calls, kinds: Sequence[Kind], span: int) -> list[
     async with tx.execute(
         """
         WITH waiting AS MATERIALIZED (
-          SELECT value AS id FROM unsummed_calls CROSS JOIN json_each(ids) WHERE number <= :upto),
+          SELECT key AS id FROM unsummed_calls CROSS JOIN json_each(began) WHERE number <= :upto),
         wanted AS (
           SELECT id FROM calls
           WHERE NOT :are_waiting AND started_at >= :since AND started_at < :until

@@ -79,8 +79,7 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
     async with tx.execute(
         """
         WITH waiting AS MATERIALIZED (
-          SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
-          CROSS JOIN calls ON calls.id = value),
+          SELECT key AS id, value AS started_at FROM unsummed_calls CROSS JOIN json_each(began)),
         whole_days AS MATERIALIZED (
           SELECT day FROM days
           WHERE :uses_days AND day >= :since AND day < :until
@@ -208,8 +207,7 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
     async with tx.execute(
         """
         WITH waiting AS MATERIALIZED (
-          SELECT calls.id AS id, started_at FROM unsummed_calls CROSS JOIN json_each(ids)
-          CROSS JOIN calls ON calls.id = value),
+          SELECT key AS id, value AS started_at FROM unsummed_calls CROSS JOIN json_each(began)),
         whole_days AS MATERIALIZED (
           SELECT day FROM days
           WHERE :uses_days AND day >= :since AND day < :until

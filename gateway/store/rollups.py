@@ -34,8 +34,10 @@ class Stale(msgspec.Struct, frozen=True):
 
 async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
     """Calls that are about to be written, by id, with when they began; those that are there already count no more."""
-    ids = json.dumps(list(calls))
-    async with tx.execute("SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(:ids))", {"ids": ids}) as rows:
+    began = json.dumps(dict(calls))
+    async with tx.execute(
+        "SELECT id FROM calls WHERE id IN (SELECT key FROM json_each(:began))", {"began": began}
+    ) as rows:
         there = {row[0] for row in await rows.fetchall()}
     new = {call_id: at for call_id, at in calls.items() if call_id not in there} if there else calls
     days = json.dumps(list({at // DAY_MS * DAY_MS for at in new.values()}))
@@ -58,7 +60,7 @@ async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
         [(hour, number, wait[hour]) for hour, number in hours.items()],
     )
     if waiting:
-        await unsummed.put(tx, ids if waiting is calls else json.dumps(list(waiting)), len(waiting))
+        await unsummed.put(tx, len(waiting), began if waiting is calls else json.dumps(dict(waiting)))
 
 
 def _by_hour(calls: Mapping[str, int]) -> Counter[int]:

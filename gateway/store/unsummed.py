@@ -31,9 +31,10 @@ class Kept(msgspec.Struct, frozen=True):
     new: frozenset[int]
 
 
-async def put(tx: Tx, ids: str, calls: int) -> None:
-    """So many calls wait from now on; `ids` as JSON."""
-    await tx.execute("INSERT INTO unsummed_calls (calls, ids) VALUES (:calls, :ids)", {"calls": calls, "ids": ids})
+async def put(tx: Tx, calls: int, began: str) -> None:
+    """So many calls wait from now on; `began` is a JSON object of their ids and when they began."""
+    row = {"calls": calls, "began": began}
+    await tx.execute("INSERT INTO unsummed_calls (calls, began) VALUES (:calls, :began)", row)
 
 
 async def count(tx: Tx) -> int:

@@ -70,5 +70,5 @@ async def test_a_call_of_a_closed_day_does_not_wait_here(db: Database) -> None:
         await tx.execute("INSERT INTO days (day, summed, is_closed) VALUES (0, 2, 1)")
     await insert(db, call(1), call(DAY_MS))
 
-    async with db.read() as tx, tx.execute("SELECT ids FROM unsummed_calls") as rows:
-        assert [row[0] for row in await rows.fetchall()] == [f'["{call(DAY_MS).id}"]']
+    async with db.read() as tx, tx.execute("SELECT began FROM unsummed_calls") as rows:
+        assert [row[0] for row in await rows.fetchall()] == [f'{{"{call(DAY_MS).id}": {DAY_MS}}}']
