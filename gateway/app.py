@@ -140,8 +140,10 @@ def _assemble(
 ) -> App:
     settings, clock, cell, state = desk.settings, desk.clock, desk.snapshot, desk.state
 
+    mono, wall_ms, env_names = clock.mono, clock.wall_ms, settings.secrets
+
     def world() -> World:
-        return World(state, clock.mono(), rng, settings.secrets, clock.wall_ms())
+        return World(state, mono(), rng, env_names, wall_ms())
 
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)

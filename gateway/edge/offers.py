@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 _NAME = "gateway.offers"
 
@@ -43,4 +43,5 @@ def withdraw(scope: MutableMapping[str, Any]) -> None:
 
 def of_scope(scope: Mapping[str, Any]) -> Offers:
     """What there is for this request."""
-    return cast("Offers", scope[_NAME])
+    found: Offers = scope[_NAME]
+    return found

@@ -52,7 +52,7 @@ class Passage(msgspec.Struct, frozen=True):
 
     def path_at(self, custom: str, model: str) -> str:
         """What follows an endpoint's base URL; `custom` takes the place of the format's own path."""
-        action = "" if self.is_translated else self.request.action
+        action = "" if self.told is not None else self.request.action
         own = self.upstream.path(action, is_stream=self.request.is_stream)
         main = self.upstream.paths.get("")
         if custom and "{action}" not in custom and action and main and own.startswith(main):

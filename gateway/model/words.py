@@ -6,6 +6,14 @@ from enum import StrEnum
 
 
 class Word(StrEnum):
-    """Hashed as the text that it is: an enumeration's own hash is a function of Python's, asked at every look-up."""
+    """Looked at by every call, so without the functions of Python's that an enumeration asks for its hash and value.
+
+    It is hashed as the text that it is; `text` is that text itself.
+    """
+
+    text: str
+
+    def __init__(self, word: str) -> None:
+        self.text = word
 
     __hash__ = str.__hash__

@@ -272,8 +272,10 @@ def _cost_shown(call: Call, lane: Lane) -> CostOf | None:
 def _query(call: Call, passage: Passage) -> str:
     """What the client put behind the path, where that is for the provider: `?beta=true` of Anthropic's clients."""
     query = call.arrival.query
+    if not query:
+        return ""
     is_passed = passage.upstream.passes_query and not passage.is_translated and _SAFE_QUERY.fullmatch(query)
-    return f"?{query.decode()}" if query and is_passed else ""
+    return f"?{query.decode()}" if is_passed else ""
 
 
 _SAFE_QUERY = re.compile(rb"[A-Za-z0-9_.~%&=+-]{1,500}")
@@ -301,7 +303,7 @@ def _whole(answer: UpstreamAnswer, passage: Passage, came: bytes) -> WholeAnswer
         fault = passage.whole(answer.without_key(came))[1].fault
         return Left(Ending(Verdict.FAILED, fault), answer.status)
     headers = tuple(passing.from_upstream(answer.headers))
-    if passage.is_translated:
+    if passage.told is not None:
         headers = passing.as_stream(headers) if passage.request.is_stream else passing.as_json(headers)
     return WholeAnswer(
         answer.status,
@@ -311,7 +313,7 @@ def _whole(answer: UpstreamAnswer, passage: Passage, came: bytes) -> WholeAnswer
         facts.characters,
         dropped=_named(passage.dropped, facts.lost) if passage.dropped or facts.lost else (),
         # A translated answer has an id of ours, under which no provider keeps it.
-        answer_id="" if passage.is_translated else facts.answer_id,
+        answer_id="" if passage.told is not None else facts.answer_id,
         is_pending=facts.is_pending,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -16,7 +16,7 @@ from gateway.hiding import hiding
 from gateway.model.calls import Attempt, CallSource, Skip, Usage
 from gateway.model.people import ApiKey
 from gateway.proxy.kept import Kept
-from gateway.proxy.said import Said, said_by
+from gateway.proxy.said import SAYS_NOTHING, Said, said_by
 from gateway.routing.candidates import Plan
 from gateway.routing.limits import Grant
 from gateway.routing.resolve import Target
@@ -41,16 +41,12 @@ class Arrival(msgspec.Struct, frozen=True):
     client_ip: str
     family: Family = OPENAI
     query: bytes = b""
-    _said: Said | None = None
+    said: Said = SAYS_NOTHING
 
-    __repr__ = hiding("headers", "query", "_said")
+    __repr__ = hiding("headers", "query", "said")
 
-    @property
-    def said(self) -> Said:
-        """What the headers say, looked at when it is first asked for."""
-        if self._said is None:
-            force_setattr(self, "_said", said_by(self.headers))
-        return cast("Said", self._said)
+    def __post_init__(self) -> None:
+        force_setattr(self, "said", said_by(self.headers))
 
     def header(self, name: bytes) -> str | None:
         """The value of the first header of this lower-case name."""

@@ -45,4 +45,4 @@ class Entrance:
         # Gemini's clients may put it into the query; nobody else's, for a query is easily written down.
         in_query = query_value(arrival.query, "key") if arrival.family is GOOGLE else ""
         credential = read_credential(arrival.headers, in_query)
-        return authenticate(self.snapshot(), self._vault, credential, self.clock.wall_ms())
+        return authenticate(self.snapshot(), self._vault, credential, arrival.started_at)

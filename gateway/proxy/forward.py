@@ -42,9 +42,9 @@ _LASTING_REASONS = frozenset({"out_of_quota", "quota_exhausted", "key_refused"})
 
 
 class Finish(Protocol):
-    """Ends an attempt: concludes the backend's health and writes the attempt down."""
+    """Ends an attempt: concludes the backend's health and writes the attempt down. `world` is now, where known."""
 
-    def __call__(self, ending: Ending, status: int | None) -> None: ...
+    def __call__(self, ending: Ending, status: int | None, world: World | None = None) -> None: ...
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -70,12 +70,12 @@ class Forwarder:
         self._clock = clock
         self._deadline_seconds = deadline_seconds
 
-    async def forward(self, call: Call, target: Target, plan: Plan, trail: Trail) -> Reply:
-        """The first backend's reply. Raises a GatewayError that says who limited or failed.
+    async def forward(self, call: Call, target: Target, plan: Plan, trail: Trail, world: World) -> Reply:
+        """The first backend's reply. Raises a GatewayError that says who limited or failed. `world` is the plan's.
 
         Where every backend rests and one recovers soon enough, wait for it and plan again.
         """
-        journey = _Journey(call, target, plan.ask, trail, call.arrival.received + self._deadline_seconds)
+        journey = _Journey(call, target, plan.ask, trail, world, call.arrival.received + self._deadline_seconds)
         while True:
             reply = await self._try_all(journey, plan.lanes)
             if reply is not None:
@@ -94,15 +94,17 @@ class Forwarder:
 
     async def _try_all(self, journey: _Journey, lanes: Sequence[Lane]) -> Reply | None:
         for lane in lanes:
-            if not journey.allows(lane):
+            # Before the first attempt the plan is all that is known.
+            if journey.providers and not journey.allows(lane):
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
             road = await self._road(journey, lane)
             if road is None:
                 continue
-            world = self._world()
-            claimed = health.claim(lane, journey.ask, journey.next_claim_id(), world, is_free=journey.is_just_planned)
+            is_fresh = journey.is_just_planned
+            world = journey.world if is_fresh else self._world()
+            claimed = health.claim(lane, journey.ask, journey.next_claim_id(), world, is_free=is_fresh)
             if isinstance(claimed, Skip):
                 journey.trail.skip(claimed)
                 continue
@@ -135,8 +137,9 @@ class Forwarder:
         left: WholeAnswer | OpenStream | Left | None = None
         journey.trail.asking = lane
         try:
-            seconds = self._seconds_for(journey, lane)
-            left = await self._attempter.attempt(journey.call, road, timing, seconds, self._seconds_left(journey))
+            seconds = max(0.0, journey.deadline - timing.started)
+            wait = self._wait_for_first(journey, lane, seconds)
+            left = await self._attempter.attempt(journey.call, road, timing, wait, seconds)
         finally:
             if left is None:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
@@ -145,7 +148,7 @@ class Forwarder:
             world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
             journey.trail.answering, journey.trail.asking = claimed.grant, None
             if isinstance(left, WholeAnswer):
-                finish(_OK, left.status)
+                finish(_OK, left.status, world)
                 return Reply(journey.target, lane, left, _already_finished)
             health.answered(claimed, world)
             return Reply(journey.target, lane, left, finish)
@@ -175,22 +178,21 @@ class Forwarder:
             return journey.last_refusal
         raise journey.error(plan_candidates(journey.target.lanes, journey.ask, self._world()).skips)
 
-    def _seconds_for(self, journey: _Journey, lane: Lane) -> float:
+    def _wait_for_first(self, journey: _Journey, lane: Lane, left: float) -> float:
+        """Seconds until its first output, of those that are left for the call."""
         endpoint = lane.backend.endpoint
         # Without a stream the first byte comes after the last token, so that the whole attempt's bound holds.
         own = endpoint.first_byte_seconds if journey.call.request.is_stream else endpoint.timeout_seconds
-        return min(own, endpoint.timeout_seconds, self._seconds_left(journey))
-
-    def _seconds_left(self, journey: _Journey) -> float:
-        return max(0.0, journey.deadline - self._clock.mono())
+        return min(own, endpoint.timeout_seconds, left)
 
     def _finisher(self, journey: _Journey, lane: Lane, claimed: Claim, timing: Timing) -> Finish:
         number = journey.started(lane)
 
-        def finish(ending: Ending, status: int | None) -> None:
+        def finish(ending: Ending, status: int | None, world: World | None = None) -> None:
+            world = world or self._world()
             if ending.verdict in _OWN_FAILURES:
-                self._world().state.affinities.forget(journey.ask.conversation, lane.backend.id)
-            rest = health.conclude(claimed, ending, self._world(), self._clock.wall_ms(), timing.first_output_ms)
+                world.state.affinities.forget(journey.ask.conversation, lane.backend.id)
+            rest = health.conclude(claimed, ending, world, world.wall_ms, timing.first_output_ms)
             journey.trail.attempts.append(
                 Attempt(
                     number=number,
@@ -201,12 +203,12 @@ class Forwarder:
                     started_ms=round((timing.started - journey.call.arrival.received) * 1000),
                     headers_ms=timing.headers_ms,
                     first_output_ms=timing.first_output_ms,
-                    total_ms=round((self._clock.mono() - timing.started) * 1000),
-                    outcome=ending.verdict.value,
+                    total_ms=round((world.now - timing.started) * 1000),
+                    outcome=ending.verdict.text,
                     status=status,
                     error=ending.reason,
                     rest_ms=None if rest is None else round(rest * 1000),
-                    api_format=lane.backend.endpoint.api_format.value,
+                    api_format=lane.backend.endpoint.api_format.text,
                 )
             )
 
@@ -240,6 +242,7 @@ class _Journey(msgspec.Struct):
     target: Target
     ask: Ask
     trail: Trail
+    world: World
     deadline: float
     last_refusal: Reply | None = None
     untranslatable: BadInput | None = None
@@ -271,8 +274,8 @@ class _Journey(msgspec.Struct):
 
     @property
     def is_just_planned(self) -> bool:
-        """Whether nothing was waited for since the plan was made; its first lane is then as free as it was."""
-        return not (self._count > 1 or self.lefts or self.ask.is_metered or self.call.size >= LARGE)
+        """Whether nothing was waited for since the plan was made in its `world`; its first lane is as free as then."""
+        return not (self._count or self.lefts or self.ask.is_metered or self.call.size >= LARGE)
 
     def next_claim_id(self) -> str:
         self._count += 1
@@ -379,5 +382,5 @@ class _Journey(msgspec.Struct):
         )
 
 
-def _already_finished(ending: Ending, status: int | None) -> None:
+def _already_finished(ending: Ending, status: int | None, world: World | None = None) -> None:
     """What is whole was concluded when it came."""

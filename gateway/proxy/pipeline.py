@@ -51,10 +51,11 @@ class Pipeline:
 
     async def serve(self, call: Call, trail: Trail) -> Relay:
         """Raises a GatewayError where the call is refused or nothing answers; `trail` tells how far it came."""
-        trail.kept.most = most_kept(self._snapshot().settings)
+        settings = self._snapshot().settings
+        trail.kept.most = most_kept(settings)
         outlook = self._outlook(call)
         target = trail.target = outlook.target
-        default_output = self._default_output
+        default_output = settings.default_output_tokens
         facts = facts_of(call, default_output) if call.size < LARGE else await aside(facts_of, call, default_output)
         world = self._world()
         plan = trail.plan = plan_of(call, outlook, world, facts)
@@ -66,7 +67,7 @@ class Pipeline:
         if plan.ask.is_metered:
             trail.was_reserved = True
             await self._reserve(reservation_of(call, outlook.caller.owner, target, plan.ask, admission))
-        reply = await self._forwarder.forward(call, target, plan, trail)
+        reply = await self._forwarder.forward(call, target, plan, trail, world)
         return Relay(call, reply, partial(self._settler.settle, call, trail, reply), trail.kept)
 
     def explain(self, call: Call) -> Explanation:
@@ -75,7 +76,7 @@ class Pipeline:
         A client is told nothing of backends that it may not use.
         """
         outlook = self._outlook(call)
-        plan = plan_of(call, outlook, self._world(), facts_of(call, self._default_output))
+        plan = plan_of(call, outlook, self._world(), facts_of(call, self._snapshot().settings.default_output_tokens))
         require_endpoint(call.request, outlook.target, plan)
         return explain(outlook.target, plan).for_caller()
 
@@ -84,10 +85,6 @@ class Pipeline:
         question = Question(request.api_format, request.model, request.action, call.arrival.said.purpose)
         found = self._outlooks.of(call.api_key, question)
         return found.pinned(call.pinned) if call.pinned else found
-
-    @property
-    def _default_output(self) -> int:
-        return self._snapshot().settings.default_output_tokens
 
 
 def plan_of(call: Call, outlook: Outlook, world: World, facts: Facts) -> Plan:

@@ -49,7 +49,7 @@ class Said(msgspec.Struct, frozen=True):
 
     def passed_on(self, passage: Passage, api_format: ApiFormat, *, is_demo: bool) -> tuple[Header, ...]:
         """Those that a provider of this format may see, as `headers.to_upstream` says."""
-        case = api_format, passage.is_translated, is_demo
+        case = api_format, passage.told is not None, is_demo
         found = self._passed.get(case)
         if found is None:
             found = self._passed[case] = tuple(passing.to_upstream(self.headers, passage, is_demo=is_demo))
@@ -90,3 +90,6 @@ def encoding_of(headers: Sequence[Header]) -> str:
 
 def _text(first: Mapping[bytes, bytes], name: bytes) -> str:
     return first.get(name, b"").decode("latin-1")
+
+
+SAYS_NOTHING = said_by(())

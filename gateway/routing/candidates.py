@@ -39,7 +39,7 @@ class Plan(msgspec.Struct, frozen=True):
                 lane.backend.pool.name,
                 lane.upstream_name,
                 why,
-                lane.backend.endpoint.api_format.value,
+                lane.backend.endpoint.api_format.text,
             )
             for lane, why in zip(self.lanes, self.whys, strict=True)
         )
@@ -69,14 +69,18 @@ def plan_sifted(sifted: Sifted, ask: Ask, world: World) -> Plan:
     """As `plan_candidates`, of lanes that were sifted for this ask."""
     usable, skips = [], []
     for lane, lasting in sifted:
-        found = why_not(lane, ask, world) if _may_change(lane) else lasting or _passing(lane, ask, world)
+        # As `_may_change` says, and as `_passing` does.
+        if lane.backend.key.expires_at is not None:
+            found = why_not(lane, ask, world)
+        else:
+            found = lasting or _resting(lane.backend, world) or limits.full(lane, ask, world)
         if found is None:
             usable.append(lane)
         else:
             skips.append(found)
-    if not usable:
-        return Plan(ask, (), tuple(skips), ())
     placed = in_order(usable, ask, world)
+    if len(placed) == 1:
+        return Plan(ask, (placed[0].lane,), tuple(skips), (placed[0].why,))
     return Plan(ask, tuple([one.lane for one in placed]), tuple(skips), tuple([one.why for one in placed]))
 
 
@@ -153,12 +157,12 @@ def _resting(backend: Backend, world: World) -> Skip | None:
     state = world.state.backends.get(backend.id)
     if state is None:
         return None  # looking makes no state: the backend may have been deleted since
-    left = state.seconds_left(world.now)
+    left = state.resting_until - world.now
     if left > 0:
         return skip(
             backend, REST_REASONS[state.rest_kind], f"It rests for {left:.1f} s more: {state.rest_reason}.", left
         )
-    if state.probing:
+    if state.probe_holder:
         return skip(backend, "probing", "Its rest is over and one call is trying it first.", TRIAL_PATIENCE)
     seconds = state.breaker.seconds_until_trial(world.now)
     if seconds and state.breaker.trial:

@@ -93,7 +93,7 @@ def try_early(skips: Iterable[Skip], world: World) -> bool:
 def not_sent(claimed: Claim, world: World) -> None:
     """The request of this claim never left: what it took of requests goes back."""
     limits.give_back(claimed.grant, world.state)
-    learned = world.state.learned.get(claimed.backend.key.id)
+    learned = world.state.learned.get(claimed.lane.backend.key.id)
     if learned is not None:
         learned.sent(world.now, -1)
 
@@ -105,13 +105,13 @@ def answered(claimed: Claim, world: World) -> None:
     """
     if world.state.endpoint_rests:
         _endpoint_answered(claimed, world)
-    state = world.state.backends.get(claimed.backend.id)
+    state = world.state.backends.get(claimed.lane.backend.id)
     if state is None:
         return  # deleted meanwhile
     _release_probe(claimed, state)
     if state.resting_until > world.now or not (state.streak or state.needs_probe or state.resting_until):
         return  # limited meanwhile by a later call, of which this older answer says nothing; or all is well already
-    world.state.dirty.backends.add(claimed.backend.id)
+    world.state.dirty.backends.add(claimed.lane.backend.id)
     state.needs_probe = False
     state.streak = 0
     state.resting_until = 0.0
@@ -126,7 +126,7 @@ def conclude(
     `first_output_ms` is how long its first output took. Where there was one, the tokens that the claim reserved stay
     so until `limits.settle` says what was used; without one none were.
     """
-    backend = claimed.backend
+    backend = claimed.lane.backend
     limits.leave(claimed.grant, world.state)
     if first_output_ms is None:
         limits.settle(claimed.grant, 0, world.state)
@@ -195,10 +195,10 @@ def _note_result(claimed: Claim, state: BackendState, ending: Ending, world: Wor
         state.breaker.abandon(claimed.id)
         return
     succeeded = ending.verdict is Verdict.OK
-    longest = claimed.backend.key.max_probe_interval_minutes * 60.0
+    longest = claimed.lane.backend.key.max_probe_interval_minutes * 60.0
     state.breaker.record(claimed.id, succeeded=succeeded, now=world.now, longest_open=longest)
     state.score = _moved(state.score, float(succeeded), _SCORE_SHARE)
-    world.state.dirty.backends.add(claimed.backend.id)
+    world.state.dirty.backends.add(claimed.lane.backend.id)
 
 
 def _moved(average: float | None, value: float, share: float) -> float:
@@ -258,7 +258,7 @@ def _rest_together(backend: Backend, limited: Limited, world: World, *, is_probe
 
 
 def _endpoint_answered(claimed: Claim, world: World) -> None:
-    base_url = claimed.backend.endpoint.base_url
+    base_url = claimed.lane.backend.endpoint.base_url
     rest = world.state.endpoint_rests.get(base_url)
     if rest is not None and rest.needs_probe and rest.seconds_left(world.now) == 0:
         rest.clear()
@@ -267,7 +267,7 @@ def _endpoint_answered(claimed: Claim, world: World) -> None:
 
 def _release_endpoint_probe(claimed: Claim, world: World) -> bool:
     """Whether this claim was its endpoint's one probe; now another call may be."""
-    rest = world.state.endpoint_rests.get(claimed.backend.endpoint.base_url)
+    rest = world.state.endpoint_rests.get(claimed.lane.backend.endpoint.base_url)
     if rest is None or rest.probe_holder != claimed.id:
         return False
     rest.probe_holder = ""

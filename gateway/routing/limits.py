@@ -156,14 +156,14 @@ def buckets_of(bounds: Bounds, code: str, state: RuntimeState) -> list[TokenBuck
 def _rates_of(backend: Backend, world: World) -> tuple[Rate, ...]:
     """As configured, and as learned where nothing is said of the key's requests per minute."""
     rates, key = backend.bounds.rates, backend.key
-    if key.rpm_limit is not None or (learned := _learned(key, world)) is None:
+    if key.rpm_limit is not None or not world.state.learned or (learned := _learned(key, world)) is None:
         return rates
     return (*rates, Rate(_learned_requests(key), learned, "rpm_learned", f"{REQUESTS} that was learned"))
 
 
 def _learned(key: ProviderKey, world: World) -> int | None:
     found = world.state.learned.get(key.id)
-    return None if found is None else found.enforced(world.now)
+    return None if found is None or found.limit is None else found.enforced(world.now)
 
 
 def _empty(rates: Iterable[Rate], tokens: int, world: World) -> Iterable[_Full]:

@@ -41,7 +41,9 @@ def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
     """
     lanes = list(lanes)
     if len(lanes) == 1 and lanes[0].backend.pool.strategy in _PLAIN:
-        return [_alone(lanes[0], ask, world)]
+        warm = world.state.affinities.of(ask.conversation, world.now)
+        is_warm = lanes[0].backend.id == warm and lanes[0].backend.key.cache_ttl_minutes
+        return [Placed(lanes[0], WARM if is_warm else "")]
     pools: dict[tuple[bool, int, str], list[Lane]] = {}
     for lane in lanes:
         pool = lane.backend.pool
@@ -60,11 +62,6 @@ def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
             else:
                 found.append(placed)
     return found
-
-
-def _alone(lane: Lane, ask: Ask, world: World) -> Placed:
-    warm = world.state.affinities.of(ask.conversation, world.now)
-    return Placed(lane, WARM if lane.backend.id == warm and lane.backend.key.cache_ttl_minutes else "")
 
 
 def take_turn(ask: Ask, world: World) -> None:

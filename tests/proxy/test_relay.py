@@ -22,6 +22,7 @@ from gateway.proxy.upstream_answer import StockBody, UpstreamAnswer
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
+from gateway.routing.world import World
 from tests.provider import USAGE_CHUNK, Pause, delta, hello_stream, sse
 from tests.proxy.wire import a_call
 from tests.routing.build import backend
@@ -89,7 +90,7 @@ class Journal:
     outcomes: list[Outcome] = field(default_factory=list)
     is_whole: bool = False
 
-    def finish(self, ending: Ending, status: int | None) -> None:
+    def finish(self, ending: Ending, status: int | None, world: World | None = None) -> None:
         self.told.append("finish")
         self.endings.append((ending, status))
 
