@@ -92,7 +92,8 @@ class Front:
         """The room that the request belongs to; from here on the scope says what was meant."""
         headers = scope["headers"]
         self._require_own_host(headers)
-        self._look_behind_proxy(scope, headers)
+        if self._proxies:
+            self._look_behind_proxy(scope, headers)
         path: str = scope["path"]
         if self._root_path and (path == self._root_path or path.startswith(self._root_path + "/")):
             path = path[len(self._root_path) :] or "/"
@@ -136,7 +137,7 @@ class Front:
     def _look_behind_proxy(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> None:
         """Believe X-Forwarded-* of trusted proxies alone, and of the list only its nearest untrusted entry."""
         client = scope.get("client")
-        if not self._proxies or client is None or not self._is_proxy(client[0]):
+        if client is None or not self._is_proxy(client[0]):
             return
         forwarded = [value for name, value in headers if name == b"x-forwarded-for"]
         for hop in reversed(b",".join(forwarded).decode("latin-1").split(",")):

@@ -33,4 +33,4 @@ def _ending() -> str:
         except IndexError:
             found = secrets.token_bytes(_REQUEST_BYTES * _READ_AT_ONCE).hex()
             digits = 2 * _REQUEST_BYTES
-            _spare.extend(found[start : start + digits] for start in range(0, len(found), digits))
+            _spare.extend([found[start : start + digits] for start in range(0, len(found), digits)])

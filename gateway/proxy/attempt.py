@@ -177,7 +177,7 @@ class Attempter:
     def road(self, call: Call, lane: Lane) -> Road:
         """How the call goes there. Raises NotTranslatable or BadInput where the lane's format cannot say it."""
         request, endpoint = call.request, lane.backend.endpoint
-        shown = _cost_shown(call, lane)
+        shown = _cost_shown(call, lane) if call.arrival.said.asks_cost else None
         asks_usage = endpoint.injects_usage and endpoint.id not in self._usage_refusers
         if endpoint.api_format is request.api_format:
             return Road(lane, same(request, asks_usage=asks_usage, model=lane.upstream_name, cost_of=shown))
@@ -263,8 +263,8 @@ class Attempter:
 
 
 def _cost_shown(call: Call, lane: Lane) -> CostOf | None:
-    """How to tell the cost, where a client of chat asks for it."""
-    if call.request.api_format is not ApiFormat.OPENAI_CHAT or not call.arrival.said.asks_cost:
+    """How to tell the cost to a client that asks for it; only chat has a place for it."""
+    if call.request.api_format is not ApiFormat.OPENAI_CHAT:
         return None
     return lambda usage: cost_of(usage, price_for(lane.price, usage))
 

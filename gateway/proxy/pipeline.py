@@ -63,7 +63,8 @@ class Pipeline:
         trail.admitted, trail.hold = admission.grant, admission.hold
         require_endpoint(call.request, target, plan)
         take_turn(plan.ask, world)
-        trail.skip(*plan.skips)
+        if plan.skips:
+            trail.skip(*plan.skips)
         if plan.ask.is_metered:
             trail.was_reserved = True
             await self._reserve(reservation_of(call, outlook.caller.owner, target, plan.ask, admission))

@@ -133,7 +133,7 @@ class Settler:
             considered=plan.considered() if plan else (),
             user_id=user.id if user else None,
             user_name=user.username if user else "",
-            upstream_format=backend.endpoint.api_format._value_ if backend else "",
+            upstream_format=backend.endpoint.api_format.text if backend else "",
             charged_at=charged_at,
             reserved_nano=hold.reserved if hold and trail.was_reserved else None,
             price_origin=table.origin if table else "",
@@ -145,7 +145,7 @@ class Settler:
             Entry(
                 record,
                 None if backend is None else self._spend(backend.provider, actual, charged_at),
-                tuple(StoredSum(one.owner, one.period._value_, one.since, one.spent) for one in sums) if sums else (),
+                tuple(StoredSum(one.owner, one.period.text, one.since, one.spent) for one in sums) if sums else (),
                 trail.was_reserved,
                 self._captures(known, trail, record),
                 self._stored(known, record, outcome.answer_id) if outcome.answer_id else None,
@@ -202,9 +202,9 @@ class _Known(msgspec.Struct, frozen=True):
     def api_format(self) -> str:
         """Of a request that was refused, that of the path it came to; empty where there is none."""
         if self.call is not None:
-            return self.call.request.api_format._value_
+            return self.call.request.api_format.text
         surface = surface_of(self.arrival.path)
-        return surface.api_format.value if surface else ""
+        return surface.api_format.text if surface else ""
 
 
 def outcome_of(error: GatewayError) -> Outcome:

@@ -103,7 +103,7 @@ class Upstream:
         except httpx.HTTPError as error:
             _require_time(error, outbound)
             raise Broken(words_of(error)) from error
-        if answer.header(b"content-encoding").lower() not in (b"", b"identity"):
+        if answer.encoding not in (b"", b"identity"):
             await answer.close()
             raise Broken("the provider compressed its answer although asked not to")
         return answer

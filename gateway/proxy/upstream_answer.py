@@ -73,29 +73,32 @@ def until(ends_at: float) -> asyncio.Timeout:
 
 
 class UpstreamAnswer(msgspec.Struct):
-    """Status and headers, named in lower case, of an answer whose body is still to be read; close it in any case."""
+    """Status and headers, named in lower case, of an answer whose body is still to be read; close it in any case.
+
+    `media` and `encoding` are what the headers say of the body, in lower case; empty where they do not.
+    """
 
     status: int
     headers: Sequence[Header]
     _body: Body
     _secret: Secret | None
+    media: bytes = b""
+    encoding: bytes = b""
 
     __repr__ = hiding("_body", "_secret")
 
-    def header(self, name: bytes) -> bytes:
-        """The value of the first header of this name; empty without one."""
-        for found, value in self.headers:
-            if found == name:
-                return value
-        return b""
+    def __post_init__(self) -> None:
+        first = dict(reversed(self.headers))
+        self.media = first.get(b"content-type", b"").lower()
+        self.encoding = first.get(b"content-encoding", b"").lower()
 
     @property
     def is_event_stream(self) -> bool:
-        return self.header(b"content-type").lower().startswith(b"text/event-stream")
+        return self.media.startswith(b"text/event-stream")
 
     @property
     def is_sound(self) -> bool:
-        return self.header(b"content-type").lower().startswith((b"audio/", b"application/octet-stream"))
+        return self.media.startswith((b"audio/", b"application/octet-stream"))
 
     def readable_headers(self) -> dict[str, str]:
         """As text; several of one name with commas between them."""

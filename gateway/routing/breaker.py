@@ -90,7 +90,7 @@ class Breaker(msgspec.Struct):
         """
         if self.state is BreakerState.CLOSED:
             self._note(now, succeeded=succeeded)
-            return self._open_if_failing(now, longest_open)
+            return self.failed > 0 and self._open_if_failing(now, longest_open)
         if self.trial != claim_id:
             return False
         self.trial = ""

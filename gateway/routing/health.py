@@ -108,7 +108,8 @@ def answered(claimed: Claim, world: World) -> None:
     state = world.state.backends.get(claimed.lane.backend.id)
     if state is None:
         return  # deleted meanwhile
-    _release_probe(claimed, state)
+    if state.probe_holder:
+        _release_probe(claimed, state)
     if state.resting_until > world.now or not (state.streak or state.needs_probe or state.resting_until):
         return  # limited meanwhile by a later call, of which this older answer says nothing; or all is well already
     world.state.dirty.backends.add(claimed.lane.backend.id)
@@ -223,16 +224,14 @@ def _lower_allowance(state: BackendState, limited: Limited, at_once: int) -> Non
         state.allowed = 0
 
 
-def _raise_allowance(backend: Backend, state: BackendState) -> None:
+def _raise_allowance(backend: Backend, state: BackendState, allowance: int) -> None:
     """One more at once after so many successes, until the allowance says nothing that the limits do not."""
-    if state.allowance is None:
-        return
     state.allowed += 1
     if state.allowed < _SUCCESSES_PER_PLACE:
         return
     state.allowed = 0
     limits_set = (backend.key.max_concurrent, backend.endpoint.max_concurrent, _LARGEST_ALLOWANCE)
-    state.allowance += 1
+    state.allowance = allowance + 1
     if state.allowance >= min(most for most in limits_set if most is not None):
         state.allowance = None
 
@@ -288,11 +287,12 @@ def _release_probe(claimed: Claim, state: BackendState) -> None:
 
 def _succeeded(backend: Backend, state: BackendState, world: World, first_output_ms: int | None) -> None:
     state.successes += 1
-    _raise_allowance(backend, state)
+    if state.allowance is not None:
+        _raise_allowance(backend, state, state.allowance)
     if first_output_ms is not None:
         state.first_output_ms = _moved(state.first_output_ms, float(first_output_ms), _LATENCY_SHARE)
     learned = world.state.learned.get(backend.key.id)
-    if learned is not None and learned.succeeded(world.now, world.wall_ms):
+    if learned is not None and learned.limit is not None and learned.succeeded(world.now, world.wall_ms):
         world.state.dirty.learned.add(backend.key.id)
     if state.fault and state.seconds_left(world.now) == 0:
         state.fault, state.fault_at_ms = "", None
