@@ -61,7 +61,8 @@ class Facts(msgspec.Struct, frozen=True):
     """What routing goes by. `tokens` is the estimate of the question that is taken from limits of tokens per minute,
     `most_input` and `most_output` the most tokens that the call can come to.
 
-    `capabilities` are those the body shows that it needs; `session` holds a conversation together.
+    `capabilities` are those the body shows that it needs; `session` holds a conversation together, empty where nobody
+    asked for it.
     """
 
     capabilities: frozenset[str] = frozenset()

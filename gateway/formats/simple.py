@@ -70,7 +70,7 @@ def read_request(simple: Simple, asked: Asked) -> Request:
     )
 
 
-def facts(simple: Simple, request: Request, default_output: int, session_header: str) -> Facts:
+def facts(simple: Simple, request: Request, default_output: int, session_header: str | None) -> Facts:
     """A question has no conversation here: `session_header` alone holds calls together."""
     fields = request.fields
     text = sum(len(fields[name]) for name in simple.asked if name in fields)
@@ -82,7 +82,7 @@ def facts(simple: Simple, request: Request, default_output: int, session_header:
         tokens=-(-text // _CHARACTERS_PER_TOKEN),
         most_input=-(-size // _BYTES_PER_TOKEN),
         most_output=most,
-        session=session_header,
+        session=session_header or "",
     )
 
 

@@ -81,7 +81,7 @@ class Format(msgspec.Struct, frozen=True):
     paths: Mapping[str, str]
     read_request: Callable[[Asked], Request]
     upstream_body: Callable[[Request, str], bytes]
-    facts: Callable[[Request, int, str], Facts]
+    facts: Callable[[Request, int, str | None], Facts]
     asked_characters: Callable[[Request], int]
     new_tap: Callable[[], Tap]
     read_answer: Callable[[bytes], AnswerFacts]

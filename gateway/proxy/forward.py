@@ -145,7 +145,8 @@ class Forwarder:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
         if not isinstance(left, Left):
             world = self._world()
-            world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
+            if len(journey.target.lanes) > 1:
+                world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
             journey.trail.answering, journey.trail.asking = claimed.grant, None
             if isinstance(left, WholeAnswer):
                 finish(_OK, left.status, world)

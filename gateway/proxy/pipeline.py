@@ -55,8 +55,8 @@ class Pipeline:
         trail.kept.most = most_kept(settings)
         outlook = self._outlook(call)
         target = trail.target = outlook.target
-        default_output = settings.default_output_tokens
-        facts = facts_of(call, default_output) if call.size < LARGE else await aside(facts_of, call, default_output)
+        about = call, settings.default_output_tokens, outlook.has_choice
+        facts = facts_of(*about) if call.size < LARGE else await aside(facts_of, *about)
         world = self._world()
         plan = trail.plan = plan_of(call, outlook, world, facts)
         admission = budgets.admit(plan.ask, outlook.caller, target.lanes, world)
@@ -77,7 +77,8 @@ class Pipeline:
         A client is told nothing of backends that it may not use.
         """
         outlook = self._outlook(call)
-        plan = plan_of(call, outlook, self._world(), facts_of(call, self._snapshot().settings.default_output_tokens))
+        default_output = self._snapshot().settings.default_output_tokens
+        plan = plan_of(call, outlook, self._world(), facts_of(call, default_output, outlook.has_choice))
         require_endpoint(call.request, outlook.target, plan)
         return explain(outlook.target, plan).for_caller()
 
@@ -109,13 +110,13 @@ def plan_of(call: Call, outlook: Outlook, world: World, facts: Facts) -> Plan:
     return plan_sifted(fitting.lanes, ask, world)
 
 
-def facts_of(call: Call, default_output: int) -> Facts:
+def facts_of(call: Call, default_output: int, wants_session: bool) -> Facts:  # noqa: FBT001
     """What routing reads of the call's body. Raises BadInput for limits that are none.
 
     `default_output` tokens are what an answer may have of which the call does not say how long it may be.
     """
     row = FORMATS[call.request.api_format]
-    facts = row.facts(call.request, default_output, call.arrival.said.session)
+    facts = row.facts(call.request, default_output, call.arrival.said.session if wants_session else None)
     if call.request.action in row.free:
         return Facts(capabilities=facts.capabilities, session=facts.session)
     return facts

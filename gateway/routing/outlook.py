@@ -53,6 +53,11 @@ class Outlook(msgspec.Struct, frozen=True):
     stays: bool
     _fittings: dict[tuple[str, frozenset[str]], Fitting] = msgspec.field(default_factory=dict)
 
+    @property
+    def has_choice(self) -> bool:
+        """Whether it matters which calls belong together: with one backend all of them do."""
+        return len(self.target.lanes) > 1
+
     def fitting(self, required: str, capabilities: frozenset[str], world: World) -> Fitting:
         """For calls whose header asks for `required` and whose body shows `capabilities`. Raises BadInput."""
         found = self._fittings.get((required, capabilities))

@@ -19,7 +19,7 @@ _NAMES_OF_SESSIONS = frozenset({"prompt_cache_key", "metadata"})
 _NOTHING: frozenset[str] = frozenset()
 
 
-def facts(request: Request, default_output: int, session_header: str) -> Facts:
+def facts(request: Request, default_output: int, session_header: str | None) -> Facts:
     """Raises BadInput for limits that are none. `default_output` tokens are reserved where the call sets no limit."""
     most_input, most_output = most_tokens(request, default_output)
     return Facts(
@@ -27,7 +27,7 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
         tokens=shared.tokens_of(len(request.fields["messages"])),
         most_input=most_input,
         most_output=most_output,
-        session=session_of(request, session_header),
+        session="" if session_header is None else session_of(request, session_header),
     )
 
 

@@ -72,21 +72,24 @@ def _renamed(fields: Fields, model: str) -> Fields:
     return renamed
 
 
-def facts(request: Request, default_output: int, session_header: str) -> Facts:
+def facts(request: Request, default_output: int, session_header: str | None) -> Facts:
     """Raises BadInput for limits that are none. `default_output` tokens are reserved where the call sets no limit."""
     question = _question(request.fields)
     config = one(question, "generationConfig")
     given = config.integer("maxOutputTokens", 0, MOST_TOKENS)
     answers = config.integer("candidateCount", 0, MOST_ANSWERS) or 1
-    told = [question.fields[name] for name in ("systemInstruction", "tools") if question.has(name)]
-    beginning = shared.beginning_of(request.model, told, question.raw("contents"))
     return Facts(
         capabilities=_capabilities(question, config),
         tokens=shared.tokens_of(sum(len(question.fields[name]) for name in _QUESTION if question.has(name))),
         most_input=shared.most_tokens_of(shared.size_of(request.fields)),
         most_output=answers * (default_output if given is None else given),
-        session=shared.session_name((session_header,), beginning),
+        session="" if session_header is None else _session(request, question, session_header),
     )
+
+
+def _session(request: Request, question: Members, header: str) -> str:
+    told = [question.fields[name] for name in ("systemInstruction", "tools") if question.has(name)]
+    return shared.session_name((header,), shared.beginning_of(request.model, told, question.raw("contents")))
 
 
 def _capabilities(question: Members, config: Members) -> frozenset[str]:

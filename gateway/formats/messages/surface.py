@@ -55,7 +55,7 @@ def upstream_body(request: Request, model: str) -> bytes:
     return bodies.encode_object({**request.fields, "model": bodies.raw(model)})
 
 
-def facts(request: Request, default_output: int, session_header: str) -> Facts:
+def facts(request: Request, default_output: int, session_header: str | None) -> Facts:
     """What routing goes by; `default_output` where the request sets no limit. Counting tokens has no output."""
     fields = request.fields
     limit = bodies.integer_field(fields, "max_tokens", 0, MOST_TOKENS)
@@ -64,7 +64,7 @@ def facts(request: Request, default_output: int, session_header: str) -> Facts:
         tokens=facts_of.tokens_of(sum(len(fields[name]) for name in _CONVERSATION if name in fields)),
         most_input=facts_of.most_tokens_of(facts_of.size_of(fields)),
         most_output=0 if request.action == COUNT_TOKENS else (default_output if limit is None else limit),
-        session=_session(request, session_header),
+        session="" if session_header is None else _session(request, session_header),
     )
 
 

@@ -72,10 +72,11 @@ def count_answer(tokens: int) -> bytes:
     return msgspec.json.encode({"object": _COUNT, "input_tokens": tokens})
 
 
-def facts(request: Request, default_output: int, session_header: str) -> Facts:
+def facts(request: Request, default_output: int, session_header: str | None) -> Facts:
     """What routing goes by; `default_output` where the request sets no limit. Counting tokens uses none."""
     fields = request.fields
-    session, capabilities = _session(request, session_header), _capabilities(request)
+    session = "" if session_header is None else _session(request, session_header)
+    capabilities = _capabilities(request)
     if request.action == INPUT_TOKENS:
         return Facts(capabilities=capabilities, session=session)
     limit = bodies.integer_field(fields, _LIMIT, 0, MOST_TOKENS)
