@@ -254,10 +254,10 @@ def _columns(record: CallRecord) -> Sequence[object]:
     return [
         record.id, record.started_at, record.api_key_id, record.api_key_name, record.api_format, record.path,
         record.asked_model, record.served_model, record.provider_id, record.provider, record.backend_id,
-        record.backend, record.pool, +record.is_stream, record.status._value_, record.code, record.error_code,
+        record.backend, record.pool, +record.is_stream, record.status.text, record.code, record.error_code,
         record.error, usage.input, usage.output, usage.cache_read, usage.cache_creation, usage.reasoning,
-        usage.source._value_, usage.cache_creation_1h, record.total_ms, record.overhead_us, record.config_version,
-        record.client_ip, len(record.attempts), _list(skips) if skips else "[]", record.source._value_, record.route,
+        usage.source.text, usage.cache_creation_1h, record.total_ms, record.overhead_us, record.config_version,
+        record.client_ip, len(record.attempts), _list(skips) if skips else "[]", record.source.text, record.route,
         _list(considered) if considered else "[]", record.user_name, record.upstream_format, record.charged_at,
         record.price_origin, _list(dropped) if dropped else "[]", said.session, said.agent, said.parent_agent,
         said.request_class,
