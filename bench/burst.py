@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from pathlib import Path
+from random import Random
 
 from gateway.cli import lock
 from gateway.cli.offline import offline_desk
@@ -31,7 +32,11 @@ async def write(desk: Desk, calls: int) -> None:
     async with desk.db.read() as tx:
         models = await _newest(tx, calls)
     moments = [since + (now - since) * number // calls for number in range(calls)]
-    made = [(f"req_{at:012x}b{number:013x}", at, models[number % len(models)]) for number, at in enumerate(moments)]
+    rng = Random(now)
+    made = [
+        (f"req_{at:012x}{rng.getrandbits(56):014x}", at, models[number % len(models)])
+        for number, at in enumerate(moments)
+    ]
     for start in range(0, calls, _BATCH):
         async with desk.db.write() as tx:
             await rollups.count_new(tx, {call_id: at for call_id, at, _ in made[start : start + _BATCH]})
