@@ -14,7 +14,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
@@ -25,6 +25,8 @@ from gateway.store.database import Database
 from gateway.store.rollups import Stale
 
 log = logging.getLogger("gateway.rollups")
+
+Done = TypeVar("Done")
 
 LOOK_SECONDS = 2.0
 _MOST_WAITING = 250
@@ -47,12 +49,16 @@ _READ_SECONDS = 120.0  # nobody waits for it, and a day of a million calls takes
 
 
 async def catch_up(db: Database, clock: Clock, pair_calls: int = _PAIR_CALLS) -> int:
-    """Add all calls that wait, then make anew whatever is stale, the newest first; how many calls, hours and days.
+    """Add all calls that wait now, then make anew whatever is stale, the newest first; how many calls, hours and days.
 
-    The latest hours that have `pair_calls` or more are summed by two dimensions, too.
+    The latest hours that have `pair_calls` or more are summed by two dimensions, too. What comes meanwhile waits.
     """
+    async with db.read() as tx:
+        waiting = await unsummed.count(tx)
     steps = 0
-    while done := await add_waiting(db, clock.wall_ms()) or await _some(db, clock.wall_ms(), pair_calls):
+    while steps < waiting and (done := await _paced(add_waiting(db, clock.wall_ms()))):
+        steps += done
+    while done := await _some(db, clock.wall_ms(), pair_calls):
         steps += done
     return steps
 
@@ -210,8 +216,9 @@ async def sum_day(db: Database, day: int) -> None:
         await rollups.day_is_summed(tx, Stale(day, calls))
 
 
-async def _paced(step: Awaitable[None]) -> None:
+async def _paced(step: Awaitable[Done]) -> Done:
     """Do it, then rest as long as it took: catching up on months takes half of one processor, not all."""
     began = time.perf_counter()
-    await step
+    done = await step
     await asyncio.sleep(max(_SHORTEST_PAUSE, time.perf_counter() - began))
+    return done

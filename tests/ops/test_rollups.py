@@ -334,6 +334,17 @@ async def test_what_waits_is_added_once_by_two_that_look_at_the_same_time(db: Da
     assert await proved(db) == []
 
 
+async def test_catching_up_ends_while_calls_keep_coming(db: Database) -> None:
+    numbers = itertools.count()
+    await insert(db, call(next(numbers), started_at=DAY_0))
+    catching_up = asyncio.create_task(rollups.catch_up(db, FakeClock(DAY_0)))
+    while not catching_up.done():
+        await insert(db, call(next(numbers), started_at=DAY_0))
+        assert next(numbers) < 20_000, "it never ends"
+    async with db.read() as tx:
+        assert await unsummed.count(tx) > 0
+
+
 async def test_calls_of_very_many_subjects_are_added_in_small_steps(db: Database) -> None:
     for start in range(0, 1000, 100):
         numbers = range(start, start + 100)
