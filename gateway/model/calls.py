@@ -1,4 +1,4 @@
-"""What is written down of a call."""
+"""What is written down of a call: values that cannot lead back to themselves, so no work for the garbage collector."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UsageSource(Word):
     NONE = "none"
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one call. `input` excludes what was read from or written to a cache: counted once.
 
     `cache_creation_1h` are those that a cache keeps for an hour; `cache_creation` has the others.
@@ -43,7 +43,7 @@ class Usage(msgspec.Struct, frozen=True):
         return self.input + self.cache_read + self.cache_creation + self.cache_creation_1h
 
 
-class Skip(msgspec.Struct, frozen=True):
+class Skip(msgspec.Struct, frozen=True, gc=False):
     """A backend that was considered and not asked. `seconds` until the reason ends, where it ends by itself.
 
     `api_format` is the endpoint's.
@@ -58,7 +58,7 @@ class Skip(msgspec.Struct, frozen=True):
     api_format: str = ""
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """One try at one backend. Milliseconds count from the start of the call, `total_ms` from the attempt's.
 
     `outcome` is `ok` or the reason it was left; `rest_ms` is the cooldown it caused. `api_format` is the endpoint's.
@@ -80,7 +80,7 @@ class Attempt(msgspec.Struct, frozen=True):
     api_format: str = ""
 
 
-class Attribution(msgspec.Struct, frozen=True):
+class Attribution(msgspec.Struct, frozen=True, gc=False):
     """What a coding agent says of a call: its session, which of its agents asks, for which other, and in which class
     of its requests (`main`, `subagent`, `compaction` …). Empty where it does not say.
     """
@@ -98,7 +98,7 @@ class CallSource(Word):
     TEST = "TEST"
 
 
-class Considered(msgspec.Struct, frozen=True):
+class Considered(msgspec.Struct, frozen=True, gc=False):
     """A backend of the plan, at its place in the order. `why` tells what put it there besides priority.
 
     `api_format` is the endpoint's.
@@ -112,7 +112,7 @@ class Considered(msgspec.Struct, frozen=True):
     api_format: str = ""
 
 
-class CallRecord(msgspec.Struct, frozen=True):
+class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """One ledger row with its attempts. `cost_nano` None means that a used model has no price.
 
     `cost_nano` is the list cost, `actual_nano` what the provider takes for it: the list cost times `rate_multiplier`
@@ -167,7 +167,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     attribution: Attribution = Attribution()
 
 
-class Reservation(msgspec.Struct, frozen=True):
+class Reservation(msgspec.Struct, frozen=True, gc=False):
     """A call whose money is limited, as it is written down before it is sent, for the case that its end never is.
 
     `input_tokens` and `output_tokens` are the most that it can come to, `price` that of the dearest backend, and

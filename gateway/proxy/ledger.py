@@ -40,7 +40,7 @@ _STATE_SECONDS = 0.25
 _RETRY_SECONDS = 0.5
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A call's row, and the sums of its provider, API key and user with it, written together with it.
 
     `was_reserved`: money was reserved for it, or was about to be, in a row that goes with this one's coming.
