@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -38,7 +38,7 @@ class Answer(RequestResponseCycle):
         self.parts, self.held = [], 0
         self.head, self.flushing, self.loop, self.tasks = b"", None, loop, tasks
         self.is_following = self.is_cut_short = False
-        offer(cast("dict[str, Any]", self.scope), self)
+        offer(self.scope, self)
 
     # What it offers.
 
@@ -54,7 +54,8 @@ class Answer(RequestResponseCycle):
     def whole_body(self) -> bytes | None:
         if self.more_body or self.disconnected:
             return None
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         return self._taken()
 
     def heard(self, part: bytes) -> None:
@@ -90,7 +91,7 @@ class Answer(RequestResponseCycle):
             await self._end_early()
         self.tasks.discard(self.task)
         self.on_response = _nothing
-        withdraw(cast("dict[str, Any]", self.scope))
+        withdraw(self.scope)
 
     def _note(self, error: BaseException) -> None:
         """Nothing to tell of where its client left, and nobody else ended it."""

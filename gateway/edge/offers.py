@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 _NAME = "gateway.offers"
@@ -32,11 +32,11 @@ class Offers(Protocol):
         ...
 
 
-def offer(scope: MutableMapping[str, Any], offers: Offers) -> None:
+def offer(scope: Any, offers: Offers) -> None:
     scope[_NAME] = offers
 
 
-def withdraw(scope: MutableMapping[str, Any]) -> None:
+def withdraw(scope: Any) -> None:
     """Whoever offers knows the scope, and the scope whoever offers: cut here, all of it is gone at once."""
     scope.pop(_NAME, None)
 

@@ -30,6 +30,7 @@ _WHY = {
 
 NEVER = float("inf")
 _READ_BYTES = 64 * 1024
+_AROUND_A_HEADER = len(b": \r\n")
 
 
 class _HeadRefused(Exception):
@@ -116,14 +117,19 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # What was read bounds a head on its way; when it is whole, it is measured.
-        if sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers) > self.HEAD_BYTES:
+        size = 0
+        for name, value in self.headers:
+            size += len(name) + len(value) + _AROUND_A_HEADER
+        if size > self.HEAD_BYTES:
             self._status = 431
             raise _HeadRefused
-        self._disarm()
+        if self._deadline is not None:
+            self._disarm()
         self._is_in_head = False
         self._head_read = 0
         super().on_headers_complete()
-        self._adopt(self.cycle)
+        if not isinstance(self.cycle, Answer):
+            self._adopt(self.cycle)  # it waits for its turn behind others
 
     def on_body(self, body: bytes) -> None:
         if isinstance(self.cycle, Answer) and not self.cycle.response_complete:
@@ -138,7 +144,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return

@@ -121,7 +121,8 @@ class Exchange(httpx.AsyncByteStream):
             return
         if answer.is_complete:
             self._finish()
-        elif answer.held > HIGH_WATER and not self._is_reading_paused:
+            return
+        if answer.held > HIGH_WATER and not self._is_reading_paused:
             self._is_reading_paused = True
             self._transport.pause_reading()
         if answer.parts or answer.has_head is not had_head:
@@ -232,7 +233,8 @@ class Exchange(httpx.AsyncByteStream):
 
     async def _wait(self, deadline: float) -> None:
         """For anything new. Raises the error that ended the exchange; cancelled, it closes the connection."""
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
         self._connection.arm(deadline)
         self._news = self._connection.loop.create_future()
         try:
@@ -255,7 +257,8 @@ class Exchange(httpx.AsyncByteStream):
         is_whole = self._is_sent and not self._transport.get_write_buffer_size()
         self._connection.end(is_keepable=is_whole and self.answer.is_keepable)
         _wake(self._news)
-        _wake(self._room)
+        if self._room is not None:
+            _wake(self._room)
 
     def _fail(self, error: httpx.TransportError) -> None:
         if self._error is None and not self.answer.is_complete:

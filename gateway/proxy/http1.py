@@ -45,6 +45,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_buffer",
         "_deadline",
+        "_fires_at",
         "_speaker",
         "_timer",
         "has_answered",
@@ -66,6 +67,7 @@ class Connection(asyncio.BufferedProtocol):
         self._speaker: Speaker | None = None
         self._deadline = NEVER
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = NEVER
 
     def begin(self, speaker: Speaker) -> asyncio.Transport:
         assert self.transport is not None and self._speaker is None
@@ -94,13 +96,11 @@ class Connection(asyncio.BufferedProtocol):
         To put it off costs nothing: the timer is set again when it fires too early.
         """
         self._deadline = deadline
-        timer = self._timer
-        if timer is None:
-            if deadline < NEVER and not self.is_lost:
-                self._timer = self.loop.call_at(deadline, self._tick)
-        elif deadline < timer.when():
-            timer.cancel()
-            self._timer = self.loop.call_at(deadline, self._tick)
+        if deadline >= self._fires_at or self.is_lost:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._fires_at = self.loop.call_at(deadline, self._tick), deadline
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -149,7 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         self.owner.lost(self)
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer, self._fires_at = None, NEVER
         if self._deadline > self.loop.time():
             self.arm(self._deadline)
         elif self._speaker is not None:
