@@ -49,6 +49,7 @@ ONLY_IN: dict[str, tuple[set[str], str]] = {
     "httpx": (
         {
             "proxy/upstream.py",
+            "proxy/lines.py",
             "proxy/upstream_answer.py",
             "proxy/transports.py",
             "proxy/connections.py",

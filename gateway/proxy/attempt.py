@@ -23,7 +23,8 @@ from gateway.model.calls import Usage
 from gateway.model.registry import DEMO_PRESET, ApiFormat, Endpoint
 from gateway.proxy import headers as passing
 from gateway.proxy.call import Call
-from gateway.proxy.upstream import ConnectFailed, Content, KeyUnusable, Outbound, Upstream
+from gateway.proxy.lines import Content, Outbound
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Upstream
 from gateway.proxy.upstream_answer import Broken, Header, UpstreamAnswer
 from gateway.routing.cost import cost_of, price_for
 from gateway.routing.health import Ending, Verdict

@@ -19,9 +19,10 @@ from gateway.formats.table import FORMATS
 from gateway.model.calls import CallStatus
 from gateway.proxy.attempt import WholeAnswer
 from gateway.proxy.call import estimate, stored_by
+from gateway.proxy.lines import Outbound
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Outcome
-from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, Upstream
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Upstream
 from gateway.proxy.upstream_answer import Broken
 from gateway.store.stored_responses import StoredResponse
 

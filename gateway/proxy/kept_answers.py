@@ -20,7 +20,7 @@ from gateway.hiding import hiding
 from gateway.model.people import ApiKey
 from gateway.model.registry import ApiFormat
 from gateway.proxy.call import Call
-from gateway.proxy.forward import Reply
+from gateway.proxy.journey import Reply
 from gateway.proxy.sending import Send
 
 MOST_BYTES = 64 * 1024 * 1024

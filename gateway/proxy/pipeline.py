@@ -148,7 +148,7 @@ def reservation_of(call: Call, owner: User | None, target: Target, ask: Ask, adm
         api_key_name=call.api_key.name,
         user_id=call.api_key.user_id,
         user_name=owner.username if owner else "",
-        api_format=ask.api_format.value,
+        api_format=ask.api_format.text,
         path=arrival.path,
         asked_model=call.request.model,
         served_model=target.model,

@@ -18,7 +18,7 @@ from gateway.model.calls import CallStatus
 from gateway.proxy.attempt import OpenStream, WholeAnswer
 from gateway.proxy.body import ClientLeft
 from gateway.proxy.call import Call, estimate
-from gateway.proxy.forward import Reply
+from gateway.proxy.journey import Reply
 from gateway.proxy.kept import Kept
 from gateway.proxy.sending import Send
 from gateway.proxy.settle import CLIENT_LEFT, Outcome

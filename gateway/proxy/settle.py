@@ -17,7 +17,7 @@ from gateway.model.registry import Provider
 from gateway.model.system_settings import Capture
 from gateway.proxy.call import Arrival, Call, Header, Trail, estimate, stored_by
 from gateway.proxy.captures import captured, is_kept
-from gateway.proxy.forward import Reply
+from gateway.proxy.journey import Reply
 from gateway.proxy.ledger import Entry
 from gateway.proxy.surfaces import surface_of
 from gateway.routing import limits, quota

@@ -19,8 +19,9 @@ from gateway.proxy import headers as passing
 from gateway.proxy.background import Background
 from gateway.proxy.call import Arrival
 from gateway.proxy.kept_answers import KeptAnswers
+from gateway.proxy.lines import Outbound
 from gateway.proxy.sending import Send, id_headers, send_json
-from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, Upstream
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Upstream
 from gateway.proxy.upstream_answer import Broken, UpstreamAnswer
 from gateway.routing.permissions import may_reach, require_format
 from gateway.routing.snapshot import Backend, Snapshot

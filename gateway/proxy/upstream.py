@@ -6,37 +6,28 @@ import asyncio
 import contextlib
 import functools
 import weakref
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 import httpx
 import msgspec
 
-from gateway import __version__
 from gateway.errors import UpstreamFailed
 from gateway.formats.body import decode_any
 from gateway.formats.table import FORMATS
-from gateway.hiding import hiding
 from gateway.model.origin import origin_of
-from gateway.model.registry import ApiFormat, Auth, Endpoint
-from gateway.proxy.connections import Address
+from gateway.model.registry import ApiFormat, Endpoint
 from gateway.proxy.exchange import Patience
 from gateway.proxy.guard import PermitsLocal
-from gateway.proxy.http1 import NEVER
-from gateway.proxy.outgoing import Frame, Outgoing, frame, written
+from gateway.proxy.lines import Line, Outbound
 from gateway.proxy.transports import Transports, open_transports
-from gateway.proxy.upstream_answer import Broken, Header, StockBody, UpstreamAnswer, until, words_of
+from gateway.proxy.upstream_answer import Broken, StockBody, UpstreamAnswer, until, words_of
 from gateway.routing.snapshot import Backend
 from gateway.vault import Secret, Vault, provider_key_binding, proxy_binding
 
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 _MOST_MODELS = 5000
-_MOST_PATHS = 256
-"""Of one backend: a client may make up names of models."""
-
-Content = bytes | AsyncIterator[bytes]
-"""What is sent: whole, or as it comes."""
 
 _TIMEOUT = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": CONNECT_SECONDS, "read": None}
 _NOT_CONNECTED = (
@@ -61,20 +52,6 @@ class KeyUnusable(Exception):
     """The provider key cannot be opened, or not for this address. Nothing was sent."""
 
 
-class Outbound(msgspec.Struct, frozen=True):
-    """A request to a backend: `path` comes after its endpoint's base URL. `ends_at` (the event loop's time) bounds it
-    until its answer's body has been read, if nothing else is said by then.
-    """
-
-    method: str
-    path: str
-    body: Content = b""
-    headers: Sequence[Header] = ()
-    ends_at: float = NEVER
-
-    __repr__ = hiding("body", "headers")
-
-
 class Upstream:
     """Made by `open_upstream`. Sends to a backend's address with a backend's key, and nowhere else."""
 
@@ -82,7 +59,7 @@ class Upstream:
         self._transports = transports
         self._vault = vault
         self._secrets = secrets
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
 
     async def send(self, backend: Backend, outbound: Outbound) -> UpstreamAnswer:
         """Raises ConnectFailed, Broken or KeyUnusable, and TimeoutError where its time is over."""
@@ -108,7 +85,7 @@ class Upstream:
             raise Broken("the provider compressed its answer although asked not to")
         return answer
 
-    async def _through_proxy(self, endpoint: Endpoint, line: _Line, outbound: Outbound) -> UpstreamAnswer:
+    async def _through_proxy(self, endpoint: Endpoint, line: Line, outbound: Outbound) -> UpstreamAnswer:
         where = line.where(outbound)
         # httpx takes a bytearray, as large bodies are, for a row of numbers.
         content = bytes(outbound.body) if isinstance(outbound.body, bytearray) else outbound.body
@@ -162,7 +139,7 @@ class Upstream:
         except ValueError as error:
             raise KeyUnusable(f"its key cannot be opened ({error}); enter it again") from None
 
-    def _new_line(self, backend: Backend) -> _Line:
+    def _new_line(self, backend: Backend) -> Line:
         """Kept as long as this state of the backend's configuration is. Raises KeyUnusable."""
         secret, lines = self._secret_of(backend), self._lines
 
@@ -171,7 +148,7 @@ class Upstream:
                 del lines[backend_id]
 
         backend_id = backend.id
-        made = lines[backend_id] = _Line(weakref.ref(backend, forget), backend.endpoint, secret)
+        made = lines[backend_id] = Line(weakref.ref(backend, forget), backend.endpoint, secret)
         return made
 
     def _proxied(self, endpoint: Endpoint) -> httpx.AsyncBaseTransport:
@@ -193,77 +170,10 @@ async def open_upstream(
         yield Upstream(transports, vault, secrets)
 
 
-class _Where(msgspec.Struct, frozen=True):
-    """A method and a URL in the pieces that a request needs; `frame` is what all of one endpoint's there have."""
-
-    method: bytes
-    url: httpx.URL
-    address: Address
-    target: bytes
-    host: bytes
-    frame: Frame | None
-
-
-class _Line(msgspec.Struct):
-    """What all requests to a backend have in common. Its key is veiled but in the moment that it is sent."""
-
-    backend: weakref.ref[Backend]
-    endpoint: Endpoint
-    secret: Secret | None
-    _own: tuple[Header, ...] = ()
-    _wheres: dict[tuple[str, str], _Where] = msgspec.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._own = tuple(_own_headers(self.endpoint))
-
-    def where(self, outbound: Outbound) -> _Where:
-        found = self._wheres.get((outbound.method, outbound.path))
-        if found is None:
-            if len(self._wheres) >= _MOST_PATHS:
-                self._wheres.clear()
-            found = self._wheres[outbound.method, outbound.path] = self._new_where(outbound)
-        return found
-
-    def request(self, where: _Where, outbound: Outbound) -> Outgoing:
-        """As it goes over the wire. Raises LocalProtocolError where it would be another one."""
-        if where.frame is not None and isinstance(outbound.body, bytes | bytearray):
-            return where.frame.around([*outbound.headers, *self.credential()], outbound.body)
-        return written(where.method, where.target, self.headers(where, outbound), outbound.body)
-
-    def headers(self, where: _Where, outbound: Outbound) -> list[Header]:
-        return [(b"host", where.host), *outbound.headers, *self.credential(), *self._own]
-
-    def credential(self) -> tuple[Header, ...]:
-        """The header that carries the key: the endpoint's own way, else its format's."""
-        if self.secret is None:
-            return ()
-        style = self.endpoint.auth or FORMATS[self.endpoint.api_format].auth
-        secret = self.secret.reveal_bytes()
-        return ((b"authorization", b"Bearer " + secret) if style is Auth.BEARER else (style.encode(), secret),)
-
-    def _new_where(self, outbound: Outbound) -> _Where:
-        url = httpx.URL(self.endpoint.base_url.rstrip("/") + outbound.path)
-        method = outbound.method.encode("ascii")
-        return _Where(
-            method=method,
-            url=url,
-            address=(url.scheme, url.raw_host, url.port),
-            target=url.raw_path,
-            host=url.netloc,
-            frame=frame(method, url.raw_path, url.netloc, self._own),
-        )
-
-
 def _require_time(error: httpx.HTTPError, outbound: Outbound) -> None:
     """Raises TimeoutError where what ended it was its own end."""
     if isinstance(error, httpx.TimeoutException) and asyncio.get_running_loop().time() >= outbound.ends_at:
         raise TimeoutError(words_of(error)) from error
-
-
-def _own_headers(endpoint: Endpoint) -> list[Header]:
-    own = [(name.lower().encode(), value.encode()) for name, value in endpoint.headers.items()]
-    agent = b"weir-gateway/" + __version__.encode()
-    return [(b"accept-encoding", b"identity"), (b"user-agent", agent), *own]
 
 
 _LISTS = {ApiFormat.ANTHROPIC_MESSAGES: "/models?limit=1000", ApiFormat.GEMINI_GENERATE: "/models?pageSize=1000"}

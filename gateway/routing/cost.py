@@ -40,7 +40,7 @@ def rate_of(backend: Backend) -> int:
     if backend.provider.billing_type is BillingType.FREE_TIER:
         return 0
     key = backend.key
-    return key.rate_multipliers.get(backend.endpoint.api_format.value, key.rate_multiplier)
+    return key.rate_multipliers.get(backend.endpoint.api_format.text, key.rate_multiplier)
 
 
 def actual_cost(cost_nano: int | None, backend: Backend) -> int | None:

@@ -104,7 +104,7 @@ def _by_priority(lane: Lane, ask: Ask, world: World) -> Place:
 
 
 def _by_global_priority(lane: Lane, ask: Ask, world: World) -> Place:
-    own = lane.backend.key.global_priority.get(lane.backend.endpoint.api_format.value)
+    own = lane.backend.key.global_priority.get(lane.backend.endpoint.api_format.text)
     rank, _ = _by_priority(lane, ask, world)
     if own is None:
         return (_LAST, *rank), "no global priority"

@@ -19,11 +19,11 @@ def may_reach(api_key: ApiKey, backend: Backend) -> bool:
 def require_format(api_key: ApiKey, api_format: ApiFormat) -> None:
     """Raises Forbidden where the key may not speak this API format."""
     allowed = api_key.allowed_formats
-    if allowed is None or api_format.value in allowed:
+    if allowed is None or api_format.text in allowed:
         return
     words = f"only {', '.join(allowed)}" if allowed else "no API format at all"
     raise Forbidden(
-        f"This API key may not use the API format {api_format.value}: it may use {words}.",
+        f"This API key may not use the API format {api_format.text}: it may use {words}.",
         code="format_not_allowed",
         retryable=False,
     )

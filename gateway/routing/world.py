@@ -69,5 +69,5 @@ class World(msgspec.Struct, frozen=True):
 
 def skip(backend: Backend, reason: str, sentence: str, seconds: float | None = None) -> Skip:
     """Why `backend` is passed over; `seconds` until that ends, where it ends by itself."""
-    api_format = backend.endpoint.api_format.value
+    api_format = backend.endpoint.api_format.text
     return Skip(backend.id, backend.name, backend.pool.name, reason, sentence, seconds, api_format)

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from gateway.proxy.guard import GuardedBackend, may_dial
+from gateway.proxy.lines import Outbound
 from gateway.proxy.names import Names
-from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, open_upstream
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, open_upstream
 from gateway.routing.snapshot import Backend
 from gateway.vault import Vault, mask, provider_key_binding
 from tests.conftest import MakeProvider

@@ -15,7 +15,7 @@ from gateway.formats.chat.surface import StreamTap
 from gateway.formats.passage import SameStream
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.proxy.attempt import OpenStream, WholeAnswer
-from gateway.proxy.forward import Reply
+from gateway.proxy.journey import Reply
 from gateway.proxy.relay import Relay
 from gateway.proxy.settle import Outcome
 from gateway.proxy.upstream_answer import StockBody, UpstreamAnswer

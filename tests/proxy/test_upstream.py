@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from gateway import __version__
 from gateway.errors import UpstreamFailed
-from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Outbound, Upstream
+from gateway.proxy.lines import Outbound
+from gateway.proxy.upstream import ConnectFailed, KeyUnusable, Upstream
 from gateway.proxy.upstream_answer import LARGEST_ANSWER, Broken, UpstreamAnswer
 from gateway.routing.snapshot import Backend
 from tests.conftest import MakeProvider
