@@ -184,8 +184,9 @@ class Forwarder:
 
     def _plan_rest(self, journey: Journey) -> Plan:
         """What could still be tried for this call now."""
+        journey.world = self._world()
         return plan_candidates(
-            [lane for lane in journey.target.lanes if journey.allows(lane)], journey.ask, self._world()
+            [lane for lane in journey.target.lanes if journey.allows(lane)], journey.ask, journey.world
         )
 
     def _wait_seconds(self, journey: Journey, skips: Sequence[Skip]) -> float | None:

@@ -55,7 +55,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Journey(msgspec.Struct):
-    """One call on its way through the backends: what was tried, what may still be."""
+    """One call on its way: what was tried, what may still be. `world` is what the plan that is being tried went by."""
 
     call: Call
     target: Target
