@@ -11,7 +11,7 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """Numbers of mallopt(3), the same wherever glibc is."""
 _LARGE = 4 * 1024 * 1024
 _ARENAS = 1
-_SECONDS = 10.0
+_SECONDS = 2.0
 
 
 def hold_little() -> None:
@@ -47,5 +47,5 @@ async def giving_back(seconds: float = _SECONDS) -> AsyncIterator[None]:
 async def _again(trim: Callable[[int], int], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        # A fifth of a millisecond as a rule, but longer after a peak.
+        # A fifth of a millisecond as a rule, and longer after a peak.
         await asyncio.to_thread(trim, 0)
