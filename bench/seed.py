@@ -74,7 +74,10 @@ async def _sum(desk: Desk) -> None:
     """The sums of hours and days, without the rests that leave the processor to calls."""
     now = desk.clock.wall_ms()
     async with desk.db.read() as tx:
-        hours, days = await rollups.stale_hours(tx, 10_000), await rollups.stale_days(tx, 1000)
+        hours, days = (
+            await rollups.stale_hours(tx, now + DAY_MS, 10_000),
+            await rollups.stale_days(tx, now + DAY_MS, 1000),
+        )
     for hour in hours:
         await sum_stale(desk.db, hour, now)
         await desk.db.checkpoint_if_large()

@@ -31,13 +31,16 @@ Done = TypeVar("Done")
 LOOK_SECONDS = 2.0
 _MOST_WAITING = 250
 """So many are added by each of a page's questions in a millisecond; fewer are left to wait until their hour ends."""
-_CALLS_A_WRITE = 4000
-_FEWEST_A_WRITE = 250
-_ROWS_A_WRITE = 500
+_CALLS_AT_ONCE = 4000
 _ROWS_AT_ONCE = 4000
-"""Written within some tens of milliseconds. What calls add is written in one transaction, or not at all."""
+"""Written within some tens of milliseconds: what calls add is written in one transaction, or not at all."""
+_VARIED_CALLS = 500
+"""Where as few calls change so many sums, adding them costs more than summing them once their hour or day has ended."""
+_ROWS_A_WRITE = 500
 _LATE_A_WRITE = 20
 _STALE_AT_ONCE = 200
+_DAY_RIPENS_MS = 10 * 60 * 1000  # most calls of a day are written by then, and a day is costly to sum again
+_EVER = 2**62
 _PAIR_HOURS = 50
 """So far back sums of hours are asked for by two dimensions: today, and the last twenty-four hours."""
 _PAIR_CALLS = 500
@@ -48,17 +51,23 @@ _SHORTEST_PAUSE = 0.01
 _READ_SECONDS = 120.0  # nobody waits for it, and a day of a million calls takes some
 
 
-async def catch_up(db: Database, clock: Clock, pair_calls: int = _PAIR_CALLS) -> int:
+async def catch_up(db: Database, clock: Clock, pair_calls: int = _PAIR_CALLS, *, with_running: bool = True) -> int:
     """Add all calls that wait now, then make anew whatever is stale, the newest first; how many calls, hours and days.
 
-    The latest hours that have `pair_calls` or more are summed by two dimensions, too. What comes meanwhile waits.
+    The latest hours that have `pair_calls` or more are summed by two dimensions, too. What comes meanwhile waits. The
+    hour and the day that run are made anew where `with_running`; else once they have ended.
     """
     async with db.read() as tx:
         waiting = await unsummed.count(tx)
     steps = 0
-    while steps < waiting and (done := await _paced(add_waiting(db, clock.wall_ms()))):
+    most = _CALLS_AT_ONCE
+    while steps < waiting:
+        done = await _paced(add_waiting(db, clock.wall_ms(), most))
+        if not done and most == _VARIED_CALLS:
+            break
         steps += done
-    while done := await _some(db, clock.wall_ms(), pair_calls):
+        most = most if done else _VARIED_CALLS
+    while done := await _some(db, clock.wall_ms(), pair_calls, with_running=with_running):
         steps += done
     return steps
 
@@ -80,7 +89,7 @@ async def _look(db: Database, clock: Clock) -> None:
         try:
             hour = clock.wall_ms() // HOUR_MS
             if hour != looked_at or await _many_wait(db):
-                await catch_up(db, clock)
+                await catch_up(db, clock, with_running=looked_at == 0)
             looked_at = hour
             is_failing = False
         except GatewayError as error:
@@ -96,30 +105,33 @@ async def _many_wait(db: Database) -> bool:
         return await unsummed.count(tx) >= _MOST_WAITING or bool(await rollups.late_calls(tx, 1))
 
 
-async def add_waiting(db: Database, now: int) -> int:
-    """Add some of the calls that wait, those that were written first; how many."""
-    most = _CALLS_A_WRITE
-    while True:
-        async with db.read(_READ_SECONDS) as tx:
-            few = await unsummed.next_few(tx, most)
-            if few is None:
-                return 0
-            waiting = Calls(upto=few.upto, are_waiting=True)
-            made = await call_sums.by_hour(tx, waiting, with_pairs=True, with_minutes=True)
-            if sum(map(len, made.hours.values())) > _ROWS_AT_ONCE and most > _FEWEST_A_WRITE:
-                most //= 4
-                continue
-            kept = await unsummed.kept(tx)
-            names = await call_sums.names_of(tx, made.last)
-            attempts = await call_sums.attempts_of(tx, waiting)
-        break
+async def add_waiting(db: Database, now: int, most: int = _CALLS_AT_ONCE) -> int:
+    """Add at most so many of the calls that wait, those that were written first; how many wait no longer.
+
+    None where nothing waits, or they change too many sums to be added at once and fewer may do.
+    """
+    async with db.read(_READ_SECONDS) as tx:
+        few = await unsummed.next_few(tx, most)
+        if few is None:
+            return 0
+        waiting = Calls(upto=few.upto, are_waiting=True)
+        kept = await unsummed.kept(tx)
+        is_kept = bool(kept.hours or kept.days)
+        made = await call_sums.by_hour(tx, waiting, with_pairs=is_kept, with_minutes=is_kept)
+        names = await call_sums.names_of(tx, made.last)
+        is_varied = sum(map(len, made.hours.values())) > _ROWS_AT_ONCE and few.calls >= _VARIED_CALLS // 2
+        if is_varied and most > _VARIED_CALLS:
+            return 0
+        attempts = await call_sums.attempts_of(tx, waiting) if is_kept and not is_varied else ()
 
     async def write(tx: Any) -> None:
         if not await unsummed.take(tx, few, {hour: _requests(rows) for hour, rows in made.hours.items()}):
             return
+        await rollups.name_subjects(tx, names)
+        if is_varied or not is_kept:
+            return
         for hour in kept.new:
             await _mark(tx, hour, now)
-        await rollups.name_subjects(tx, names)
         await _add(tx, made.hours, kept)
         with_minutes = await rollups.hours_with(tx, HAS_MINUTES)
         await rollups.add_attempts(tx, [one for one in attempts if one.hour in kept.hours & with_minutes])
@@ -152,10 +164,10 @@ def _requests(rows: Sequence[Row]) -> int:
     return next(int(str(row[3])) for row in rows if row[0] == TOTAL)
 
 
-async def _some(db: Database, now: int, pair_calls: int) -> int:
+async def _some(db: Database, now: int, pair_calls: int, *, with_running: bool) -> int:
     async with db.read() as tx:
-        hours = await rollups.stale_hours(tx, _STALE_AT_ONCE)
-        days = await rollups.stale_days(tx, _STALE_AT_ONCE)
+        hours = await rollups.stale_hours(tx, _EVER if with_running else now, _STALE_AT_ONCE)
+        days = await rollups.stale_days(tx, _EVER if with_running else now - _DAY_RIPENS_MS, _STALE_AT_ONCE)
         late = await rollups.late_calls(tx, _LATE_A_WRITE)
     if late:
         async with db.write() as tx:

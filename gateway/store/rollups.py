@@ -67,30 +67,32 @@ def _by_hour(calls: Mapping[str, int]) -> Counter[int]:
     return Counter(at // HOUR_MS * HOUR_MS for at in calls.values())
 
 
-async def stale_hours(tx: Tx, limit: int) -> tuple[Stale, ...]:
-    """The newest first."""
+async def stale_hours(tx: Tx, until: int, limit: int) -> tuple[Stale, ...]:
+    """Of the hours that ended by then, the newest first."""
     async with tx.execute(
         """
         SELECT hour, calls - waiting FROM hours
-        WHERE summed <> calls - waiting AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM days WHERE is_closed)
+        WHERE summed <> calls - waiting AND hour + 3600000 <= :until
+          AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM days WHERE is_closed)
         ORDER BY hour DESC LIMIT :limit
         """,
-        {"limit": limit},
+        {"until": until, "limit": limit},
     ) as rows:
         return tuple(Stale(*row) for row in await rows.fetchall())
 
 
-async def stale_days(tx: Tx, limit: int) -> tuple[Stale, ...]:
-    """The newest first."""
+async def stale_days(tx: Tx, until: int, limit: int) -> tuple[Stale, ...]:
+    """Of the days that ended by then, the newest first."""
     async with tx.execute(
         """
         SELECT hour / 86400000 * 86400000 AS of, sum(calls - waiting) AS there FROM hours
+        WHERE hour < :until / 86400000 * 86400000
         GROUP BY of
         HAVING there <> coalesce((SELECT summed FROM days WHERE days.day = of), 0)
            AND of NOT IN (SELECT day FROM days WHERE is_closed)
         ORDER BY of DESC LIMIT :limit
         """,
-        {"limit": limit},
+        {"until": until, "limit": limit},
     ) as rows:
         return tuple(Stale(*row) for row in await rows.fetchall())
 

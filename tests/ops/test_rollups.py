@@ -282,7 +282,7 @@ async def test_an_hour_that_runs_is_added_to_as_calls_come(db: Database) -> None
         assert await rollups.add_waiting(db, clock.wall_ms()) == 2
         async with db.read() as tx:
             assert await unsummed.count(tx) == 0
-            assert await store.stale_hours(tx, 10) == await store.stale_days(tx, 10) == ()
+            assert await store.stale_hours(tx, 2**62, 10) == await store.stale_days(tx, 2**62, 10) == ()
             kept = [row[3] for row in await store.kept_by_day(tx, DAY_0) if row[0] == "user+model"]
             hours = [row[3] for row in await store.kept_by_hours(tx, DAY_0) if row[0] == "total"]
             assert kept == hours == [2 * number + 2]
@@ -319,7 +319,7 @@ async def test_calls_are_not_added_to_sums_that_lack_others(db: Database) -> Non
 
     assert await rollups.add_waiting(db, clock.wall_ms()) == 1
     async with db.read() as tx:
-        assert await store.stale_hours(tx, 10) == await store.stale_days(tx, 10) == (Stale(DAY_0, 2),)
+        assert await store.stale_hours(tx, 2**62, 10) == await store.stale_days(tx, 2**62, 10) == (Stale(DAY_0, 2),)
     assert await rollups.catch_up(db, clock) == 2
     assert await proved(db) == []
 
@@ -345,14 +345,55 @@ async def test_catching_up_ends_while_calls_keep_coming(db: Database) -> None:
         assert await unsummed.count(tx) > 0
 
 
-async def test_calls_of_very_many_subjects_are_added_in_small_steps(db: Database) -> None:
-    for start in range(0, 1000, 100):
-        numbers = range(start, start + 100)
-        subjects = [{"api_key_id": f"k{number}", "served_model": f"m{number}"} for number in numbers]
-        rows = [call(number, started_at=DAY_0 + number, **one) for number, one in zip(numbers, subjects, strict=True)]
-        await insert(db, *rows)
-    assert await rollups.add_waiting(db, DAY_0) < 1000
-    await rollups.catch_up(db, FakeClock(DAY_0))
+async def varied(db: Database, start: int, calls: int) -> list[CallRecord]:
+    """Each of an API key, a model, a user and a provider key of its own."""
+    rows = [
+        call(
+            number,
+            started_at=DAY_0 + number,
+            api_key_id=f"k{number}",
+            served_model=f"m{number}",
+            user_id=f"u{number}",
+            backend_id=f"e:k{number}",
+        )
+        for number in range(start, start + calls)
+    ]
+    for first in range(0, calls, 100):
+        await insert(db, *rows[first : first + 100])
+    return rows
+
+
+async def requests_told(db: Database) -> list[int]:
+    async with db.read() as tx:
+        return [group.sums.requests for group in await figures.sums(tx, Question(DAY_0, DAY_0 + DAY_MS))]
+
+
+async def test_calls_of_very_many_subjects_are_summed_when_their_hour_and_day_have_ended(db: Database) -> None:
+    """Each would change sums of its own: many a second are not added one by one."""
+    await varied(db, 0, 1000)
+    assert await rollups.add_waiting(db, DAY_0) == 0, "they are too many at once"
+    await rollups.catch_up(db, FakeClock(DAY_0 + HOUR_MS // 2), with_running=False)
+
+    async with db.read() as tx:
+        assert await unsummed.count(tx) == 0
+        assert await store.kept_by_day(tx, DAY_0) == ()
+    assert await requests_told(db) == [1000], "they are read from the calls"
+    await varied(db, 1000, 100)
+    await rollups.catch_up(db, FakeClock(DAY_0 + HOUR_MS // 2), with_running=False)
+    assert await requests_told(db) == [1100]
+
+    await rollups.catch_up(db, FakeClock(DAY_0 + 2 * DAY_MS), with_running=False)
+    assert await requests_told(db) == [1100]
+    async with db.read() as tx:
+        assert await store.provable_days(tx) == (DAY_0,)
+    assert await proved(db) == []
+
+
+async def test_few_calls_of_many_subjects_are_added(db: Database) -> None:
+    await varied(db, 0, 200)
+    assert await rollups.add_waiting(db, DAY_0) == 200
+    async with db.read() as tx:
+        assert await store.stale_days(tx, 2**62, 10) == ()
     assert await proved(db) == []
 
 

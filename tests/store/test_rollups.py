@@ -36,9 +36,20 @@ async def test_every_call_is_counted_in_its_hour_and_one_that_is_there_already_i
     await wait_no_longer(db)
 
     async with db.read() as tx:
-        assert await rollups.stale_hours(tx, 10) == (Stale(HOUR_MS, 1), Stale(0, 2))
-        assert await rollups.stale_days(tx, 10) == (Stale(0, 3),)
+        assert await rollups.stale_hours(tx, 2**62, 10) == (Stale(HOUR_MS, 1), Stale(0, 2))
+        assert await rollups.stale_days(tx, 2**62, 10) == (Stale(0, 3),)
         assert await rollups.calls_between(tx, 0, HOUR_MS) == 2
+
+
+async def test_an_hour_and_a_day_that_run_are_told_apart(db: Database) -> None:
+    await insert(db, call(1), call(DAY_MS))
+    await wait_no_longer(db)
+
+    async with db.read() as tx:
+        assert await rollups.stale_hours(tx, HOUR_MS - 1, 10) == ()
+        assert await rollups.stale_hours(tx, HOUR_MS, 10) == (Stale(0, 1),)
+        assert await rollups.stale_days(tx, DAY_MS - 1, 10) == ()
+        assert await rollups.stale_days(tx, DAY_MS, 10) == (Stale(0, 1),)
 
 
 async def test_an_hour_and_a_day_are_not_stale_for_calls_that_wait(db: Database) -> None:
@@ -47,8 +58,8 @@ async def test_an_hour_and_a_day_are_not_stale_for_calls_that_wait(db: Database)
     await insert(db, call(2), call(HOUR_MS), call(DAY_MS))
 
     async with db.read() as tx:
-        assert await rollups.stale_hours(tx, 10) == (Stale(0, 1),)
-        assert await rollups.stale_days(tx, 10) == (Stale(0, 1),)
+        assert await rollups.stale_hours(tx, 2**62, 10) == (Stale(0, 1),)
+        assert await rollups.stale_days(tx, 2**62, 10) == (Stale(0, 1),)
         assert await rollups.calls_between(tx, 0, DAY_MS) == 1
 
 
@@ -62,8 +73,8 @@ async def test_sums_that_are_half_written_leave_the_hour_and_the_day_stale(db: D
         await rollups.add_to_day(tx, 0, rows)
 
     async with db.read() as tx:
-        assert await rollups.stale_hours(tx, 10) == (Stale(0, 1),)
-        assert await rollups.stale_days(tx, 10) == (Stale(0, 1),)
+        assert await rollups.stale_hours(tx, 2**62, 10) == (Stale(0, 1),)
+        assert await rollups.stale_days(tx, 2**62, 10) == (Stale(0, 1),)
         assert await rollups.provable_days(tx) == ()
 
 
@@ -85,8 +96,8 @@ async def test_a_call_that_comes_to_a_closed_day_is_added_to_its_sums_once(db: D
             for call_id in late:
                 await rollups.add_late(tx, call_id)
             late = await rollups.late_calls(tx, 10)
-        assert await rollups.stale_hours(tx, 10) == ()
-        assert await rollups.stale_days(tx, 10) == ()
+        assert await rollups.stale_hours(tx, 2**62, 10) == ()
+        assert await rollups.stale_days(tx, 2**62, 10) == ()
         kept = await rollups.kept_by_day(tx, 0)
         hours = await rollups.kept_by_hours(tx, 0)
 
