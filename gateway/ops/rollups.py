@@ -16,13 +16,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.model.sums import DAY_MS, HAS_MINUTES, HAS_PAIRS, HOUR_MS, TOTAL
 from gateway.store import call_sums, rollups, unsummed
-from gateway.store.call_sums import ALL_WAIT, Calls, Row
-from gateway.store.database import Database
+from gateway.store.call_sums import ALL_WAIT, AttemptMinute, Calls, Name, Row
+from gateway.store.database import Database, Tx
 from gateway.store.rollups import Stale
+from gateway.store.unsummed import Kept, Next
 
 log = logging.getLogger("gateway.rollups")
 
@@ -49,6 +52,15 @@ _MINUTE_HOURS = 4
 """So far back sums of minutes are asked for: the last sixty of them, and those before."""
 _SHORTEST_PAUSE = 0.01
 _READ_SECONDS = 120.0  # nobody waits for it, and a day of a million calls takes some
+
+
+class Added(msgspec.Struct, frozen=True):
+    """What calls add to the sums of their hours and days; `is_varied` where it is not worth while, and left out."""
+
+    hours: Mapping[int, tuple[Row, ...]]
+    names: tuple[Name, ...]
+    attempts: tuple[AttemptMinute, ...]
+    is_varied: bool
 
 
 async def catch_up(db: Database, clock: Clock, pair_calls: int = _PAIR_CALLS, *, with_running: bool = True) -> int:
@@ -114,30 +126,28 @@ async def add_waiting(db: Database, now: int, most: int = _CALLS_AT_ONCE) -> int
         few = await unsummed.next_few(tx, most)
         if few is None:
             return 0
-        waiting = Calls(upto=few.upto, are_waiting=True)
-        kept = await unsummed.kept(tx)
-        is_kept = bool(kept.hours or kept.days)
-        made = await call_sums.by_hour(tx, waiting, with_pairs=is_kept, with_minutes=is_kept)
-        names = await call_sums.names_of(tx, made.last)
-        is_varied = sum(map(len, made.hours.values())) > _ROWS_AT_ONCE and few.calls >= _VARIED_CALLS // 2
-        if is_varied and most > _VARIED_CALLS:
-            return 0
-        attempts = await call_sums.attempts_of(tx, waiting) if is_kept and not is_varied else ()
+        hours, kept = await unsummed.by_hour(tx, few), await unsummed.kept(tx)
+        added = await _added(tx, few) if kept.hours or kept.days else None
+    if added is not None and added.is_varied and most > _VARIED_CALLS:
+        return 0
 
     async def write(tx: Any) -> None:
-        if not await unsummed.take(tx, few, {hour: _requests(rows) for hour, rows in made.hours.items()}):
-            return
-        await rollups.name_subjects(tx, names)
-        if is_varied or not is_kept:
-            return
-        for hour in kept.new:
-            await _mark(tx, hour, now)
-        await _add(tx, made.hours, kept)
-        with_minutes = await rollups.hours_with(tx, HAS_MINUTES)
-        await rollups.add_attempts(tx, [one for one in attempts if one.hour in kept.hours & with_minutes])
+        if await unsummed.take(tx, few, hours) and added is not None and not added.is_varied:
+            for hour in kept.new:
+                await _mark(tx, hour, now)
+            await _add(tx, added, kept)
 
     await db.write_at_once(write)
     return few.calls
+
+
+async def _added(tx: Tx, few: Next) -> Added:
+    waiting = Calls(upto=few.upto, are_waiting=True)
+    made = await call_sums.by_hour(tx, waiting, with_pairs=True, with_minutes=True)
+    if sum(map(len, made.hours.values())) > _ROWS_AT_ONCE and few.calls >= _VARIED_CALLS // 2:
+        return Added({}, (), (), is_varied=True)
+    names = await call_sums.names_of(tx, made.last)
+    return Added(made.hours, names, await call_sums.attempts_of(tx, waiting), is_varied=False)
 
 
 async def _mark(tx: Any, hour: int, now: int) -> None:
@@ -148,16 +158,18 @@ async def _mark(tx: Any, hour: int, now: int) -> None:
         await rollups.mark_hour(tx, hour, HAS_MINUTES)
 
 
-async def _add(tx: Any, hours: Mapping[int, tuple[Row, ...]], kept: unsummed.Kept) -> None:
-    for hour, rows in hours.items():
-        day = hour // DAY_MS * DAY_MS
-        calls = _requests(rows)
+async def _add(tx: Any, added: Added, kept: Kept) -> None:
+    await rollups.name_subjects(tx, added.names)
+    for hour, rows in added.hours.items():
+        day, calls = hour // DAY_MS * DAY_MS, _requests(rows)
         if hour in kept.hours:
             await rollups.add_to_hour(tx, hour, await rollups.fitting(tx, hour, rows))
             await rollups.hour_has_more(tx, Stale(hour, calls))
         if day in kept.days:
             await rollups.add_to_day(tx, day, rollups.of_days(rows))
             await rollups.day_has_more(tx, Stale(day, calls))
+    with_minutes = kept.hours & await rollups.hours_with(tx, HAS_MINUTES)
+    await rollups.add_attempts(tx, [one for one in added.attempts if one.hour in with_minutes])
 
 
 def _requests(rows: Sequence[Row]) -> int:

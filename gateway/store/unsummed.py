@@ -61,6 +61,18 @@ async def next_few(tx: Tx, most: int) -> Next | None:
     return Next(found[0][0], found[taken - 1][0], taken, calls)
 
 
+async def by_hour(tx: Tx, few: Next) -> dict[int, int]:
+    """How many of them began in each hour."""
+    async with tx.execute(
+        """
+        SELECT value / 3600000 * 3600000 AS hour, count(*) FROM unsummed_calls CROSS JOIN json_each(began)
+        WHERE number <= :upto GROUP BY hour
+        """,
+        {"upto": few.upto},
+    ) as rows:
+        return {row[0]: row[1] for row in await rows.fetchall()}
+
+
 async def take(tx: Tx, few: Next, hours: Mapping[int, int]) -> bool:
     """They wait no longer; `hours` has how many are of each. False where some did not any more, and nothing is done."""
     there = {"first": few.first, "upto": few.upto}

@@ -72,3 +72,12 @@ async def test_a_call_of_a_closed_day_does_not_wait_here(db: Database) -> None:
 
     async with db.read() as tx, tx.execute("SELECT began FROM unsummed_calls") as rows:
         assert [row[0] for row in await rows.fetchall()] == [f'{{"{call(DAY_MS).id}": {DAY_MS}}}']
+
+
+async def test_those_that_are_next_are_told_by_the_hour_in_which_they_began(db: Database) -> None:
+    await insert(db, call(1), call(2), call(HOUR_MS))
+    await insert(db, call(3))
+    async with db.read() as tx:
+        few = await unsummed.next_few(tx, 3)
+        assert few is not None
+        assert await unsummed.by_hour(tx, few) == {0: 2, HOUR_MS: 1}
