@@ -44,6 +44,8 @@ IMAGES = Simple(ApiFormat.OPENAI_IMAGES, ("prompt",), "data", "gpt-image-1", has
 AUDIO = Simple(ApiFormat.OPENAI_AUDIO, ("input", "instructions"), "", has_output=True)
 RERANK = Simple(ApiFormat.RERANK, ("query", "documents"), "results")
 
+_TOLD = ("error", "usage", "choices", "delta", "text", "type")
+_NULL = bodies.raw(None)
 _MOST_TOKENS = 10_000_000
 _MOST_ANSWERS = 128
 
@@ -93,16 +95,19 @@ def asked_characters(simple: Simple, request: Request) -> int:
 
 def read_answer(simple: Simple, body: bytes) -> AnswerFacts:
     """Look at a whole answer with status 200. Where it need not be JSON, any bytes but none are one."""
-    found = bodies.decode_any(body)
-    if not isinstance(found, dict):
+    try:
+        fields = bodies.parse_object(body)
+    except BadInput:
         if simple.answered:
             return AnswerFacts("the provider's answer is not a JSON object", None, 0)
         return AnswerFacts("" if body else "the provider's answer is empty", None, _text_size(body))
-    if found.get("error"):
-        return AnswerFacts(error_message(found["error"]) or "the provider reported an error", None, 0)
-    if simple.answered and not isinstance(found.get(simple.answered), list):
+    # Embeddings and pictures are megabytes of what nobody here wants to know.
+    told = {name: bodies.decode_any(fields[name]) for name in _TOLD if name in fields}
+    if told.get("error"):
+        return AnswerFacts(error_message(told["error"]) or "the provider reported an error", None, 0)
+    if simple.answered and not bodies.begins_with(fields.get(simple.answered, _NULL), b"["):
         return AnswerFacts(f"the provider's answer has no {simple.answered}", None, 0)
-    return AnswerFacts("", read_usage(found.get("usage")), characters(_said(found)) if simple.has_output else 0)
+    return AnswerFacts("", read_usage(told.get("usage")), characters(_said(told)) if simple.has_output else 0)
 
 
 def read_usage(found: Any) -> Usage | None:

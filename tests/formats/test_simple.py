@@ -105,6 +105,31 @@ def test_an_answer_of_sound_or_text_is_any_bytes_but_none() -> None:
     assert simple.read_answer(AUDIO, b"").fault
 
 
+@pytest.mark.parametrize(
+    ("row", "told", "characters"),
+    [
+        (EMBEDDINGS, {"data": [{"embedding": [0.5] * 3000}]}, 0),
+        (IMAGES, {"data": [{"b64_json": "x" * 3000}]}, 0),
+        (COMPLETIONS, {"choices": [{"text": "Hel"}, {"text": "lo"}, 7]}, 5),
+        (AUDIO, {"text": "Hello"}, 5),
+        (AUDIO, {"type": "audio", "text": "Hello"}, 0),
+    ],
+)
+def test_of_a_whole_answer_its_usage_and_its_text_are_read(row: Simple, told: dict[str, Any], characters: int) -> None:
+    body = json.dumps({"object": "list", **told, "usage": {"prompt_tokens": 4, "total_tokens": 4}}).encode()
+
+    facts = simple.read_answer(row, body)
+
+    assert (facts.fault, facts.usage, facts.characters) == ("", Usage(4, 0, source=UsageSource.REPORTED), characters)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"data":{}}', b'{"data":null}', b'{"data":[1,}', b'{"data":["\xff"]}', b'{"data":[NaN]}']
+)
+def test_an_answer_that_is_broken_anywhere_is_none(body: bytes) -> None:
+    assert simple.read_answer(EMBEDDINGS, body).fault
+
+
 def tapped(*payloads: object) -> StreamTap:
     tap = StreamTap()
     for payload in payloads:
