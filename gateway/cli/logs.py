@@ -8,6 +8,7 @@ import functools
 import logging
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -54,7 +55,7 @@ class Batches(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._waiting: list[str] = []
+        self._waiting: list[str | Callable[[], str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -64,7 +65,8 @@ class Batches(logging.StreamHandler[TextIO]):
             return
         self.add(line, is_urgent=record.levelno >= logging.WARNING or _running_loop() is None)
 
-    def add(self, line: str, *, is_urgent: bool = False) -> None:
+    def add(self, line: str | Callable[[], str], *, is_urgent: bool = False) -> None:
+        """A line, or what makes it when it is written: many are made one after the other in half the time."""
         self._waiting.append(line)
         if not is_urgent and len(self._waiting) > 1:
             return  # it goes with the one before it; to ask for the loop is a system call each time
@@ -76,7 +78,8 @@ class Batches(logging.StreamHandler[TextIO]):
 
     def flush(self) -> None:
         with self.lock or contextlib.nullcontext():
-            lines, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, []
+            lines = [line if isinstance(line, str) else line() for line in waiting]
             try:
                 if lines:
                     self.stream.write("\n".join(lines) + "\n")
@@ -118,6 +121,9 @@ class Calls:
 
     def __call__(self, row: CallRecord) -> None:
         """Of a call that has just ended."""
+        self._output.add(functools.partial(self._line, row))
+
+    def _line(self, row: CallRecord) -> str:
         line = _Call(
             at=_moment(row.started_at + row.total_ms),
             id=row.id,
@@ -129,7 +135,7 @@ class Calls:
             ms=row.total_ms,
             error=row.error_code,
         )
-        self._output.add(msgspec.json.encode(line).decode() if self._is_json else _as_text(line))
+        return msgspec.json.encode(line).decode() if self._is_json else _as_text(line)
 
 
 def _as_text(line: _Call) -> str:
