@@ -177,6 +177,10 @@ def _requests(rows: Sequence[Row]) -> int:
 
 
 async def _some(db: Database, now: int, pair_calls: int, *, with_running: bool) -> int:
+    async with db.write() as tx:
+        await unsummed.forget_lost(tx)
+        await rollups.forget_pairs(tx, now - _PAIR_HOURS * HOUR_MS)
+        await rollups.forget_minutes(tx, now - _MINUTE_HOURS * HOUR_MS)
     async with db.read() as tx:
         hours = await rollups.stale_hours(tx, _EVER if with_running else now, _STALE_AT_ONCE)
         days = await rollups.stale_days(tx, _EVER if with_running else now - _DAY_RIPENS_MS, _STALE_AT_ONCE)
@@ -189,9 +193,6 @@ async def _some(db: Database, now: int, pair_calls: int, *, with_running: bool) 
         await _paced(sum_stale(db, hour, now, pair_calls))
     for day in days:
         await _paced(sum_day(db, day.since))
-    async with db.write() as tx:
-        await rollups.forget_pairs(tx, now - _PAIR_HOURS * HOUR_MS)
-        await rollups.forget_minutes(tx, now - _MINUTE_HOURS * HOUR_MS)
     return len(late) + len(hours) + len(days)
 
 

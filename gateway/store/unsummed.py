@@ -87,6 +87,11 @@ async def take(tx: Tx, few: Next, hours: Mapping[int, int]) -> bool:
     return True
 
 
+async def forget_lost(tx: Tx) -> None:
+    """Where nothing waits, no hour has calls that do: whatever was done to the file, such an hour is made anew."""
+    await tx.execute("UPDATE hours SET waiting = 0 WHERE waiting <> 0 AND NOT EXISTS (SELECT 1 FROM unsummed_calls)")
+
+
 async def kept(tx: Tx) -> Kept:
     async with tx.execute(
         """

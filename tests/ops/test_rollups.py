@@ -334,6 +334,16 @@ async def test_what_waits_is_added_once_by_two_that_look_at_the_same_time(db: Da
     assert await proved(db) == []
 
 
+async def test_an_hour_that_believes_that_calls_wait_is_made_anew(db: Database) -> None:
+    await insert(db, call(1, started_at=DAY_0), call(2, started_at=DAY_0))
+    async with db.write() as tx:
+        await tx.execute("DELETE FROM unsummed_calls")
+    assert await rollups.catch_up(db, FakeClock(DAY_0 + 2 * DAY_MS)) == 2
+    async with db.read() as tx:
+        assert await store.provable_days(tx) == (DAY_0,)
+    assert await proved(db) == []
+
+
 async def test_catching_up_ends_while_calls_keep_coming(db: Database) -> None:
     numbers = itertools.count()
     await insert(db, call(next(numbers), started_at=DAY_0))
