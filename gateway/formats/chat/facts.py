@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gateway.formats import body as bodies
 from gateway.formats import conversation_facts as shared
+from gateway.formats.body import Fields
 from gateway.formats.chat.surface import MOST_ANSWERS, MOST_TOKENS
 from gateway.formats.request import Facts, Request
 from gateway.model.capabilities import CACHE_1H, JSON_SCHEMA, TOOLS, VISION
@@ -14,7 +15,7 @@ from gateway.model.capabilities import CACHE_1H, JSON_SCHEMA, TOOLS, VISION
 _PICTURE = b'"image_url"'
 _TOOLS = ("tools", "functions")
 _MAY_BE_CACHED = ("messages", *_TOOLS)
-_LIMITS = ("max_tokens", "max_completion_tokens")
+_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _NAMES_OF_SESSIONS = frozenset({"prompt_cache_key", "metadata"})
 _NOTHING: frozenset[str] = frozenset()
 
@@ -54,13 +55,14 @@ def most_tokens(request: Request, default_output: int) -> tuple[int, int]:
     `default_output` where it sets none, for each answer that it asks for.
     """
     fields = request.fields
-    given = [
-        number
-        for name in _LIMITS
-        if name in fields and (number := bodies.integer_field(fields, name, 0, MOST_TOKENS)) is not None
-    ]
+    given = [] if _LIMITS.isdisjoint(fields) else _limits(fields)
     answers = (bodies.integer_field(fields, "n", 1, MOST_ANSWERS) or 1) if "n" in fields else 1
     return shared.most_tokens_of(shared.size_of(fields)), answers * (max(given) if given else default_output)
+
+
+def _limits(fields: Fields) -> list[int]:
+    found = [bodies.integer_field(fields, name, 0, MOST_TOKENS) for name in _LIMITS]
+    return [number for number in found if number is not None]
 
 
 def session_of(request: Request, header: str) -> str:
