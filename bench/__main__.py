@@ -110,16 +110,22 @@ def _rows(plan: Plan, missing: dict[str, str]) -> Iterator[Row]:
 def _in_common(plan: Plan, port: int, directory: Path, missing: dict[str, str]) -> Iterator[Row]:
     with ExitStack() as closing:
         least = closing.enter_context(targets.ceiling(port))
+        routed = closing.enter_context(targets.ceiling(port, is_routed=True))
         _, gateway = closing.enter_context(targets.gateway(port, directory / "weir", plan.tree.absolute()))
         others, why_not = closing.enter_context(peers.serving(plan.peers, port, directory))
         missing.update(why_not)
-        found = (targets.direct(port), least, gateway, *others)
+        found = (targets.direct(port), least, routed, gateway, *others)
         everybody = [replace(target, share=target.share * plan.share) for target in found]
         yield from _resting(everybody, "idle")
         for name, experiment in IN_COMMON.items():
             if name in plan.only:
-                yield from experiment(everybody, plan.rounds)
+                yield from experiment(_asked(everybody, name), plan.rounds)
         yield from _resting(everybody, "loaded")
+
+
+def _asked(everybody: Sequence[Target], experiment: str) -> Sequence[Target]:
+    """What a route adds is added to a call, not to what comes after it."""
+    return [target for target in everybody if experiment == "whole" or target.name != targets.ROUTED]
 
 
 def _resting(everybody: Sequence[Target], case: str) -> Iterator[Row]:

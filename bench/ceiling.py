@@ -1,9 +1,9 @@
 """The ceiling: the least that a gateway written in Python on this server and parser could do for a call.
 
-Run as `python -m bench.ceiling UPSTREAM_PORT KEY MODEL`; it prints its port. It parses the request, looks up the hash
-of the API key, renames the model, sends the call on over a connection that is kept, and relays the answer or the
-stream. It has no limits, no ledger, no second backend, no timeouts and no TLS: what Weir costs beyond it is what Weir
-does.
+Run as `python -m bench.ceiling UPSTREAM_PORT KEY MODEL [routed]`; it prints its port. It parses the request,
+looks up the hash of the API key, renames the model, sends the call on over a connection that is kept, and relays the
+answer or the stream. It has no limits, no ledger, no second backend, no timeouts and no TLS: what Weir costs beyond it
+is what Weir does. With `routed` it is an endpoint of Starlette's, as most such programs are written.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from typing import Any
 import httptools
 import msgspec
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -105,8 +109,7 @@ class Ceiling:
         connection = await self._connection()
         connection.begin(self._request(scope["path"], self.encode.encode(asked)))
         await connection.head()
-        await self._relay(connection, send)
-        self.free.append(connection)
+        await self.relay(connection, send)
 
     def _caller(self, scope: dict[str, Any]) -> str | None:
         for name, value in scope["headers"]:
@@ -129,6 +132,24 @@ class Ceiling:
             b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
         )
 
+    def routed(self) -> Starlette:
+        """The same as an endpoint behind a route."""
+        return Starlette(routes=[Route("/v1/chat/completions", self._endpoint, methods=["POST"])])
+
+    async def _endpoint(self, request: Request) -> _Relayed | Response:
+        if self.keys.get(hashlib.sha256(request.headers["authorization"][7:].encode()).digest()) is None:
+            return Response(status_code=401)
+        asked = self.decode.decode(await request.body())
+        asked["model"] = self.names[asked["model"]]
+        connection = await self._connection()
+        connection.begin(self._request(request.scope["path"], self.encode.encode(asked)))
+        await connection.head()
+        return _Relayed(self, connection)
+
+    async def relay(self, connection: Connection, send: Send) -> None:
+        await self._relay(connection, send)
+        self.free.append(connection)
+
     async def _relay(self, connection: Connection, send: Send) -> None:
         headers = [header for header in connection.headers if header[0] in _PASSED_ON]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -143,6 +164,16 @@ class Ceiling:
         await send({"type": "http.response.body", "body": b""})
 
 
+class _Relayed:
+    """An answer on its way, as an endpoint returns it."""
+
+    def __init__(self, ceiling: Ceiling, connection: Connection) -> None:
+        self.ceiling, self.connection = ceiling, connection
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.ceiling.relay(self.connection, send)
+
+
 async def _body(receive: Receive) -> bytes:
     event = await receive()
     parts = [event["body"]]
@@ -153,14 +184,15 @@ async def _body(receive: Receive) -> bytes:
 
 
 def main() -> None:
-    _, port, key, model = sys.argv
+    _, port, key, model, *how = sys.argv
+    ceiling = Ceiling(int(port), key, model)
     # The protocol is named because asyncio turns Nagle's algorithm off only where it is.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(BACKLOG)
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
-        Ceiling(int(port), key, model),
+        ceiling.routed() if how == ["routed"] else ceiling,
         loop="asyncio",
         http="httptools",
         ws="none",

@@ -19,13 +19,15 @@ _STYLE = """
   .gateway { fill: #2563c9; stroke: #2563c9; } .ceiling { fill: #16857a; stroke: #16857a; }
   .nginx { fill: #6d7683; stroke: #6d7683; } .portkey { fill: #b4552d; stroke: #b4552d; }
   .litellm { fill: #8b4bb0; stroke: #8b4bb0; } .direct { fill: #a3abb6; stroke: #a3abb6; }
-  text.gateway, text.ceiling, text.nginx, text.portkey, text.litellm, text.direct { stroke: none; }
+  .starlette { fill: #5a9c3c; stroke: #5a9c3c; }
+  text.gateway, text.ceiling, text.starlette, text.nginx, text.portkey, text.litellm, text.direct { stroke: none; }
   .path { fill: none !important; }
   @media (prefers-color-scheme: dark) {
     text { fill: #b5bcc7; } .head { fill: #eef0f3; } .line { stroke: #3a414c; }
     .gateway { fill: #6ea8ff; stroke: #6ea8ff; } .ceiling { fill: #4fc3b5; stroke: #4fc3b5; }
     .nginx { fill: #9aa4b2; stroke: #9aa4b2; } .portkey { fill: #f0955f; stroke: #f0955f; }
     .litellm { fill: #c58be8; stroke: #c58be8; } .direct { fill: #77808d; stroke: #77808d; }
+    .starlette { fill: #96cc7a; stroke: #96cc7a; }
   }
 """
 

@@ -53,7 +53,7 @@ def _middle(results: Results, *what: str) -> float | None:
 
 
 def _calls(results: Results) -> Iterator[Goal]:
-    for peer, most, stretch in (("ceiling", 2.7, 1.6), ("Portkey", 0.27, None)):
+    for peer, most, stretch in (("Starlette", 2.7, 1.6), ("ceiling", 2.7, 1.6), ("Portkey", 0.27, None)):
         ratio = results.ratio("whole", "16", "gateway", peer)
         yield Goal("CPU per request, 16 connections", f"× {peer}", most, ratio.middle if ratio else None, stretch)
     added = results.added("whole", "1", "gateway", "last_ms.50")

@@ -140,7 +140,7 @@ _CALLS = """
 median of the rounds, and in brackets the least and the most. **req/CPU-s** is how many requests a second of one core
 pays for. **Added** is what an answer takes longer than the same request sent to the mock provider directly. The
 **ceiling** is `bench/ceiling.py`: a bare application on the same server and parser that looks up a key, renames the
-model and relays, and nothing else. {headroom}
+model and relays, and nothing else; **Starlette** is the same as an endpoint behind a route. {headroom}
 
 The same as ratios, each of two figures of one round:
 

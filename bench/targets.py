@@ -82,13 +82,18 @@ def direct(port: int) -> Target:
     return Target("direct", f"http://127.0.0.1:{port}{CHAT}", {"authorization": f"Bearer {_PROVIDER_KEY}"})
 
 
+ROUTED = "Starlette"
+
+
 @contextmanager
-def ceiling(port: int) -> Iterator[Target]:
+def ceiling(port: int, *, is_routed: bool = False) -> Iterator[Target]:
     key = "sk-ceiling-0123456789"
-    with running(PYTHON, "-m", "bench.ceiling", str(port), key, MODEL) as process:
+    how = ["routed"] if is_routed else []
+    with running(PYTHON, "-m", "bench.ceiling", str(port), key, MODEL, *how) as process:
         at = int(line_of(process))
         listening(at, process)
-        yield Target("ceiling", f"http://127.0.0.1:{at}{CHAT}", {"authorization": f"Bearer {key}"}, process.pid)
+        name, headers = ROUTED if is_routed else "ceiling", {"authorization": f"Bearer {key}"}
+        yield Target(name, f"http://127.0.0.1:{at}{CHAT}", headers, process.pid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,8 +181,9 @@ def test_the_mock_speaks_both_formats_with_the_same_text() -> None:
     assert STREAM_MESSAGES[-1].endswith(b"0\r\n\r\n")
 
 
-def test_the_ceiling_passes_calls_and_streams_on_and_knows_its_key(port: int) -> None:
-    with targets.ceiling(port) as target:
+@pytest.mark.parametrize("is_routed", [False, True])
+def test_the_ceiling_passes_calls_and_streams_on_and_knows_its_key(port: int, is_routed: bool) -> None:
+    with targets.ceiling(port, is_routed=is_routed) as target:
         whole = target.load(connections=4, requests=40)
         streams = target.load(connections=4, requests=8, is_stream=True)
         stranger = replace(target, headers={"authorization": "Bearer sk-other"}).load(requests=2)
@@ -225,7 +226,8 @@ def test_a_quick_run_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     rows = json.loads(kept.read_text("utf-8"))["rows"]
     assert code == 0
     measured = {(row["target"], row["case"]) for row in rows if row["experiment"] == "whole"}
-    assert measured == {(name, case) for name in ("direct", "ceiling", "gateway") for case in ("1", "16", "256")}
+    everybody = ("direct", "ceiling", "Starlette", "gateway")
+    assert measured == {(name, case) for name in everybody for case in ("1", "16", "256")}
     assert "| ceiling |" in capsys.readouterr().out
 
 
