@@ -34,7 +34,8 @@ Done = TypeVar("Done")
 LOOK_SECONDS = 2.0
 _MOST_WAITING = 250
 """So many are added by each of a page's questions in a millisecond; fewer are left to wait until their hour ends."""
-_CALLS_AT_ONCE = 4000
+_CALLS_AT_ONCE = 1000
+"""Four times as many take a tenth less time each, and to sort them three megabytes more, every time."""
 _ROWS_AT_ONCE = 4000
 """Written within some tens of milliseconds: what calls add is written in one transaction, or not at all."""
 _VARIED_CALLS = 500
