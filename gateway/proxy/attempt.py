@@ -230,6 +230,7 @@ class Attempter:
         answer = await self._upstream.send(backend, Outbound("POST", path, body, [*headers, *of_body], timing.first_by))
         timing.headers_ms = self._since(timing)
         opened: WholeAnswer | OpenStream | Left | None = None
+        came: bytes | None = None
         try:
             if not 200 <= answer.status < 300:
                 opened = await self._refusal(call, answer, passage)
@@ -239,7 +240,8 @@ class Attempter:
                 came = answer.at_hand()
                 opened = _whole(answer, passage, await answer.read() if came is None else came)
             if not isinstance(opened, Left):
-                timing.first_output_ms = self._since(timing)
+                # Of what came with its head, nothing is later than that.
+                timing.first_output_ms = timing.headers_ms if came is not None else self._since(timing)
             return opened
         finally:
             if not (answer.is_over or isinstance(opened, OpenStream)):

@@ -40,6 +40,13 @@ class Exchange(httpx.AsyncByteStream):
     Once the body is whole the connection is free, whether or not anybody has read it. Left before, it is closed.
     """
 
+    # As of `Incoming`: what it begins with is the class's.
+    _error: httpx.TransportError | None = None
+    _news: asyncio.Future[None] | None = None
+    _room: asyncio.Future[None] | None = None
+    _is_sent = _is_reading_paused = False
+    _unsent = 0
+
     def __init__(self, connection: Connection, sent: Outgoing, patience: Patience) -> None:
         self.answer = Incoming(is_bodiless=sent.is_bodiless)
         self._sent = sent
@@ -48,12 +55,6 @@ class Exchange(httpx.AsyncByteStream):
         self._ends_at = patience.ends_at
         self._idle_seconds = patience.read
         self._transport = connection.begin(self)
-        self._error: httpx.TransportError | None = None
-        self._news: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
-        self._is_sent = False
-        self._is_reading_paused = False
-        self._unsent = 0
 
     async def ask(self) -> None:
         """Send the request and wait for the head. Raises httpx's errors; cancelled, it closes the connection."""

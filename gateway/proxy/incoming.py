@@ -13,38 +13,22 @@ MOST_HEADERS = 256
 class Incoming:
     """Feed it what came, take out what is body. A further answer needs a further one of these.
 
-    `is_answered` anything at all; `is_keepable` where nothing speaks against using the connection again.
+    `is_answered` anything at all; `is_keepable` where nothing speaks against using the connection again. `media` and
+    `encoding` are what the head says of the body, in lower case.
     """
 
-    __slots__ = (
-        "_framing_bytes",
-        "_has_length",
-        "_header_bytes",
-        "_header_count",
-        "_is_bodiless",
-        "_is_chunked",
-        "_is_interim",
-        "_is_old",
-        "_parser",
-        "has_head",
-        "headers",
-        "held",
-        "is_answered",
-        "is_complete",
-        "is_keepable",
-        "parts",
-        "status",
-    )
+    # What an answer begins with is the class's, so that only what changes has to be set: one is made for every call.
+    status = 0
+    held = 0
+    is_answered = has_head = is_complete = is_keepable = False
+    media = encoding = b""
+    _has_length = _is_chunked = _is_old = _is_interim = False
+    _framing_bytes = _header_count = _header_bytes = 0
 
     def __init__(self, *, is_bodiless: bool = False) -> None:
-        self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.parts: list[bytes] = []
-        self.held = 0
-        self.is_answered = self.has_head = self.is_complete = self.is_keepable = False
         self._is_bodiless = is_bodiless
-        self._has_length = self._is_chunked = self._is_old = self._is_interim = False
-        self._framing_bytes = self._header_count = self._header_bytes = 0
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes | memoryview) -> None:
@@ -110,6 +94,10 @@ class Incoming:
             if self._is_chunked or value.strip().lower() != b"chunked":
                 raise _Refused("the answer has a transfer-encoding that was not asked for")
             self._is_chunked = True
+        elif lowered == b"content-type":
+            self.media = self.media or value.lower()
+        elif lowered == b"content-encoding":
+            self.encoding = self.encoding or value.lower()
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
@@ -120,6 +108,7 @@ class Incoming:
         if self.status < 200:
             self._is_interim = True
             self.headers = []
+            self.media = self.encoding = b""
             self._has_length = self._is_chunked = False
             return
         self._framing_bytes = 0

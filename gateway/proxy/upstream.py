@@ -71,7 +71,8 @@ class Upstream:
                 where = line.where(outbound)
                 patience = Patience(CONNECT_SECONDS, CONNECT_SECONDS, WRITE_SECONDS, ends_at=outbound.ends_at)
                 made = await self._transports.direct.exchange(where.address, line.request(where, outbound), patience)
-                answer = UpstreamAnswer(made.answer.status, made.answer.headers, made, line.secret)
+                head = made.answer
+                answer = UpstreamAnswer(head.status, head.headers, made, line.secret, head.media, head.encoding)
             else:
                 answer = await self._through_proxy(backend.endpoint, line, outbound)
         except _NOT_CONNECTED as error:
@@ -100,7 +101,9 @@ class Upstream:
             response = await self._proxied(endpoint).handle_async_request(request)
         body = StockBody(cast("httpx.AsyncByteStream", response.stream), outbound.ends_at)
         named = [(name.lower(), value) for name, value in response.headers.raw]
-        return UpstreamAnswer(response.status_code, named, body, line.secret)
+        first = dict(reversed(named))
+        media, encoding = (first.get(name, b"").lower() for name in (b"content-type", b"content-encoding"))
+        return UpstreamAnswer(response.status_code, named, body, line.secret, media, encoding)
 
     async def model_names(self, backend: Backend) -> list[str]:
         """Ask the provider for its models; no tokens are spent. Raises UpstreamFailed saying what to mend."""

@@ -87,11 +87,6 @@ class UpstreamAnswer(msgspec.Struct):
 
     __repr__ = hiding("_body", "_secret")
 
-    def __post_init__(self) -> None:
-        first = dict(reversed(self.headers))
-        self.media = first.get(b"content-type", b"").lower()
-        self.encoding = first.get(b"content-encoding", b"").lower()
-
     @property
     def is_event_stream(self) -> bool:
         return self.media.startswith(b"text/event-stream")
