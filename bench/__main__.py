@@ -93,7 +93,7 @@ def _rows(plan: Plan, missing: dict[str, str]) -> Iterator[Row]:
         directory = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
         port = closing.enter_context(targets.mock())
         if set(plan.only) & set(IN_COMMON):
-            yield from _in_common(plan, port, directory, missing)
+            yield from _in_common(plan, directory, missing)
         alone: dict[str, Callable[[], Iterator[Row]]] = {
             "registry": lambda: sizes.registry(port, directory, plan.rounds),
             "ledger": lambda: sizes.ledger(port, directory, plan.rounds, plan.rows),
@@ -107,12 +107,16 @@ def _rows(plan: Plan, missing: dict[str, str]) -> Iterator[Row]:
                 yield from alone[name]()
 
 
-def _in_common(plan: Plan, port: int, directory: Path, missing: dict[str, str]) -> Iterator[Row]:
+def _in_common(plan: Plan, directory: Path, missing: dict[str, str]) -> Iterator[Row]:
+    cores = processes.halves()
     with ExitStack() as closing:
-        least = closing.enter_context(targets.ceiling(port))
-        routed = closing.enter_context(targets.ceiling(port, is_routed=True))
-        _, gateway = closing.enter_context(targets.gateway(port, directory / "weir", plan.tree.absolute()))
-        others, why_not = closing.enter_context(peers.serving(plan.peers, port, directory))
+        closing.enter_context(processes.on(cores.others))
+        port = closing.enter_context(targets.mock())
+        with processes.on(cores.measured):
+            least = closing.enter_context(targets.ceiling(port))
+            routed = closing.enter_context(targets.ceiling(port, is_routed=True))
+            _, gateway = closing.enter_context(targets.gateway(port, directory / "weir", plan.tree.absolute()))
+            others, why_not = closing.enter_context(peers.serving(plan.peers, port, directory))
         missing.update(why_not)
         found = (targets.direct(port), least, routed, gateway, *others)
         everybody = [replace(target, share=target.share * plan.share) for target in found]

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 PYTHON = sys.executable
@@ -76,6 +77,35 @@ def _born(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The cores for who is measured and those for everybody else; the same where there is but one."""
+
+    measured: frozenset[int]
+    others: frozenset[int]
+
+
+def halves() -> Halves:
+    """One core for who is measured, which nobody else takes from it or its caches, and the others for the load."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    first, others = frozenset(cores[:1]), frozenset(cores[1:])
+    return Halves(first, others or first)
+
+
+@contextmanager
+def on(cores: frozenset[int]) -> Iterator[None]:
+    """What is started in here keeps to these cores, where the system can do that."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def printed_by(*command: str) -> str:

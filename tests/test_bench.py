@@ -371,3 +371,15 @@ def test_time_goes_on_while_a_target_has_none(port: int) -> None:
 
     assert found["cpu_us"] == 0
     assert time.process_time() >= began
+
+
+def test_who_is_measured_has_a_core_that_the_load_has_not() -> None:
+    cores = processes.halves()
+    here = os.sched_getaffinity(0)
+    assert cores.measured and cores.measured | cores.others == here
+    assert len(here) == 1 or not cores.measured & cores.others
+
+    with processes.on(cores.measured):
+        command = (processes.PYTHON, "-c", "import os; print(sorted(os.sched_getaffinity(0)))")
+        assert processes.printed_by(*command).strip() == str(sorted(cores.measured))
+    assert os.sched_getaffinity(0) == here

@@ -36,9 +36,10 @@ class Blocks:
                 if b'"' not in text and b"\\" not in text and b"\n" not in text:
                     count += len(text) if text.isascii() else len(text.decode("utf-8", "replace"))
                     continue
+            had_output = self.tap.has_output
             if self.tap.read(event):
                 of_usage.append(event + b"\n\n")
-            elif self._lessons and self.tap.said:
+            elif self._lessons and self.tap.said and had_output:  # the first one is waited for
                 self._learn(event, self.tap.said)
                 before, after, least = self._before, self._after, self._least
         self.tap.characters += count

@@ -81,7 +81,7 @@ class OpenStream(msgspec.Struct):
     @property
     def dropped(self) -> tuple[str, ...]:
         """Names of what was not carried: of the request, and of as much of the answer as has passed."""
-        return _named(self.not_sent, self.side.lost)
+        return _named(self.not_sent, self.side.lost) if self.not_sent or self.side.lost else ()
 
     @property
     def is_events(self) -> bool:
@@ -98,7 +98,7 @@ class OpenStream(msgspec.Struct):
         if passed is None:
             return False
         self.held.append(passed)
-        self.held_events += len(split_events(passed))
+        self.held_events += passed.count(b"\n\n") + passed.count(b"\r\n\r\n")
         self.held_bytes += len(passed)
         return True
 

@@ -27,7 +27,7 @@ class Silence:
 
     def __init__(self, send: Send, ping: bytes, ping_seconds: float, patience: float = WRITE_IDLE_SECONDS) -> None:
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self._send = send
         self._ping = ping
         self._ping_seconds = ping_seconds
