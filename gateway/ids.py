@@ -19,7 +19,7 @@ def new_request_id() -> str:
 
     Sorting by id sorts by time, so that the ledger's indexes only append.
     """
-    return f"req_{time.time_ns() // 1_000_000:012x}{_ending()}"
+    return f"req_{time.time_ns() // 1_000_000:012x}{_spare.pop() if _spare else _ending()}"
 
 
 _spare: list[str] = []

@@ -21,7 +21,7 @@ _LINGER_SECONDS = 5.0
 
 
 class Answer(RequestResponseCycle):
-    """The ASGI side of one request. `begin` makes it of the one that uvicorn made."""
+    """The ASGI side of one request. `adopt` makes it of the one that uvicorn made."""
 
     parts: list[bytes]
     held: int
@@ -33,7 +33,7 @@ class Answer(RequestResponseCycle):
     is_following: bool
     is_cut_short: bool
 
-    def begin(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
+    def adopt(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
         """`tasks` are those that the server waits for before it stops; this one leaves them at its end."""
         self.parts, self.held = [], 0
         self.head, self.flushing, self.loop, self.tasks = b"", None, loop, tasks
@@ -129,6 +129,13 @@ class Answer(RequestResponseCycle):
             head = self._head_of(status, headers)
             self.transport.write(head + self._framed(body, is_last=True))
             self._end()
+        return True
+
+    def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        if self.flow.write_paused and not self.disconnected:
+            return False
+        if not self.disconnected:
+            self.transport.write(self._head_of(status, headers) + self._framed(body, is_last=False))
         return True
 
     async def send(self, message: Any) -> None:

@@ -31,6 +31,10 @@ class Offers(Protocol):
         """Send a whole answer in one write; False where the client has to take something else first."""
         ...
 
+    def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        """The same of an answer of which more follows; it is sent as ASGI has it."""
+        ...
+
 
 def offer(scope: Any, offers: Offers) -> None:
     scope[_NAME] = offers

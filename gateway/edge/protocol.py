@@ -92,7 +92,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if not isinstance(cycle, Answer):
             cycle.__class__ = Answer
             assert isinstance(cycle, Answer)
-            cycle.begin(self.loop, self.tasks)
+            cycle.adopt(self.loop, self.tasks)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -74,6 +75,12 @@ def holds(text: bytes | msgspec.Raw, word: bytes) -> bool:
 
 def raw(value: object) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))
+
+
+@functools.lru_cache(1024)
+def name(text: str) -> msgspec.Raw:
+    """The same of a name, of which there are few."""
+    return raw(text)
 
 
 def exactly(text: str) -> msgspec.Raw:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from gateway.formats.errors import ANTHROPIC
 from gateway.proxy import headers as passing
-from gateway.proxy.attempt import OpenStream
 from gateway.proxy.call import Call, Header, Trail
 from gateway.proxy.entrance import Entrance
 from gateway.proxy.relay import Relay
@@ -36,7 +35,7 @@ class AnswerHeaders:
         found = [
             *id_headers(arrival),
             *_from_where(target.model, backend.provider.name, backend.name, target.config_version),
-            (b"x-gateway-attempts", b"%d" % (len(trail.attempts) + isinstance(reply.answer, OpenStream))),
+            (b"x-gateway-attempts", b"%d" % (len(trail.attempts) + (not reply.is_refusal))),
             (b"x-gateway-overhead-ms", b"%.2f" % overhead),
             (b"server-timing", b"gateway;dur=%.2f, total;dur=%.2f" % (overhead, total)),
             *self.of_limits(relay.call),

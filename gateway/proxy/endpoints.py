@@ -13,6 +13,7 @@ from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Unavailable
 from gateway.formats.request import Asked
 from gateway.formats.table import FORMATS
 from gateway.model.people import ApiKey
+from gateway.model.registry import ApiFormat
 from gateway.proxy import counting, model_lists
 from gateway.proxy.answer_headers import AnswerHeaders
 from gateway.proxy.aside import LARGE, aside
@@ -108,10 +109,11 @@ class ClientSurface:
         row = FORMATS[surface.api_format]
         asked = Asked(body, surface.action, surface.model, surface.is_stream)
         request = row.read_request(asked) if len(body) < LARGE else await aside(row.read_request, asked)
-        request = self._stored.translated.filled(request, api_key)
         pinned = ""
-        if answer_id := row.continues(request):
-            pinned = (await self._stored.owner(answer_id, api_key)).backend_id
+        if surface.api_format is ApiFormat.OPENAI_RESPONSES:
+            request = self._stored.translated.filled(request, api_key)
+            if answer_id := row.continues(request):
+                pinned = (await self._stored.owner(answer_id, api_key)).backend_id
         await self._go(Call(arrival, api_key, request, pinned=pinned, size=len(body)), client)
 
     async def _call_with_upload(self, surface: Surface, arrival: Arrival, api_key: ApiKey, client: Client) -> None:
@@ -164,9 +166,11 @@ class ClientSurface:
         now = self._entrance.clock.mono()
         headers = self._headers.of_answer(relay, trail, now)
         listening = self._stored.translated.listening(call, relay.reply, send)
-        if listening is client.send and relay.responds(client.offers.respond, headers, now):
+        is_plain = listening is client.send
+        if is_plain and relay.responds(client.offers.respond, headers, now):
             return
-        await relay.send_to(listening, headers, now, lambda: self.is_draining)
+        begin = client.offers.begin if is_plain else None
+        await relay.send_to(listening, headers, now, lambda: self.is_draining, begin)
 
 
 async def _filled(upload: Upload, receive: Receive) -> None:

@@ -14,7 +14,7 @@ from gateway.model.calls import Attempt, Skip
 from gateway.proxy.aside import LARGE, aside
 from gateway.proxy.attempt import Attempter, Left, OpenStream, Road, Timing, WholeAnswer
 from gateway.proxy.call import Call, Trail
-from gateway.proxy.journey import Finish, Journey, Reply, already_finished
+from gateway.proxy.journey import Finish, Journey, Reply
 from gateway.routing import health
 from gateway.routing.candidates import Plan, plan_candidates
 from gateway.routing.health import Claim, Ending, Verdict
@@ -23,7 +23,6 @@ from gateway.routing.snapshot import Lane
 from gateway.routing.world import World, skip
 
 _LEAST_SECONDS = 0.3
-_OK = Ending(Verdict.OK)
 _OWN_FAILURES = frozenset({Verdict.FAILED, Verdict.REFUSED, Verdict.NOT_SERVED})
 """What ends a backend's right to a conversation. One at its limit is soon back, and its cache still warm."""
 
@@ -115,10 +114,8 @@ class Forwarder:
             if len(journey.target.lanes) > 1:
                 world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
             journey.trail.answering, journey.trail.asking = claimed.grant, None
-            if isinstance(left, WholeAnswer):
-                finish(_OK, left.status, world)
-                return Reply(journey.target, lane, left, already_finished)
-            health.answered(claimed, world)
+            if isinstance(left, OpenStream):
+                health.answered(claimed, world)
             return Reply(journey.target, lane, left, finish)
         if not left.is_sent:
             health.not_sent(claimed, self._world())
@@ -156,8 +153,8 @@ class Forwarder:
     def _finisher(self, journey: Journey, lane: Lane, claimed: Claim, timing: Timing) -> Finish:
         number = journey.started(lane)
 
-        def finish(ending: Ending, status: int | None, world: World | None = None) -> None:
-            world = world or self._world()
+        def finish(ending: Ending, status: int | None) -> None:
+            world = self._world()
             if ending.verdict in _OWN_FAILURES:
                 world.state.affinities.forget(journey.ask.conversation, lane.backend.id)
             rest = health.conclude(claimed, ending, world, world.wall_ms, timing.first_output_ms)

@@ -35,15 +35,13 @@ _LASTING_REASONS = frozenset({"out_of_quota", "quota_exhausted", "key_refused"})
 
 
 class Finish(Protocol):
-    """Ends an attempt: concludes the backend's health and writes the attempt down. `world` is now, where known."""
+    """Ends an attempt: concludes the backend's health and writes the attempt down."""
 
-    def __call__(self, ending: Ending, status: int | None, world: World | None = None) -> None: ...
+    def __call__(self, ending: Ending, status: int | None) -> None: ...
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer that may be relayed, and the attempt that it came from: `finish` ends that of a stream, exactly once.
-    That of a whole answer has ended.
-    """
+    """An answer that may be relayed, and the open attempt that it came from: `finish` ends it, exactly once."""
 
     target: Target
     lane: Lane
@@ -201,5 +199,5 @@ class Journey(msgspec.Struct):
         )
 
 
-def already_finished(ending: Ending, status: int | None, world: World | None = None) -> None:
-    """What is whole was concluded when it came."""
+def already_finished(ending: Ending, status: int | None) -> None:
+    """A refusal was concluded when it came."""

@@ -61,7 +61,8 @@ class Pipeline:
         plan = trail.plan = plan_of(call, outlook, world, facts)
         admission = budgets.admit(plan.ask, outlook.caller, target.lanes, world)
         trail.admitted, trail.hold = admission.grant, admission.hold
-        require_endpoint(call.request, target, plan)
+        if not plan.lanes:
+            require_endpoint(call.request, target, plan)
         take_turn(plan.ask, world)
         if plan.skips:
             trail.skip(*plan.skips)

@@ -28,6 +28,7 @@ from gateway.routing.health import Ending, Verdict
 
 Header = tuple[bytes, bytes]
 
+_OK = Ending(Verdict.OK)
 _LEFT = Ending(Verdict.ABANDONED, "the client left")
 _STOPPED = Ending(Verdict.ABANDONED, "the gateway stopped before the answer's end")
 
@@ -37,7 +38,7 @@ def _never() -> bool:
 
 
 Respond = Callable[[int, Sequence[Header], bytes], bool]
-"""Sends a whole answer in one write; False where something else has to be taken first."""
+"""Sends an answer's head and a body, or its beginning, in one write; False where something has to be taken first."""
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ class _Way(msgspec.Struct, frozen=True):
 
     send: Send
     is_stopping: Callable[[], bool]
+    begin: Respond | None
 
 
 class Relay(msgspec.Struct, frozen=True):
@@ -62,6 +64,8 @@ class Relay(msgspec.Struct, frozen=True):
             return False
         if not respond(answer.status, self._head(answer, headers), answer.body):
             return False
+        # What is left to do does not keep the client waiting.
+        self.reply.finish(_OK, answer.status)
         self.kept.add(answer.body)
         self.settle(self._whole_outcome(answer, first_byte_at, is_delivered=True))
         return True
@@ -70,9 +74,15 @@ class Relay(msgspec.Struct, frozen=True):
         return [*answer.headers, (b"content-length", b"%d" % len(answer.body)), *headers]
 
     async def send_to(
-        self, send: Send, headers: Sequence[Header], first_byte_at: float, is_stopping: Callable[[], bool] = _never
+        self,
+        send: Send,
+        headers: Sequence[Header],
+        first_byte_at: float,
+        is_stopping: Callable[[], bool] = _never,
+        begin: Respond | None = None,
     ) -> None:
-        """Send everything, with our own `headers`. `first_byte_at` is now, in monotonic seconds.
+        """Send everything, with our own `headers`. `first_byte_at` is now, in monotonic seconds; `begin` may send the
+        head of a stream and what came of it first.
 
         Cancel this when the client leaves, or at the end of a stop's patience: the provider is told and what came is
         settled. Where it `is_stopping`, a client in the middle of a stream is told so.
@@ -80,12 +90,14 @@ class Relay(msgspec.Struct, frozen=True):
         if isinstance(self.reply.answer, WholeAnswer):
             await self._send_whole(send, self.reply.answer, headers, first_byte_at)
         else:
-            await self._send_stream(_Way(send, is_stopping), self.reply.answer, headers, first_byte_at)
+            await self._send_stream(_Way(send, is_stopping, begin), self.reply.answer, headers, first_byte_at)
 
     async def _send_whole(
         self, send: Send, answer: WholeAnswer, headers: Sequence[Header], first_byte_at: float
     ) -> None:
         is_delivered = False
+        # The provider has done with it, however long the client takes.
+        self.reply.finish(_OK, answer.status)
         try:
             await _start(send, answer.status, self._head(answer, headers))
             self.kept.add(answer.body)
@@ -110,7 +122,7 @@ class Relay(msgspec.Struct, frozen=True):
     ) -> None:
         ending, silence = _LEFT, Silence(way.send, stream.side.ping, stream.ping_seconds)
         try:
-            await _start(way.send, stream.status, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
+            await self._begin(way, stream, (*stream.headers, (b"x-accel-buffering", b"no"), *headers))
             ending, error = await self._pass_on(silence, stream)
             await self._end(silence, stream, error)
         except asyncio.CancelledError:
@@ -126,6 +138,15 @@ class Relay(msgspec.Struct, frozen=True):
             self.reply.finish(ending, stream.status)
             self.settle(self._stream_outcome(stream.tap, stream.status, ending, first_byte_at))
             await stream.answer.close()
+
+    async def _begin(self, way: _Way, stream: OpenStream, headers: Sequence[Header]) -> None:
+        """The head, and with it what was held back, where that is possible."""
+        first = b"".join(stream.held)
+        if first and way.begin is not None and way.begin(stream.status, headers, first):
+            stream.held.clear()
+            self.kept.add(first)
+        else:
+            await _start(way.send, stream.status, headers)
 
     async def _end(self, silence: Silence, stream: OpenStream, error: GatewayError | None) -> None:
         """No fake normal end: an error event, and never [DONE]. In sound there is no place for an error: it is not

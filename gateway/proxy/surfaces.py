@@ -82,6 +82,8 @@ def stored_response(path: str) -> tuple[str, str] | None:
 
 def family_of(path: str, headers: Iterable[Header]) -> Family:
     """Whose words a caller of this path understands errors in."""
+    if path == "/v1/chat/completions":
+        return OPENAI  # most of them
     if path.startswith("/v1/messages"):
         return ANTHROPIC
     if path.startswith("/v1/responses"):

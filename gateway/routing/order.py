@@ -41,9 +41,7 @@ def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
     """
     lanes = list(lanes)
     if len(lanes) == 1 and lanes[0].backend.pool.strategy in _PLAIN:
-        warm = world.state.affinities.of(ask.conversation, world.now)
-        is_warm = lanes[0].backend.id == warm and lanes[0].backend.key.cache_ttl_minutes
-        return [Placed(lanes[0], WARM if is_warm else "")]
+        return [Placed(lanes[0], WARM if ask.session and _is_warm(lanes[0], ask, world) else "")]
     pools: dict[tuple[bool, int, str], list[Lane]] = {}
     for lane in lanes:
         pool = lane.backend.pool
@@ -62,6 +60,11 @@ def in_order(lanes: Iterable[Lane], ask: Ask, world: World) -> list[Placed]:
             else:
                 found.append(placed)
     return found
+
+
+def _is_warm(lane: Lane, ask: Ask, world: World) -> bool:
+    warm = world.state.affinities.of(ask.conversation, world.now)
+    return lane.backend.id == warm and lane.backend.key.cache_ttl_minutes > 0
 
 
 def take_turn(ask: Ask, world: World) -> None:

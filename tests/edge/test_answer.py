@@ -287,3 +287,54 @@ async def test_an_idle_connection_is_closed_in_time_and_one_in_use_is_not() -> N
         assert await reader.read() == b""
         assert loop.time() - used < 5
         writer.close()
+
+
+async def test_a_whole_answer_and_the_beginning_of_one_go_out_in_one_write_each() -> None:
+    said_of: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        offers = of_scope(scope)
+        if scope["path"] == "/whole":
+            said_of.append(offers.respond(200, LENGTH_2, b"ok"))
+            return
+        said_of.append(offers.begin(200, [(b"x-own", b"1")], b"first"))
+        assert offers.has_begun
+        await send({"type": "http.response.body", "body": b"second", "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with serving(app) as port, asyncio.timeout(10):
+        for path, body in (("/whole", b"\r\n\r\nok"), ("/parts", b"\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
+            got = await reader.read()
+            assert got.startswith(b"HTTP/1.1 200 OK\r\n") and got.endswith(body)
+            writer.close()
+    assert said_of == [True, True]
+
+
+async def test_nothing_is_written_at_once_to_a_client_that_takes_nothing() -> None:
+    taken: list[bool] = []
+    full, done = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        offers = of_scope(scope)
+        if scope["path"] == "/first":
+            offers.respond(200, [(b"content-length", b"%d" % 20_000_000)], bytes(20_000_000))
+            full.set()
+            return
+        taken.append(offers.respond(200, LENGTH_2, b"ok"))
+        taken.append(offers.begin(200, LENGTH_2, b"ok"))
+        await answering(200, LENGTH_2, b"ok")(scope, receive, send)
+        done.set()
+
+    async with serving(app) as port, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET /first HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        await full.wait()
+        writer.write(b"GET /second HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        await asyncio.sleep(0.1)
+        got = await reader.read(-1)
+        await done.wait()
+        assert got.endswith(b"\r\n\r\nok")
+        writer.close()
+    assert taken == [False, False]

@@ -22,7 +22,6 @@ from gateway.proxy.upstream_answer import StockBody, UpstreamAnswer
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.resolve import Target
 from gateway.routing.snapshot import Lane
-from gateway.routing.world import World
 from tests.provider import USAGE_CHUNK, Pause, delta, hello_stream, sse
 from tests.proxy.wire import a_call
 from tests.routing.build import backend
@@ -88,9 +87,8 @@ class Journal:
     told: list[str] = field(default_factory=list)
     endings: list[tuple[Ending, int | None]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    is_whole: bool = False
 
-    def finish(self, ending: Ending, status: int | None, world: World | None = None) -> None:
+    def finish(self, ending: Ending, status: int | None) -> None:
         self.told.append("finish")
         self.endings.append((ending, status))
 
@@ -99,15 +97,14 @@ class Journal:
         self.outcomes.append(outcome)
 
     def relay(self, answer: WholeAnswer | OpenStream, *, is_refusal: bool = False) -> Relay:
-        self.is_whole = isinstance(answer, WholeAnswer)
         one = Lane(backend(), "u")
         reply = Reply(Target("m", (one,), 7), one, answer, self.finish, is_refusal)
         return Relay(a_call(stream=True), reply, self.settle)
 
     @property
     def outcome(self) -> Outcome:
-        """The one settlement, of a stream after the one finish."""
-        assert self.told == ([] if self.is_whole else ["finish"]) + ["settle"]
+        """The one settlement, after the one finish."""
+        assert self.told == ["finish", "settle"]
         return self.outcomes[0]
 
     @property
@@ -340,3 +337,24 @@ async def test_a_silence_that_is_too_long_breaks_the_stream_however_it_is_filled
     journal = await relayed(stream)
     assert journal.outcome.error_code == "stream_broken"
     assert b"[DONE]" not in journal.client.body
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_streams_beginning_goes_out_with_its_head_where_that_is_taken_at_once(is_taken: bool) -> None:
+    begun: list[Any] = []
+
+    def begin(*answer: Any) -> bool:
+        begun.append(answer)
+        return is_taken
+
+    stream = opened(Parts([*HELLO_PARTS[2:]]))
+    stream.held = [*HELLO_PARTS[:2]]
+    journal = Journal(Client())
+    await journal.relay(stream).send_to(journal.client.send, OWN, 1.5, begin=begin)
+
+    first = b"".join(HELLO_PARTS[:2])
+    assert begun == [(200, (*EVENTS, (b"x-accel-buffering", b"no"), *OWN), first)]
+    sent = [message["type"] for message in journal.client.messages]
+    assert ("http.response.start" in sent) is not is_taken
+    assert (first if is_taken else b"") + journal.client.body == b"".join(HELLO_PARTS)
+    assert journal.outcome.status is CallStatus.COMPLETED

@@ -44,7 +44,7 @@ def read_request(asked: Asked) -> Request:
 
 def upstream_body(request: Request, model: str) -> bytes:
     """The client's fields with the provider's name of the model, in the order they came."""
-    return bodies.encode_object({**request.fields, "model": bodies.raw(model)})
+    return bodies.encode_object({**request.fields, "model": bodies.name(model)})
 
 
 def asking_usage(request: Request) -> Request | None:

@@ -54,7 +54,7 @@ def read_request(asked: Asked) -> Request:
 
 def upstream_body(request: Request, model: str) -> bytes:
     """The client's fields with the provider's name of the model in its place."""
-    return bodies.encode_object({**request.fields, "model": bodies.raw(model)})
+    return bodies.encode_object({**request.fields, "model": bodies.name(model)})
 
 
 def previous_response(request: Request) -> str:
