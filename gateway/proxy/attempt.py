@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -222,7 +223,9 @@ class Attempter:
 
     async def _send(self, call: Call, road: Road, timing: Timing) -> WholeAnswer | OpenStream | Left:
         backend, passage = road.lane.backend, road.passage
-        path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name) + _query(call, passage)
+        path = passage.path_at(backend.endpoint.custom_path, road.lane.upstream_name)
+        if call.arrival.query:
+            path += _query(call, passage)
         headers = call.arrival.said.passed_on(
             passage, backend.endpoint.api_format, is_demo=backend.provider.preset == DEMO_PRESET
         )
@@ -275,8 +278,6 @@ def _cost_shown(call: Call, lane: Lane) -> CostOf | None:
 def _query(call: Call, passage: Passage) -> str:
     """What the client put behind the path, where that is for the provider: `?beta=true` of Anthropic's clients."""
     query = call.arrival.query
-    if not query:
-        return ""
     is_passed = passage.upstream.passes_query and not passage.is_translated and _SAFE_QUERY.fullmatch(query)
     return f"?{query.decode()}" if is_passed else ""
 
@@ -288,10 +289,13 @@ def _named(*names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in names for name in each))[:MOST_NAMES]
 
 
-def _body_of(call: Call, road: Road) -> tuple[Content, list[Header]]:
+_OF_JSON: Sequence[Header] = ((b"content-type", b"application/json"),)
+
+
+def _body_of(call: Call, road: Road) -> tuple[Content, Sequence[Header]]:
     """What is sent, and the headers that say what it is."""
     if call.upload is None:
-        return road.passage.body, [(b"content-type", b"application/json")]
+        return road.passage.body, _OF_JSON
     name = road.lane.upstream_name
     length = call.upload.length(name)
     headers = [(b"content-type", call.upload.content_type.encode("latin-1", "replace"))]

@@ -64,7 +64,8 @@ class BodyReader:
 
         Raises TooLarge or UnsupportedMedia.
         """
-        _require_plain_json(arrival)
+        if not arrival.said.is_plain_json:
+            _require_plain_json(arrival)
         body = whole()
         if body is not None and len(body) > self.largest:
             raise self._too_large()

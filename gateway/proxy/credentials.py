@@ -18,11 +18,10 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]], in_query: str = "") 
 
     Raises NotAuthenticated without one, BadInput with two different ones.
     """
-    carriers = [header for header in headers if header[0] in CREDENTIALS]
-    if len(carriers) == 1 and not in_query and (token := _bearer(*carriers[0])):
-        return token  # nearly every request: nothing to compare
     found = {in_query.strip()}
-    for name, value in carriers:
+    for name, value in headers:
+        if name not in CREDENTIALS:
+            continue
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").strip().partition(" ")
             if scheme.lower() == "bearer":
@@ -37,11 +36,6 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]], in_query: str = "") 
     if len(found) > 1:
         raise BadInput("Two different API keys were sent; send one.", code="ambiguous_credentials", retryable=False)
     return found.pop()
-
-
-def _bearer(name: bytes, value: bytes) -> str:
-    """The token as nearly all clients send it; empty where it is sent in another way."""
-    return value[7:].decode("latin-1").strip() if name == b"authorization" and value[:7] == b"Bearer " else ""
 
 
 def authenticate(snapshot: Snapshot, vault: Vault, credential: str, wall_ms: int) -> ApiKey:

@@ -26,7 +26,7 @@ from gateway.proxy.pipeline import Pipeline
 from gateway.proxy.sending import Send, id_headers, send_error, send_json
 from gateway.proxy.settle import Settler, client_left, outcome_of
 from gateway.proxy.stored import StoredAnswers
-from gateway.proxy.surfaces import SERVED, Surface, listed_model, stored_response, surface_of
+from gateway.proxy.surfaces import SERVED, SURFACES, Surface, listed_model, stored_response, surface_of
 from gateway.proxy.uploads import Upload, is_upload, request_of
 
 log = logging.getLogger("gateway.proxy")
@@ -70,11 +70,12 @@ class ClientSurface:
         try:
             api_key = self._entrance.authenticate(arrival)
             client = Client(receive, send, of_scope(scope))
-            surface = surface_of(arrival.path)
+            surface = SURFACES.get(arrival.path) or surface_of(arrival.path)
             if surface is None:
                 await self._serve_other(scope["method"], arrival, api_key, client)
                 return
-            _only(scope["method"], "POST")
+            if scope["method"] != "POST":
+                raise MethodNotAllowed(scope["method"], "POST")
             await self._call(surface, arrival, api_key, client)
         except GatewayError as error:
             # Strangers may not fill the memory while the database cannot be written.
@@ -162,7 +163,7 @@ class ClientSurface:
             self._settler.settle(call, trail, None, outcome_of(unexpected))
             await send_error(send, call.arrival, unexpected)
             return
-        relay = self._stored.background.follow(counting.in_place_of(relay))
+        relay = self._stored.background.follow(counting.in_place_of(relay) if relay.reply.is_refusal else relay)
         now = self._entrance.clock.mono()
         headers = self._headers.of_answer(relay, trail, now)
         listening = self._stored.translated.listening(call, relay.reply, send)

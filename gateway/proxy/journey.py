@@ -96,7 +96,7 @@ class Journey(msgspec.Struct):
 
     def next_claim_id(self) -> str:
         self._count += 1
-        return f"{self.call.id}.{self._count}"
+        return f"{self.call.arrival.id}.{self._count}"
 
     def started(self, lane: Lane) -> int:
         """The number of this attempt, from 1."""

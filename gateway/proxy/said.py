@@ -58,7 +58,11 @@ class Said(msgspec.Struct, frozen=True):
 
 def said_by(headers: Iterable[Header]) -> Said:
     """`headers` have names in lower case."""
-    return _said(tuple([header for header in headers if header[0] not in _OF_ONE_REQUEST]))
+    said = []
+    for header in headers:
+        if header[0] not in _OF_ONE_REQUEST:
+            said.append(header)  # noqa: PERF401  # a comprehension is a function of its own, and this one is called a lot
+    return _said(tuple(said))
 
 
 @functools.lru_cache(_MOST_KEPT)

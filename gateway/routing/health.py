@@ -11,6 +11,7 @@ from gateway.model.calls import Skip
 from gateway.model.registry import Pool
 from gateway.model.words import Word
 from gateway.routing import limits
+from gateway.routing.breaker import BreakerState
 from gateway.routing.candidates import BREAKER_OPEN, why_not
 from gateway.routing.limits import Grant
 from gateway.routing.rate_limits import QUOTA_REST_SECONDS, LimitClass, Limited
@@ -69,13 +70,14 @@ def claim(lane: Lane, ask: Ask, claim_id: str, world: World, *, is_free: bool = 
     if not is_free and (reason := why_not(lane, ask, world)) is not None:
         return reason
     grant = limits.take(lane, ask, world)
-    state = world.state.of(backend.id)
+    state = world.state.backends.get(backend.id) or world.state.of(backend.id)
     if state.needs_probe:
         state.probe_holder = claim_id
     endpoint = world.state.endpoint_rests.get(backend.endpoint.base_url)
     if endpoint is not None and endpoint.needs_probe:
         endpoint.probe_holder = claim_id
-    state.breaker.admit(claim_id, world.now)
+    if state.breaker.state is not BreakerState.CLOSED:
+        state.breaker.admit(claim_id, world.now)
     state.in_flight += 1
     return Claim(claim_id, lane, ask, grant)
 

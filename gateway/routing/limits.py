@@ -77,7 +77,7 @@ def take(lane: Lane, ask: Ask, world: World) -> Grant:
     """Everything that the call takes at this backend; `full` has just answered None."""
     backend, provider = lane.backend, lane.backend.provider
     if backend.key.rpm_limit is None:
-        world.state.learned_of(backend.key.id).sent(world.now)
+        (world.state.learned.get(backend.key.id) or world.state.learned_of(backend.key.id)).sent(world.now)
     grant = _take(_rates_of(backend, world), backend.bounds.names, ask.tokens, world)
     most = _most(lane, ask) if provider.monthly_quota is not None else 0
     if not most:
