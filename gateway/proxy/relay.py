@@ -62,13 +62,20 @@ class Relay(msgspec.Struct, frozen=True):
         answer = self.reply.answer
         if not isinstance(answer, WholeAnswer):
             return False
-        if not respond(answer.status, self._head(answer, headers), answer.body):
-            return False
+        try:
+            if not respond(answer.status, self._head(answer, headers), answer.body):
+                return False
+        except BaseException:  # reason: whatever it is, the call is written down
+            self._settle_whole(answer, first_byte_at, is_delivered=False)
+            raise
         # What is left to do does not keep the client waiting.
+        self._settle_whole(answer, first_byte_at, is_delivered=True)
+        return True
+
+    def _settle_whole(self, answer: WholeAnswer, first_byte_at: float, *, is_delivered: bool) -> None:
         self.reply.finish(_OK, answer.status)
         self.kept.add(answer.body)
-        self.settle(self._whole_outcome(answer, first_byte_at, is_delivered=True))
-        return True
+        self.settle(self._whole_outcome(answer, first_byte_at, is_delivered=is_delivered))
 
     def _head(self, answer: WholeAnswer, headers: Sequence[Header]) -> list[Header]:
         return [*answer.headers, (b"content-length", b"%d" % len(answer.body)), *headers]

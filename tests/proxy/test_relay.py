@@ -358,3 +358,13 @@ async def test_a_streams_beginning_goes_out_with_its_head_where_that_is_taken_at
     assert ("http.response.start" in sent) is not is_taken
     assert (first if is_taken else b"") + journal.client.body == b"".join(HELLO_PARTS)
     assert journal.outcome.status is CallStatus.COMPLETED
+
+
+async def test_a_whole_answer_that_cannot_be_sent_is_written_down_all_the_same() -> None:
+    def respond(*answer: Any) -> bool:
+        raise RuntimeError("a line's end in a header")
+
+    journal = Journal(Client())
+    with pytest.raises(RuntimeError):
+        journal.relay(whole()).responds(respond, OWN, 1.5)
+    assert journal.outcome.status is CallStatus.CANCELLED
