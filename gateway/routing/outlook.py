@@ -23,8 +23,8 @@ from gateway.routing.resolve import Target, resolve
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.world import Ask, World
 
-_MOST_KEPT = 4096
-"""A client may make up any number of names of models."""
+_MOST_KEPT = 16_384
+"""A client may make up any number of names of models. About a kilobyte each."""
 _MOST_FITTINGS = 64
 
 
@@ -117,7 +117,7 @@ class Outlooks:
         found = self._known.get((api_key.id, question))
         if found is None or found.caller.api_key is not api_key:
             if len(self._known) >= _MOST_KEPT:
-                self._known.clear()
+                del self._known[next(iter(self._known))]
             found = self._known[api_key.id, question] = self._new(snapshot, api_key, question)
         return found
 
