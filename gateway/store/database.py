@@ -188,6 +188,8 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             opened.push_async_callback(reader.close)
             for pragma in (
                 "PRAGMA query_only = ON",
+                # The system keeps the file's pages once for all readers.
+                "PRAGMA cache_size = -512",
                 "PRAGMA busy_timeout = 5000",
                 "PRAGMA trusted_schema = OFF",
             ):
