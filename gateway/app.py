@@ -151,7 +151,8 @@ def _assemble(
     settler = Settler(record, state, clock, cell, stored.remember)
     entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
     pipeline = Pipeline(cell, world, forwarder, settler, ledger.reserve)
-    surface = ClientSurface(pipeline, settler, ledger, entrance, stored, AnswerHeaders(entrance, state))
+    headers = AnswerHeaders(entrance, state, pipeline.outlooks)
+    surface = ClientSurface(pipeline, settler, ledger, entrance, stored, headers)
     trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler, ledger.reserve), cell, settler, clock)
     desk = replace(desk, try_call=trier.try_call)
 

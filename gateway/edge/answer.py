@@ -87,11 +87,13 @@ class Answer(RequestResponseCycle):
             await app(self.scope, self.receive, self.send)
         except BaseException as error:  # noqa: BLE001  # reason: the last place where a connection ends with its request
             self._note(error)
-        if not self.response_complete:
-            await self._end_early()
-        self.tasks.discard(self.task)
-        self.on_response = _nothing
-        withdraw(self.scope)
+        try:
+            if not self.response_complete:
+                await self._end_early()
+        finally:
+            self.tasks.discard(self.task)
+            self.on_response = _nothing
+            withdraw(self.scope)
 
     def _note(self, error: BaseException) -> None:
         """Nothing to tell of where its client left, and nobody else ended it."""

@@ -19,12 +19,12 @@ _LONGEST_LISTING = 1000
 
 
 class AnswerHeaders:
-    """`state` has the buckets that the caller's limits are counted in."""
+    """`state` has the buckets that the caller's limits are counted in, `outlooks` what those limits are."""
 
-    def __init__(self, entrance: Entrance, state: RuntimeState) -> None:
+    def __init__(self, entrance: Entrance, state: RuntimeState, outlooks: Outlooks) -> None:
         self._entrance = entrance
         self._state = state
-        self._outlooks = Outlooks(entrance.snapshot)
+        self._outlooks = outlooks
 
     def of_answer(self, relay: Relay, trail: Trail, now: float) -> list[Header]:
         """`now` is when the first byte goes out, in monotonic seconds."""

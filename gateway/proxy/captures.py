@@ -13,11 +13,9 @@ from gateway.model.captures import Captured, Part
 from gateway.model.system_settings import Capture, SystemSettings
 from gateway.proxy.call import Call, Header
 from gateway.proxy.kept import Kept
+from gateway.proxy.said import SECRETS
 
 HIDDEN = "***"
-_CREDENTIALS = frozenset(
-    {b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie", b"set-cookie"}
-)
 _KEYS = re.compile(rb"\b(?:sk|pk|rk|gsk|xai|ghp|gho|hf|AIza)[-_][A-Za-z0-9_-]{16,}|\bAIza[A-Za-z0-9_-]{30,}")
 """What looks like a provider's or our own key, wherever in a body it was pasted."""
 
@@ -46,7 +44,7 @@ def captured(call: Call, answered: Iterable[Header], kept: Kept, most: int) -> t
 
 def _headers(part: Part, headers: Iterable[Header]) -> Captured:
     shown = [
-        (name.decode("latin-1"), HIDDEN if name in _CREDENTIALS else without_keys(value).decode("latin-1"))
+        (name.decode("latin-1"), HIDDEN if name in SECRETS else without_keys(value).decode("latin-1"))
         for name, value in headers
     ]
     content = msgspec.json.encode(shown)

@@ -43,7 +43,7 @@ class Pipeline:
         reserve: Callable[[Reservation], Awaitable[None]],
     ) -> None:
         self._snapshot = snapshot
-        self._outlooks = Outlooks(snapshot)
+        self.outlooks = Outlooks(snapshot)
         self._world = world
         self._forwarder = forwarder
         self._settler = settler
@@ -86,7 +86,7 @@ class Pipeline:
     def _outlook(self, call: Call) -> Outlook:
         request = call.request
         question = Question(request.api_format, request.model, request.action, call.arrival.said.purpose)
-        found = self._outlooks.of(call.api_key, question)
+        found = self.outlooks.of(call.api_key, question)
         return found.pinned(call.pinned) if call.pinned else found
 
 

@@ -21,7 +21,9 @@ from gateway.routing.requirements import HEADER as REQUIRE
 Header = tuple[bytes, bytes]
 
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"})
-_OF_ONE_REQUEST = CREDENTIALS | {b"content-length"}
+SECRETS = CREDENTIALS | {b"proxy-authorization", b"cookie", b"set-cookie"}
+"""Headers that let somebody in somewhere: never kept, never shown."""
+_OF_ONE_REQUEST = SECRETS | {b"content-length"}
 _REQUIRE = REQUIRE.encode()
 _MOST_KEPT = 256
 
