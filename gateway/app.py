@@ -37,6 +37,7 @@ from gateway.proxy.settle import Settler
 from gateway.proxy.stored import StoredAnswers
 from gateway.proxy.trial import Trier
 from gateway.proxy.upstream import Upstream, open_upstream
+from gateway.routing.snapshot import Snapshot
 from gateway.routing.state import RuntimeState
 from gateway.routing.world import World
 from gateway.settings import Settings
@@ -145,12 +146,15 @@ def _assemble(
     def world() -> World:
         return World(state, mono(), rng, env_names, wall_ms())
 
+    def snapshot() -> Snapshot:  # an object that can be called takes three times as long
+        return cell.current
+
     attempter = Attempter(upstream, clock, state.usage_refusers)
     forwarder = Forwarder(attempter, world, clock, settings.call_deadline_seconds)
-    stored = StoredAnswers(desk.db, cell, upstream, ledger.until_stored)
-    settler = Settler(record, state, clock, cell, stored.remember)
-    entrance = Entrance(cell, desk.vault, clock, settings.max_body_bytes)
-    pipeline = Pipeline(cell, world, forwarder, settler, ledger.reserve)
+    stored = StoredAnswers(desk.db, snapshot, upstream, ledger.until_stored)
+    settler = Settler(record, state, clock, snapshot, stored.remember)
+    entrance = Entrance(snapshot, desk.vault, clock, settings.max_body_bytes)
+    pipeline = Pipeline(snapshot, world, forwarder, settler, ledger.reserve)
     headers = AnswerHeaders(entrance, state, pipeline.outlooks)
     surface = ClientSurface(pipeline, settler, ledger, entrance, stored, headers)
     trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler, ledger.reserve), cell, settler, clock)

@@ -116,14 +116,17 @@ class Front:
 
     def _require_own_host(self, headers: list[tuple[bytes, bytes]]) -> None:
         """A page elsewhere may make a browser call us under its own name (DNS rebinding): only ours are answered."""
-        hosts = [value for name, value in headers if name == b"host"]
-        if len(hosts) != 1:
+        count, host = 0, b""
+        for name, value in headers:
+            if name == b"host":
+                count, host = count + 1, value
+        if count != 1:
             raise BadInput("The request must have exactly one Host header.", code="invalid_host")
-        if hosts[0] in self._own_hosts:
+        if host in self._own_hosts:
             return
-        self._require_own(hosts[0])
+        self._require_own(host)
         if len(self._own_hosts) < _MOST_HOSTS:
-            self._own_hosts.add(hosts[0])
+            self._own_hosts.add(host)
 
     def _require_own(self, host: bytes) -> None:
         found = _HOST.fullmatch(host.decode("latin-1"))

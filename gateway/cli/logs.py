@@ -18,7 +18,7 @@ from gateway.model.calls import CallRecord
 
 LONGEST_FIELD = 1024
 _CREDENTIAL = re.compile(r"\b(sk-|gwm-|gw-)[A-Za-z0-9_-]{8,}")
-_LONGEST_NAME = 100
+_LONGEST_NAMES = 300
 _BEGINNINGS = ("sk-", "gwm-", "gw-")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -124,12 +124,13 @@ class Calls:
         self._output.add(functools.partial(self._line, row))
 
     def _line(self, row: CallRecord) -> str:
+        key, model, backend = _names(row.api_key_name, row.asked_model, row.backend)
         line = _Call(
             at=_moment(row.started_at + row.total_ms),
             id=row.id,
-            key=_name(row.api_key_name),
-            model=_name(row.asked_model),
-            backend=_name(row.backend),
+            key=key,
+            model=model,
+            backend=backend,
             code=row.code,
             tries=len(row.attempts),
             ms=row.total_ms,
@@ -154,14 +155,14 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _name(text: str) -> str:
+def _names(*texts: str) -> tuple[str, ...]:
     """What others named, cleaned; the same few come again and again."""
-    return _short_name(text) if len(text) <= _LONGEST_NAME else _clean(text)
+    return _short_names(texts) if sum(map(len, texts)) <= _LONGEST_NAMES else tuple(map(_clean, texts))
 
 
 @functools.lru_cache(256)
-def _short_name(text: str) -> str:
-    return _clean(text)
+def _short_names(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_clean, texts))
 
 
 def configure(log_format: str) -> Calls:

@@ -15,8 +15,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.edge.offers import offer, withdraw
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode("ascii") for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
+_COLON = b": "
 _LINGER_SECONDS = 5.0
 
 
@@ -158,25 +159,25 @@ class Answer(RequestResponseCycle):
     def _head_of(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if self.response_started:
             raise RuntimeError("An answer begins once.")
-        lines, says_close = [_STATUS_LINES[status]], False
-        for name, value in (*self.default_headers, *headers):
+        said = (*self.default_headers, *headers)
+        lines, says_close = [_STATUS_LINES[status], *map(_COLON.join, said)], False
+        for name, value in said:
             if name == b"content-length":
                 self.chunked_encoding, self.expected_content_length = False, int(value)
             elif name == b"connection" and b"close" in value.lower():
                 self.keep_alive, says_close = False, True
-            lines.append(b"%b: %b\r\n" % (name, value))
-        fields = len(lines)
         if not self.keep_alive and not says_close:
-            lines.append(b"connection: close\r\n")
+            lines.append(b"connection: close")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _NO_BODY:
             self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked\r\n")
-        head = b"".join(lines)
+            lines.append(b"transfer-encoding: chunked")
+        head, ends = b"\r\n".join(lines) + b"\r\n\r\n", len(lines) + 1
         # One look at the whole head in place of two patterns for each header: a value may not begin another line.
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
-            raise RuntimeError(f"One of {fields - 1} headers of the answer has a line's end in it.")
+        # (`in` would first try whether what it looks for is a number.)
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or head.find(b"\0") >= 0:
+            raise RuntimeError(f"One of {len(said)} headers of the answer has a line's end in it.")
         self.response_started, self.waiting_for_100_continue = True, False
-        return head + b"\r\n"
+        return head
 
     def _flush(self) -> None:
         head, self.head = self.head, b""

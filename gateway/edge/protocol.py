@@ -84,7 +84,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._adopt(cycle)
         assert isinstance(cycle, Answer)
-        cycle.task = self.loop.create_task(cycle.run_asgi(app))
+        # It gets a name, as asyncio would make one up for each.
+        cycle.task = self.loop.create_task(cycle.run_asgi(app), name="request")
         self.tasks.add(cycle.task)
 
     def _adopt(self, cycle: RequestResponseCycle) -> None:

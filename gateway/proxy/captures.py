@@ -16,16 +16,19 @@ from gateway.proxy.kept import Kept
 from gateway.proxy.said import SECRETS
 
 HIDDEN = "***"
+_OFF = Capture.OFF
 _KEYS = re.compile(rb"\b(?:sk|pk|rk|gsk|xai|ghp|gho|hf|AIza)[-_][A-Za-z0-9_-]{16,}|\bAIza[A-Za-z0-9_-]{30,}")
 """What looks like a provider's or our own key, wherever in a body it was pasted."""
 
 
 def most_kept(settings: SystemSettings) -> int:
     """Bytes of each body; 0 where nothing is kept of any call."""
-    return 0 if settings.capture is Capture.OFF else settings.capture_bytes
+    return 0 if settings.capture is _OFF else settings.capture_bytes
 
 
 def is_kept(settings: SystemSettings, row: CallRecord) -> bool:
+    if settings.capture is _OFF:
+        return False
     failed = row.status is not CallStatus.COMPLETED or row.code >= 400  # noqa: PLR2004
     return settings.capture is Capture.ALL or (settings.capture is Capture.ERRORS and failed)
 

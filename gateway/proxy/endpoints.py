@@ -31,6 +31,8 @@ from gateway.proxy.uploads import Upload, is_upload, request_of
 
 log = logging.getLogger("gateway.proxy")
 
+_RESPONSES = ApiFormat.OPENAI_RESPONSES
+
 
 class Client(msgspec.Struct, frozen=True):
     """The other end of one request, as ASGI has it, and what the server tells of it besides."""
@@ -111,7 +113,7 @@ class ClientSurface:
         asked = Asked(body, surface.action, surface.model, surface.is_stream)
         request = row.read_request(asked) if len(body) < LARGE else await aside(row.read_request, asked)
         pinned = ""
-        if surface.api_format is ApiFormat.OPENAI_RESPONSES:
+        if surface.api_format is _RESPONSES:
             request = self._stored.translated.filled(request, api_key)
             if answer_id := row.continues(request):
                 pinned = (await self._stored.owner(answer_id, api_key)).backend_id

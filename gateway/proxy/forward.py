@@ -61,7 +61,7 @@ class Forwarder:
     async def _try_all(self, journey: Journey, lanes: Sequence[Lane]) -> Reply | None:
         for lane in lanes:
             # Before the first attempt the plan is all that is known.
-            if journey.providers and not journey.allows(lane):
+            if journey.asked and not journey.allows(lane):
                 continue
             if journey.deadline - self._clock.mono() < _LEAST_SECONDS:
                 raise DeadlineExceeded("No backend answered before this call's deadline.", retryable=True)
@@ -110,12 +110,12 @@ class Forwarder:
             if left is None:
                 finish(Ending(Verdict.ABANDONED, "the client left"), None)
         if not isinstance(left, Left):
-            world = self._world()
             if len(journey.target.lanes) > 1:
+                world = self._world()
                 world.state.affinities.remember(journey.ask.conversation, lane.backend, world.now)
             journey.trail.answering, journey.trail.asking = claimed.grant, None
             if isinstance(left, OpenStream):
-                health.answered(claimed, world)
+                health.answered(claimed, self._world())
             return Reply(journey.target, lane, left, finish)
         if not left.is_sent:
             health.not_sent(claimed, self._world())
@@ -126,7 +126,7 @@ class Forwarder:
     def _pays_for(self, journey: Journey, claimed: Claim, world: World) -> bool:
         """The first try of a call is free; a further one needs the retry budget, or its place is given back."""
         budget = world.state.retry_budget
-        if not journey.providers:
+        if not journey.asked:
             budget.first_try(world.now)
             return True
         if budget.take(world.now):

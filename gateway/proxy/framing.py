@@ -16,8 +16,8 @@ def framed(call: Call, send: Send) -> Send:
     """`send`, or what makes one array of a stream of events on its way to it."""
     request = call.request
     is_array = (
-        request.api_format is ApiFormat.GEMINI_GENERATE
-        and request.is_stream
+        request.is_stream
+        and request.api_format is ApiFormat.GEMINI_GENERATE
         and query_value(call.arrival.query, "alt") != "sse"
     )
     return _AsArray(send) if is_array else send

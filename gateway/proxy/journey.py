@@ -26,7 +26,7 @@ from gateway.routing.candidates import PRICE_UNKNOWN, soonest_recovery
 from gateway.routing.health import Ending, Verdict
 from gateway.routing.permissions import NOT_PERMITTED
 from gateway.routing.resolve import Target
-from gateway.routing.snapshot import Lane
+from gateway.routing.snapshot import Backend, Lane
 from gateway.routing.world import Ask, World
 
 _OVERLOADED = 529
@@ -53,7 +53,9 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Journey(msgspec.Struct):
-    """One call on its way: what was tried, what may still be. `world` is what the plan that is being tried went by."""
+    """One call on its way: what was tried, what may still be. `world` is what the plan that is being tried went by;
+    `asked` are the backends that it was sent to, one for each attempt.
+    """
 
     call: Call
     target: Target
@@ -65,11 +67,9 @@ class Journey(msgspec.Struct):
     untranslatable: BadInput | None = None
     tried: set[str] = set()
     unserved: set[tuple[str, str]] = set()
-    per_pool: dict[str, int] = {}
-    per_owner: dict[str, int] = {}
     too_small: int | None = None
+    asked: list[Backend] = []
     lefts: list[Left] = []
-    providers: list[str] = []
     _waiting_since: float | None = None
     _count: int = 0
 
@@ -82,12 +82,11 @@ class Journey(msgspec.Struct):
             return False
         if self.too_small is not None and lane.context <= self.too_small:
             return False
-        if self.per_pool.get(backend.pool.id, 0) >= backend.pool.max_attempts:
+        if sum(one.pool.id == backend.pool.id for one in self.asked) >= backend.pool.max_attempts:
             return False
-        return self._has_retries(backend.provider) and self._has_retries(backend.endpoint)
-
-    def _has_retries(self, owner: Provider | Endpoint) -> bool:
-        return owner.max_retries is None or self.per_owner.get(owner.id, 0) <= owner.max_retries
+        of_provider = sum(one.provider.id == backend.provider.id for one in self.asked)
+        of_endpoint = sum(one.endpoint.id == backend.endpoint.id for one in self.asked)
+        return _has_retries(backend.provider, of_provider) and _has_retries(backend.endpoint, of_endpoint)
 
     @property
     def is_just_planned(self) -> bool:
@@ -100,12 +99,8 @@ class Journey(msgspec.Struct):
 
     def started(self, lane: Lane) -> int:
         """The number of this attempt, from 1."""
-        backend = lane.backend
-        self.per_pool[backend.pool.id] = self.per_pool.get(backend.pool.id, 0) + 1
-        for owner in (backend.provider.id, backend.endpoint.id):
-            self.per_owner[owner] = self.per_owner.get(owner, 0) + 1
-        self.providers.append(lane.backend.provider.name)
-        return len(self.providers)
+        self.asked.append(lane.backend)
+        return len(self.asked)
 
     def leave(self, lane: Lane, left: Left) -> Reply | None:
         """Take note of a failed attempt; the client's own fault is a reply that ends the journey."""
@@ -188,7 +183,7 @@ class Journey(msgspec.Struct):
         )
 
     def _attempts_failed(self) -> GatewayError:
-        last, provider = self.lefts[-1], self.providers[-1]
+        last, provider = self.lefts[-1], self.asked[-1].provider.name
         if last.is_timeout:
             return DeadlineExceeded(f"Provider {provider} gave {last.ending.reason}.", retryable=True)
         if last.status == _OVERLOADED:
@@ -197,6 +192,10 @@ class Journey(msgspec.Struct):
             f"No backend answered after {len(self.lefts)} tries. Provider {provider}: {last.ending.reason}.",
             retryable=True,
         )
+
+
+def _has_retries(owner: Provider | Endpoint, asked: int) -> bool:
+    return owner.max_retries is None or asked <= owner.max_retries
 
 
 def already_finished(ending: Ending, status: int | None) -> None:

@@ -96,9 +96,10 @@ class KeptAnswers:
 
     def listening(self, call: Call, reply: Reply, send: Send) -> Send:
         """`send`, or what also remembers the answer on its way."""
-        is_translated = reply.lane.backend.endpoint.api_format is not call.request.api_format
+        if reply.lane.backend.endpoint.api_format is call.request.api_format:
+            return send
         is_response = call.request.api_format is ApiFormat.OPENAI_RESPONSES
-        if not (is_translated and is_response) or reply.is_refusal or not keeps(call.request):
+        if not is_response or reply.is_refusal or not keeps(call.request):
             return send
         return _Listening(self, call, send)
 

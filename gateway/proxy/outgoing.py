@@ -129,6 +129,6 @@ def _joined(lines: list[bytes], line_ends: int = 0) -> bytes:
     """
     head = b"\r\n".join(lines) + b"\r\n\r\n"
     ends = len(lines) + 1 + line_ends
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or head.find(b"\0") >= 0:
         raise httpx.LocalProtocolError("a header or the target of the request holds a character that ends it")
     return head

@@ -28,6 +28,7 @@ from gateway.routing.health import Ending, Verdict
 
 Header = tuple[bytes, bytes]
 
+_COMPLETED = CallStatus.COMPLETED
 _OK = Ending(Verdict.OK)
 _LEFT = Ending(Verdict.ABANDONED, "the client left")
 _STOPPED = Ending(Verdict.ABANDONED, "the gateway stopped before the answer's end")
@@ -120,9 +121,7 @@ class Relay(msgspec.Struct, frozen=True):
         usage = answer.usage or estimate(self.call, answer.characters)
         if not is_delivered:
             return Outcome(CallStatus.CANCELLED, CLIENT_LEFT, "client_left", _LEFT.reason, usage, first_byte_at)
-        return Outcome(
-            CallStatus.COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at, answer_id=answer.answer_id
-        )
+        return Outcome(_COMPLETED, answer.status, usage=usage, first_byte_at=first_byte_at, answer_id=answer.answer_id)
 
     async def _send_stream(
         self, way: _Way, stream: OpenStream, headers: Sequence[Header], first_byte_at: float

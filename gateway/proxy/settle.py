@@ -14,7 +14,6 @@ from gateway.model.calls import CallRecord, CallSource, CallStatus, Usage
 from gateway.model.captures import Captured
 from gateway.model.people import ApiKey
 from gateway.model.registry import Provider
-from gateway.model.system_settings import Capture
 from gateway.proxy.call import Arrival, Call, Header, Trail, estimate, stored_by
 from gateway.proxy.captures import captured, is_kept
 from gateway.proxy.journey import Reply
@@ -165,7 +164,7 @@ class Settler:
 
     def _captures(self, known: _Known, trail: Trail, record: CallRecord) -> tuple[Captured, ...]:
         settings = self._snapshot().settings
-        if settings.capture is Capture.OFF or known.call is None or not is_kept(settings, record):
+        if known.call is None or not is_kept(settings, record):
             return ()
         return captured(known.call, known.answered, trail.kept, settings.capture_bytes)
 

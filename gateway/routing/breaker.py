@@ -38,6 +38,10 @@ class BreakerState(Word):
     HALF_OPEN = "half_open"
 
 
+_CLOSED, _OPEN, _HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
+"""Looked up once: each look into an enumeration's class takes Python 3.11 as long as a small function."""
+
+
 class Breaker(msgspec.Struct):
     """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open.
     `failed` is how many of the `results` were none.
@@ -45,7 +49,7 @@ class Breaker(msgspec.Struct):
     `resumes_at` is until when it was open before a call tried early, `early_at` when the next one may.
     """
 
-    state: BreakerState = BreakerState.CLOSED
+    state: BreakerState = _CLOSED
     open_until: float = 0.0
     openings: int = 0
     trial: str = ""
@@ -58,13 +62,13 @@ class Breaker(msgspec.Struct):
 
     def seconds_until_trial(self, now: float) -> float:
         """How long to stay away; 0 where a call may come now."""
-        if self.state is BreakerState.OPEN and now < self.open_until:
+        if self.state is _OPEN and now < self.open_until:
             return self.open_until - now
         return TRIAL_PATIENCE if self.trial else 0.0
 
     def try_early(self, now: float) -> bool:
         """Nothing else can serve a call: let one try before the time. False where that is not to be."""
-        if self.state is not BreakerState.OPEN or now >= self.open_until or now < self.early_at:
+        if self.state is not _OPEN or now >= self.open_until or now < self.early_at:
             return False
         self.early_at = now + EARLY_SECONDS
         self.resumes_at, self.open_until = self.open_until, now
@@ -72,10 +76,10 @@ class Breaker(msgspec.Struct):
 
     def admit(self, claim_id: str, now: float) -> None:
         """A call goes to the backend; `seconds_until_trial` was 0."""
-        if self.state is BreakerState.OPEN and now >= self.open_until:
-            self.state = BreakerState.HALF_OPEN
+        if self.state is _OPEN and now >= self.open_until:
+            self.state = _HALF_OPEN
             self.trial_successes = self.trial_failures = 0
-        if self.state is BreakerState.HALF_OPEN:
+        if self.state is _HALF_OPEN:
             self.trial = claim_id
 
     def abandon(self, claim_id: str) -> None:
@@ -88,7 +92,7 @@ class Breaker(msgspec.Struct):
 
         `longest_open` bounds the seconds for which it may open now.
         """
-        if self.state is BreakerState.CLOSED:
+        if self.state is _CLOSED:
             self._note(now, succeeded=succeeded)
             return self.failed > 0 and self._open_if_failing(now, longest_open)
         if self.trial != claim_id:
@@ -96,7 +100,7 @@ class Breaker(msgspec.Struct):
         self.trial = ""
         if not succeeded and now < self.resumes_at:
             # Tried before its time: as if it had not been.
-            self.state, self.open_until = BreakerState.OPEN, self.resumes_at
+            self.state, self.open_until = _OPEN, self.resumes_at
             return True
         self.resumes_at = 0.0
         self.trial_successes += succeeded
@@ -105,11 +109,11 @@ class Breaker(msgspec.Struct):
             self._open(now, longest_open)
         elif self.trial_successes >= SUCCESSES_TO_CLOSE:
             self.clear()
-        return self.state is not BreakerState.HALF_OPEN
+        return self.state is not _HALF_OPEN
 
     def clear(self) -> None:
         """Closed, with an empty window."""
-        self.state = BreakerState.CLOSED
+        self.state = _CLOSED
         self.open_until = 0.0
         self.openings = 0
         self.trial = ""
@@ -120,7 +124,7 @@ class Breaker(msgspec.Struct):
     def restore(self, openings: int, open_until: float) -> None:
         """What was written down before a restart: open until then, or already past it and to be tried."""
         if openings:
-            self.state = BreakerState.OPEN
+            self.state = _OPEN
             self.openings = openings
             self.open_until = open_until
 
@@ -143,7 +147,7 @@ class Breaker(msgspec.Struct):
         return True
 
     def _open(self, now: float, longest: float) -> None:
-        self.state = BreakerState.OPEN
+        self.state = _OPEN
         self.open_until = now + min(OPEN_SECONDS * 2 ** min(self.openings, 16), longest)
         self.openings += 1
         self.trial = ""

@@ -7,6 +7,9 @@ from gateway.model.registry import RATE_UNIT, BillingType, Price, PriceTable
 from gateway.money import token_cost
 from gateway.routing.snapshot import Backend
 
+# Looked up once: see the breaker's.
+_NOTHING_USED, _FREE = UsageSource.NONE, BillingType.FREE_TIER
+
 
 def cost_lines(usage: Usage, price: Price) -> list[tuple[str, int, int, int]]:
     """Each component as (name, tokens, price per million, cost), the fee per request last with one "token"."""
@@ -25,7 +28,7 @@ def cost_lines(usage: Usage, price: Price) -> list[tuple[str, int, int, int]]:
 
 def cost_of(usage: Usage, price: Price | None) -> int | None:
     """The sum of the components; 0 where nothing was used, None where what was used has no price."""
-    if usage.source is UsageSource.NONE:
+    if usage.source is _NOTHING_USED:
         return 0
     if price is None:
         return None
@@ -37,7 +40,7 @@ def rate_of(backend: Backend) -> int:
 
     A free tier takes nothing.
     """
-    if backend.provider.billing_type is BillingType.FREE_TIER:
+    if backend.provider.billing_type is _FREE:
         return 0
     key = backend.key
     return key.rate_multipliers.get(backend.endpoint.api_format.text, key.rate_multiplier)

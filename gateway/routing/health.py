@@ -40,6 +40,12 @@ class Verdict(Word):
     ABANDONED = "abandoned"
 
 
+# Looked up once: see the breaker's.
+_OK, _ABANDONED, _CLOSED = Verdict.OK, Verdict.ABANDONED, BreakerState.CLOSED
+_OF_SERVICE = frozenset({Verdict.OK, Verdict.CLIENT_FAULT, Verdict.NOT_SERVED})
+_OF_HEALTH = frozenset({Verdict.OK, Verdict.FAILED, Verdict.REFUSED})
+
+
 class Ending(msgspec.Struct, frozen=True):
     """The verdict with its reason in words; `limited` only with LIMITED."""
 
@@ -76,7 +82,7 @@ def claim(lane: Lane, ask: Ask, claim_id: str, world: World, *, is_free: bool = 
     endpoint = world.state.endpoint_rests.get(backend.endpoint.base_url)
     if endpoint is not None and endpoint.needs_probe:
         endpoint.probe_holder = claim_id
-    if state.breaker.state is not BreakerState.CLOSED:
+    if state.breaker.state is not _CLOSED:
         state.breaker.admit(claim_id, world.now)
     state.in_flight += 1
     return Claim(claim_id, lane, ask, grant)
@@ -141,11 +147,11 @@ def conclude(
     state.in_flight -= 1
     _release_probe(claimed, state)
     _note_result(claimed, state, ending, world)
-    if ending.verdict is Verdict.ABANDONED:
+    if ending.verdict is _ABANDONED:
         return None
-    if ending.verdict in (Verdict.OK, Verdict.CLIENT_FAULT, Verdict.NOT_SERVED):
+    if ending.verdict in _OF_SERVICE:
         answered(claimed, world)
-        if ending.verdict is Verdict.OK:
+        if ending.verdict is _OK:
             _succeeded(backend, state, world, first_output_ms)
         return None
     state.failures += 1
@@ -194,10 +200,10 @@ def backoff(pool: Pool, consecutive: int, rng: Random) -> float:
 
 def _note_result(claimed: Claim, state: BackendState, ending: Ending, world: World) -> None:
     """Tell breaker and score what speaks of health: not limits, not a client's fault, not a client that left."""
-    if ending.verdict not in (Verdict.OK, Verdict.FAILED, Verdict.REFUSED):
+    if ending.verdict not in _OF_HEALTH:
         state.breaker.abandon(claimed.id)
         return
-    succeeded = ending.verdict is Verdict.OK
+    succeeded = ending.verdict is _OK
     longest = claimed.lane.backend.key.max_probe_interval_minutes * 60.0
     state.breaker.record(claimed.id, succeeded=succeeded, now=world.now, longest_open=longest)
     state.score = _moved(state.score, float(succeeded), _SCORE_SHARE)

@@ -54,7 +54,8 @@ def full(lane: Lane, ask: Ask, world: World) -> Skip | None:
     Of several reasons the one that lasts longest, so that its seconds are those until a call can be sent.
     """
     backend, state = lane.backend, world.state
-    bounds, provider, found = backend.bounds, backend.provider, list[_Full]()
+    bounds, provider = backend.bounds, backend.provider
+    found: list[_Full] = []
     if provider.monthly_quota is not None or provider.quota_expires_at is not None:
         found += _quota(lane, ask, world)
     if backend.endpoint.base_url in state.endpoint_rests:
@@ -114,12 +115,13 @@ def give_back(grant: Grant, state: RuntimeState) -> None:
 
 def leave(grant: Grant, state: RuntimeState) -> None:
     """The call is over: its places are free, exactly once."""
+    places = state.places
     for name in grant.places:
-        left = state.places.get(name, 0) - 1
+        left = places.get(name, 0) - 1
         if left > 0:
-            state.places[name] = left
+            places[name] = left
         else:
-            state.places.pop(name, None)
+            places.pop(name, None)
 
 
 def settle(grant: Grant, used: int, state: RuntimeState) -> None:
@@ -242,7 +244,16 @@ def _longest(found: Iterable[_Full]) -> _Full:
 
 
 def _take(rates: tuple[Rate, ...], names: tuple[str, ...], tokens: int, world: World) -> Grant:
-    state, requests, of_tokens, reserved = world.state, list[str](), list[str](), 0
+    places = world.state.places
+    for name in names:
+        places[name] = places.get(name, 0) + 1
+    return _take_of(rates, names, tokens, world) if rates else Grant(names)
+
+
+def _take_of(rates: tuple[Rate, ...], names: tuple[str, ...], tokens: int, world: World) -> Grant:
+    requests: list[str] = []
+    of_tokens: list[str] = []
+    state, reserved = world.state, 0
     for rate in rates:
         bucket, amount = state.bucket(rate.name, rate.limit, world.now, rate.period), rate.amount(tokens)
         if bucket is None or not bucket.take(world.now, amount):
@@ -253,10 +264,7 @@ def _take(rates: tuple[Rate, ...], names: tuple[str, ...], tokens: int, world: W
             reserved = amount
         else:
             requests.append(rate.name)
-    places = state.places
-    for name in names:
-        places[name] = places.get(name, 0) + 1
-    return Grant(names, tuple(requests), tuple(of_tokens), reserved) if rates else Grant(names)
+    return Grant(names, tuple(requests), tuple(of_tokens), reserved)
 
 
 def _give(name: str, amount: int, state: RuntimeState) -> None:

@@ -14,6 +14,7 @@ from gateway.formats.sse import DONE, event_payload
 from gateway.model.calls import Usage, UsageSource
 from gateway.model.registry import ApiFormat
 
+_CHAT, _REPORTED = ApiFormat.OPENAI_CHAT, UsageSource.REPORTED
 MOST_TOKENS = 10_000_000
 MOST_ANSWERS = 128
 _NUMBERS = {"n": (1, MOST_ANSWERS), "max_tokens": (0, MOST_TOKENS), "max_completion_tokens": (0, MOST_TOKENS)}
@@ -33,7 +34,7 @@ def read_request(asked: Asked) -> Request:
             bodies.integer_field(fields, name, lowest, highest)
     options = bodies.decode_any(fields["stream_options"]) if "stream_options" in fields else None
     return Request(
-        api_format=ApiFormat.OPENAI_CHAT,
+        api_format=_CHAT,
         model=model,
         is_stream=bodies.bool_field(fields, "stream") if "stream" in fields else False,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
@@ -239,5 +240,5 @@ def usage_of(prompt: int, output: int, *, read: int, written: int, reasoning: in
         cache_read=read,
         cache_creation=written,
         reasoning=reasoning,
-        source=UsageSource.REPORTED,
+        source=_REPORTED,
     )
