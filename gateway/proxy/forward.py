@@ -151,7 +151,7 @@ class Forwarder:
         return min(own, endpoint.timeout_seconds, left)
 
     def _finisher(self, journey: Journey, lane: Lane, claimed: Claim, timing: Timing) -> Finish:
-        number = journey.started(lane)
+        number, there = journey.started(lane), lane.backend.written
 
         def finish(ending: Ending, status: int | None) -> None:
             world = self._world()
@@ -162,8 +162,8 @@ class Forwarder:
                 Attempt(
                     number=number,
                     backend_id=lane.backend.id,
-                    backend=lane.backend.name,
-                    pool=lane.backend.pool.name,
+                    backend=there.backend,
+                    pool=there.pool,
                     upstream_model=lane.upstream_name,
                     started_ms=round((timing.started - journey.call.arrival.received) * 1000),
                     headers_ms=timing.headers_ms,
@@ -173,7 +173,7 @@ class Forwarder:
                     status=status,
                     error=ending.reason,
                     rest_ms=None if rest is None else round(rest * 1000),
-                    api_format=lane.backend.endpoint.api_format.text,
+                    api_format=there.upstream_format,
                 )
             )
 

@@ -20,14 +20,15 @@ from gateway.proxy.journey import Reply
 from gateway.proxy.ledger import Entry
 from gateway.proxy.surfaces import surface_of
 from gateway.routing import limits, quota
-from gateway.routing.cost import actual_cost, cost_of, price_for, rate_of
-from gateway.routing.snapshot import Lane, Snapshot
+from gateway.routing.cost import at_rate, cost_of, price_for, rate_of
+from gateway.routing.snapshot import Lane, Snapshot, Written
 from gateway.routing.state import RuntimeState
 from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import StoredSum
 from gateway.store.stored_responses import StoredResponse
 
 CLIENT_LEFT = 499
+_NOWHERE = Written()
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -90,8 +91,10 @@ class Settler:
         table = lane.price if lane is not None else None
         price = price_for(table, outcome.usage)
         backend = lane.backend if lane is not None else None
+        there = _NOWHERE if backend is None else backend.written
         cost = cost_of(outcome.usage, price)
-        actual = cost if backend is None else actual_cost(cost, backend)
+        rate = None if backend is None else rate_of(backend)
+        actual = cost if rate is None or cost is None else at_rate(cost, rate)
         charged_at = self._state.spends.moment(wall_ms) if hold is None else hold.charged_at
         api_key = known.api_key
         user = self._snapshot().users.get(api_key.user_id) if api_key and api_key.user_id else None
@@ -104,11 +107,11 @@ class Settler:
             path=arrival.path,
             asked_model=known.model,
             served_model=target.model if target and backend else "",
-            provider_id=backend.provider.id if backend else None,
-            provider=backend.provider.name if backend else "",
-            backend_id=backend.id if backend else None,
-            backend=backend.name if backend else "",
-            pool=backend.pool.name if backend else "",
+            provider_id=there.provider_id,
+            provider=there.provider,
+            backend_id=there.backend_id,
+            backend=there.backend,
+            pool=there.pool,
             is_stream=known.is_stream,
             status=outcome.status,
             code=outcome.code,
@@ -124,7 +127,7 @@ class Settler:
             client_ip=arrival.client_ip,
             attempts=tuple(trail.attempts),
             skips=tuple(trail.skips.values()),
-            rate_multiplier=rate_of(backend) if backend else None,
+            rate_multiplier=rate,
             actual_nano=actual,
             source=known.source,
             route=target.route if target else "",
@@ -132,7 +135,7 @@ class Settler:
             considered=plan.considered() if plan else (),
             user_id=user.id if user else None,
             user_name=user.username if user else "",
-            upstream_format=backend.endpoint.api_format.text if backend else "",
+            upstream_format=there.upstream_format,
             charged_at=charged_at,
             reserved_nano=hold.reserved if hold and trail.was_reserved else None,
             price_origin=table.origin if table else "",

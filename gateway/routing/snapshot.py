@@ -31,11 +31,22 @@ from gateway.routing.mapped import capabilities_there, price_there, upstream_nam
 from gateway.routing.owners import with_owner
 
 
+class Written(msgspec.Struct, frozen=True):
+    """A backend as a call's row names it; as it is here, none."""
+
+    provider_id: str | None = None
+    provider: str = ""
+    backend_id: str | None = None
+    backend: str = ""
+    pool: str = ""
+    upstream_format: str = ""
+
+
 class Backend(msgspec.Struct, frozen=True, weakref=True):
     """One endpoint and one provider key: the smallest thing that a call can be sent to.
 
     `is_elsewhere`: the key is bound to another address than the endpoint's, and goes to no other. `name`,
-    `is_enabled` and `bounds` follow from the others, and are worked out here as every call looks at them.
+    `is_enabled`, `bounds` and `written` follow from the others, and are worked out here as every call looks at them.
     """
 
     id: str
@@ -47,10 +58,14 @@ class Backend(msgspec.Struct, frozen=True, weakref=True):
     name: str = ""
     is_enabled: bool = False
     bounds: Bounds = Bounds()
+    written: Written = Written()
 
     def __post_init__(self) -> None:
         provider, endpoint, key = self.provider, self.endpoint, self.key
-        force_setattr(self, "name", f"{provider.name}/{key.name}")
+        name = f"{provider.name}/{key.name}"
+        written = Written(provider.id, provider.name, self.id, name, self.pool.name, endpoint.api_format.text)
+        force_setattr(self, "name", name)
+        force_setattr(self, "written", written)
         force_setattr(self, "is_enabled", provider.is_active and endpoint.is_active and key.is_active)
         force_setattr(self, "bounds", of_backend(provider, endpoint, key))
 
