@@ -33,7 +33,7 @@ class Blocks:
         for event in block[:-2].split(b"\n\n"):
             if event.startswith(before) and event.endswith(after) and len(event) >= least:
                 text = event[len(before) : len(event) - len(after)]
-                if b'"' not in text and b"\\" not in text and b"\n" not in text:
+                if text.find(b'"') < 0 and text.find(b"\\") < 0 and text.find(b"\n") < 0:
                     count += len(text) if text.isascii() else len(text.decode("utf-8", "replace"))
                     continue
             had_output = self.tap.has_output

@@ -158,7 +158,7 @@ class SameStream:
         return b"" if self.tap.read(event) and self._hides_usage else event
 
     def pass_block(self, block: bytes) -> bytes | None:
-        if b"\r" in block or b"\n\n\n" in block:
+        if block.find(b"\r") >= 0 or block.find(b"\n\n\n") >= 0:
             return None
         of_usage = self._blocks.read(block)
         if self._hides_usage:

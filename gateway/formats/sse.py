@@ -38,7 +38,7 @@ class EventSplitter:
         text = self._rest + chunk if self._rest else chunk
         # The end may begin up to three bytes before the new chunk; what is older was searched already.
         search = max(0, len(self._rest) - 3)
-        if b"\r" in text or b"\n\n\n" in text:
+        if text.find(b"\r") >= 0 or text.find(b"\n\n\n") >= 0:
             end = _last_end(text, search)
         else:
             end = text.rfind(b"\n\n", search) + 2
@@ -59,7 +59,7 @@ class EventSplitter:
 
 def split_events(block: bytes) -> list[bytes]:
     """Whole events, one by one, each with its end."""
-    if b"\r" not in block and b"\n\n\n" not in block:
+    if block.find(b"\r") < 0 and block.find(b"\n\n\n") < 0:
         return [event + b"\n\n" for event in block[:-2].split(b"\n\n")] if block else []
     events, start = [], 0
     for found in _END.finditer(block):
@@ -86,7 +86,7 @@ def is_whole_event(rest: bytes) -> bool:
 
 def event_payload(event: bytes) -> bytes:
     """The `data` of one event, its lines joined by \\n; empty for comments."""
-    if event.startswith(b"data: ") and event.count(b"\n") <= 2 and b"\r" not in event:
+    if event.startswith(b"data: ") and event.count(b"\n") <= 2 and event.find(b"\r") < 0:
         return event[6:].rstrip(b"\n")  # the usual one-line event
     lines = []
     for line in event.splitlines():

@@ -124,7 +124,8 @@ class OpenStream(msgspec.Struct):
         block = self.splitter.whole(chunk)
         if not block:
             return b""
-        if b'"error"' not in block and (passed := self.side.pass_block(block)) is not None:
+        # `find` here and wherever a stream is looked at: `in` tries first whether what it looks for is a number.
+        if block.find(b'"error"') < 0 and (passed := self.side.pass_block(block)) is not None:
             return passed
         # Our key is cut out of what a provider says of an error: it may quote it.
         shown = [self.answer.without_key(event) if b'"error"' in event else event for event in split_events(block)]

@@ -109,7 +109,7 @@ class Reader(msgspec.Struct):
         payload = event_payload(event)
         if not payload or self._is_over:
             return []
-        if _IS_MORE in payload:
+        if payload.find(_IS_MORE) >= 0:
             try:
                 return self._more(_MORE.decode(payload))
             except _UNREADABLE:

@@ -130,7 +130,7 @@ class Reader(msgspec.Struct):
         payload = event_payload(event)
         if not payload or self._is_over:
             return []
-        if _IS_DELTA in payload:
+        if payload.find(_IS_DELTA) >= 0:
             try:
                 return self._delta(_DELTA.decode(payload))
             except _UNREADABLE:
