@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+loop_time = time.monotonic
+"""What asyncio's event loops go by: to ask which loop runs is a system call each time."""
+
 
 class Clock(Protocol):
     def wall_ms(self) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 
 import msgspec
 
-from gateway.clock import Clock
+from gateway.clock import Clock, loop_time
 from gateway.errors import UpstreamFailed, UpstreamRefused
 from gateway.formats.body import decode_any
 from gateway.formats.cost_shown import CostOf
@@ -202,7 +201,7 @@ class Attempter:
 
         Never raises but for cancellation: an attempt that came to nothing is a Left.
         """
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         timing.ends_at = now + min(road.lane.backend.endpoint.timeout_seconds, call_seconds)
         timing.first_by = now + seconds
         try:
@@ -346,7 +345,7 @@ async def _first_output(
         try:
             is_more = await stream.hold_next()
         except TimeoutError:
-            if asyncio.get_running_loop().time() >= timing.first_by:
+            if loop_time() >= timing.first_by:
                 raise
             reason = f"silent for {endpoint.idle_seconds:g} s before any output"
             return Left(Ending(Verdict.FAILED, reason), answer.status, is_timeout=True)
