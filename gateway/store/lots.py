@@ -6,8 +6,7 @@ and waits for its own again; so many rows at a time cost a third less than each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -24,28 +23,37 @@ class Lots(msgspec.Struct, frozen=True):
 
     statements: tuple[tuple[int, str], ...]
 
-    async def insert(self, tx: Tx, found: Sequence[_T], row: Callable[[_T], Sequence[object]]) -> None:
-        """`row` makes the values of one, by position. They are made when it is their turn: other threads have theirs
+    async def insert(self, tx: Tx, found: Sequence[_T], add: Callable[[list[object], _T], None]) -> None:
+        """`add` appends the values of one, by position. They are made when it is their turn: other threads have theirs
         in between."""
         start = 0
         for size, statement in self.statements:
             end = start + (len(found) - start) // size * size
             if end > start:
-                lots = (_joined(map(row, found[at : at + size])) for at in range(start, end, size))
-                await tx.executemany(statement, lots)
+                await tx.executemany(statement, _joined(found, range(start, end, size), size, add))
                 start = end
 
 
-def _joined(rows: Iterable[Sequence[object]]) -> list[object]:
-    return list(chain.from_iterable(rows))
+def _joined(
+    found: Sequence[_T], starts: range, size: int, add: Callable[[list[object], _T], None]
+) -> Iterator[list[object]]:
+    for start in starts:
+        values: list[object] = []
+        for one in found[start : start + size]:
+            add(values, one)
+        yield values
 
 
-def lots(insert: str, after: str = "") -> Lots:
+def lots(insert: str, after: str = "", *, last: str = "") -> Lots:
     """`insert` is `INSERT OR FAIL INTO table (columns)`, `after` what comes after the values.
+
+    `last` are the values of the last columns where they are the same in every row, as SQL: they need not be handed
+    over, which takes most of the time.
 
     OR FAIL, as a statement of several rows else copies every page that it changes, to be undone alone. Nobody needs
     that: the whole transaction is rolled back.
     """
     assert insert.lstrip().startswith("INSERT OR FAIL INTO"), insert
-    row = f"({', '.join('?' * (insert.count(',') + 1))})"
+    same = last.split(", ") if last else []
+    row = f"({', '.join(['?'] * (insert.count(',') + 1 - len(same)) + same)})"
     return Lots(tuple((size, f"{insert} VALUES {', '.join([row] * size)} {after}") for size in _SIZES))
