@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -96,7 +97,11 @@ _USUAL_ATTEMPT = ("ok", 200, "", None)
 
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
-    """Write calls with their attempts. A call that is already there is left as it is."""
+    """Write calls with their attempts. A call that is already there is left as it is.
+
+    In the order of their ids: rows that come before others split pages in halves, and those stay.
+    """
+    records = sorted(records, key=attrgetter("id"))
     await rollups.count_new(tx, {record.id: record.started_at for record in records})
     usual, others = _parted(records, lambda record: _rest(record) == _USUAL_CALL)
     await _USUAL_CALLS.insert(tx, usual, _add_usual)
