@@ -71,7 +71,8 @@ class CallRow(msgspec.Struct, frozen=True):
     attribution: Attribution
 
 
-_INTO_CALLS = """
+_CALLS = lots(
+    """
     INSERT OR FAIL INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
                                provider_id, provider, backend_id, backend, pool, is_stream, code, input_tokens,
                                output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens, usage_source,
@@ -81,19 +82,21 @@ _INTO_CALLS = """
                                input_price, output_price, cache_read_price, cache_creation_price, request_price,
                                cache_creation_1h_price, status, source, error_code, error, agent_session, agent_id,
                                parent_agent_id, request_class, skips, dropped)
+    """,
+    "ON CONFLICT DO NOTHING",
+    "'completed', 'API', '', '', '', '', '', '', '[]', '[]'",
+)
+_ATTEMPTS = lots(
     """
-_INTO_ATTEMPTS = """
     INSERT OR FAIL INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms, headers_ms,
                                   first_output_ms, total_ms, api_format, outcome, status, error, rest_ms)
-    """
-_LEFT_ALONE = "ON CONFLICT DO NOTHING"
-_CALLS = lots(_INTO_CALLS, _LEFT_ALONE)
-_ATTEMPTS = lots(_INTO_ATTEMPTS, _LEFT_ALONE)
-_USUAL_CALLS = lots(_INTO_CALLS, _LEFT_ALONE, last="'completed', 'API', '', '', '', '', '', '', '[]', '[]'")
-_USUAL_ATTEMPTS = lots(_INTO_ATTEMPTS, _LEFT_ALONE, last="'ok', 200, '', NULL")
+    """,
+    "ON CONFLICT DO NOTHING",
+    "'ok', 200, '', NULL",
+)
 _USUAL_CALL = (CallStatus.COMPLETED.text, CallSource.API.text, "", "", "", "", "", "", (), ())
 _USUAL_ATTEMPT = ("ok", 200, "", None)
-"""What `_rest` and `_rest_of_attempt` find of most: such rows are handed over without it."""
+"""What `_rest` and `_rest_of_attempt` find of most; the usual statements have it in them."""
 
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
@@ -104,11 +107,11 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     records = sorted(records, key=attrgetter("id"))
     await rollups.count_new(tx, {record.id: record.started_at for record in records})
     usual, others = _parted(records, lambda record: _rest(record) == _USUAL_CALL)
-    await _USUAL_CALLS.insert(tx, usual, _add_usual)
+    await _CALLS.insert(tx, usual, _add_usual, are_usual=True)
     await _CALLS.insert(tx, others, _add)
     attempts = [(record.id, attempt) for record in records for attempt in record.attempts]
     usual_attempts, other_attempts = _parted(attempts, lambda found: _rest_of_attempt(found[1]) == _USUAL_ATTEMPT)
-    await _USUAL_ATTEMPTS.insert(tx, usual_attempts, _add_usual_attempt)
+    await _ATTEMPTS.insert(tx, usual_attempts, _add_usual_attempt, are_usual=True)
     await _ATTEMPTS.insert(tx, other_attempts, _add_attempt)
 
 

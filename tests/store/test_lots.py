@@ -82,7 +82,9 @@ async def test_rows_are_made_when_it_is_their_turn(db: Database) -> None:
 async def test_what_comes_after_the_values_holds_for_each_row(db: Database) -> None:
     async with db.write() as tx:
         await of_t().insert(tx, [(2, "first"), (40, "first")], list.extend)
-        await of_t("ON CONFLICT (id) DO UPDATE SET word = word || ', ' || excluded.word").insert(tx, words(50), list.extend)
+        await of_t("ON CONFLICT (id) DO UPDATE SET word = word || ', ' || excluded.word").insert(
+            tx, words(50), list.extend
+        )
 
     found = dict(await there(db))
     assert (found[2], found[40], found[41]) == ("first, word 2", "first, word 40", "word 41")
@@ -100,6 +102,16 @@ async def test_a_row_that_may_not_be_takes_the_whole_transaction_with_it(db: Dat
             await write(tx)
 
     assert await there(db) == []
+
+
+async def test_last_columns_that_are_as_usual_need_not_be_handed_over(db: Database) -> None:
+    usual = lots("INSERT OR FAIL INTO t (id, word)", "", "'usual'")
+
+    async with db.write() as tx:
+        await usual.insert(tx, [(number,) for number in range(21)], list.extend, are_usual=True)
+        await usual.insert(tx, [(number, "rare") for number in range(21, 24)], list.extend)
+
+    assert await there(db) == [(number, "usual" if number < 21 else "rare") for number in range(24)]
 
 
 def test_an_insert_that_could_undo_itself_alone_is_refused() -> None:
