@@ -28,6 +28,7 @@ from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
 from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import StoredSum
+from gateway.store.uncounted import count_no_memory
 
 KEYS, MODELS = 40, 8
 PACES = (50, 1000, 4000)
@@ -170,6 +171,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    count_no_memory()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / new_id()
         migrate(path)

@@ -32,6 +32,7 @@ from gateway.errors import ConfigurationFault, InvalidFields
 from gateway.model.calls import CallRecord
 from gateway.ops.detect import detect
 from gateway.settings import Settings
+from gateway.store.uncounted import count_no_memory
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -42,6 +43,7 @@ def serve(settings: Settings) -> int:
     """Serve until a signal says stop; 0 then. Raises StartError where it cannot start."""
     harden()
     hold_little()
+    count_no_memory()
     with lock.hold(settings.data_dir) as held:
         require_password_beyond_loopback(settings)
         with bound(settings) as listener:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import astuple
@@ -30,6 +31,8 @@ from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
 from gateway.store.lots import lots
 from gateway.store.models import price_of
+
+_T = TypeVar("_T")
 
 
 class CallRow(msgspec.Struct, frozen=True):
@@ -70,35 +73,46 @@ class CallRow(msgspec.Struct, frozen=True):
 
 _CALLS = lots(
     """
-    INSERT OR FAIL INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model,
-                               served_model, provider_id, provider, backend_id, backend, pool, is_stream,
-                               status, code, error_code, error, input_tokens, output_tokens, cache_read_tokens,
-                               cache_creation_tokens, reasoning_tokens, usage_source, cache_creation_1h_tokens,
-                               total_ms, overhead_us, config_version, client_ip, attempt_count, skips, source, route,
-                               considered, user_name, upstream_format, charged_at, price_origin, dropped,
-                               agent_session, agent_id, parent_agent_id, request_class, first_byte_ms, seed,
-                               rate_multiplier, cost_nano, actual_nano, reserved_nano, user_id, input_price,
-                               output_price, cache_read_price, cache_creation_price, request_price,
-                               cache_creation_1h_price)
+    INSERT OR FAIL INTO calls (id, started_at, api_key_id, api_key_name, api_format, path, asked_model, served_model,
+                               provider_id, provider, backend_id, backend, pool, is_stream, code, input_tokens,
+                               output_tokens, cache_read_tokens, cache_creation_tokens, reasoning_tokens, usage_source,
+                               cache_creation_1h_tokens, total_ms, overhead_us, config_version, client_ip,
+                               attempt_count, route, considered, user_name, upstream_format, charged_at, price_origin,
+                               first_byte_ms, seed, rate_multiplier, cost_nano, actual_nano, reserved_nano, user_id,
+                               input_price, output_price, cache_read_price, cache_creation_price, request_price,
+                               cache_creation_1h_price, status, source, error_code, error, agent_session, agent_id,
+                               parent_agent_id, request_class, skips, dropped)
     """,
     "ON CONFLICT DO NOTHING",
+    "'completed', 'API', '', '', '', '', '', '', '[]', '[]'",
 )
 _ATTEMPTS = lots(
     """
-    INSERT OR FAIL INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms,
-                                  headers_ms, first_output_ms, total_ms, outcome, status, error, rest_ms,
-                                  api_format)
+    INSERT OR FAIL INTO attempts (call_id, number, backend_id, backend, pool, upstream_model, started_ms, headers_ms,
+                                  first_output_ms, total_ms, api_format, outcome, status, error, rest_ms)
     """,
     "ON CONFLICT DO NOTHING",
+    "'ok', 200, '', NULL",
 )
+_USUAL_CALL = (CallStatus.COMPLETED.text, CallSource.API.text, "", "", "", "", "", "", (), ())
+_USUAL_ATTEMPT = ("ok", 200, "", None)
+"""What `_rest` and `_rest_of_attempt` find of most; the usual statements have it in them."""
 
 
 async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
-    """Write calls with their attempts. A call that is already there is left as it is."""
+    """Write calls with their attempts. A call that is already there is left as it is.
+
+    In the order of their ids: rows that come before others split pages in halves, and those stay.
+    """
+    records = sorted(records, key=attrgetter("id"))
     await rollups.count_new(tx, {record.id: record.started_at for record in records})
-    await _CALLS.insert(tx, records, _columns)
+    usual, others = _parted(records, lambda record: _rest(record) == _USUAL_CALL)
+    await _CALLS.insert(tx, usual, _add_usual, are_usual=True)
+    await _CALLS.insert(tx, others, _add)
     attempts = [(record.id, attempt) for record in records for attempt in record.attempts]
-    await _ATTEMPTS.insert(tx, attempts, _attempt_columns)
+    usual_attempts, other_attempts = _parted(attempts, lambda found: _rest_of_attempt(found[1]) == _USUAL_ATTEMPT)
+    await _ATTEMPTS.insert(tx, usual_attempts, _add_usual_attempt, are_usual=True)
+    await _ATTEMPTS.insert(tx, other_attempts, _add_attempt)
 
 
 async def page(tx: Tx, wanted: CallFilter, before: str | None, limit: int) -> tuple[CallRow, ...]:
@@ -243,39 +257,86 @@ _NULL = float("nan")
 _NO_PRICE = (_NULL,) * len(Price.__struct_fields__)
 
 
-def _columns(record: CallRecord) -> Sequence[object]:
-    """By position: parameters that have names take three times as long to bind. What may be None comes last.
+def _parted(found: Iterable[_T], is_usual: Callable[[_T], bool]) -> tuple[list[_T], list[_T]]:
+    usual: list[_T] = []
+    others: list[_T] = []
+    for one in found:
+        (usual if is_usual(one) else others).append(one)
+    return usual, others
 
-    Its names are looked up once each, and without groups within: it is done for every call.
+
+def _add(values: list[object], record: CallRecord) -> None:
+    _add_usual(values, record)
+    *texts, skips, dropped = _rest(record)
+    values += (*texts, _list(skips), _list(dropped))
+
+
+def _add_usual(values: list[object], record: CallRecord) -> None:
+    """All but `_rest`, by position: parameters that have names take three times as long to bind.
+
+    It is done for every call, so without lists and calls within; Python makes no list of up to thirty values at a time.
     """
-    usage, said, price = record.usage, record.attribution, record.price
-    skips, considered, dropped = record.skips, record.considered, record.dropped
+    usage, price, considered = record.usage, record.price, record.considered
+    first_byte_ms, seed, rate_multiplier = record.first_byte_ms, record.seed, record.rate_multiplier
+    cost_nano, actual_nano, reserved_nano = record.cost_nano, record.actual_nano, record.reserved_nano
+    user_id = record.user_id
     # fmt: off
-    return [
+    values += (
         record.id, record.started_at, record.api_key_id, record.api_key_name, record.api_format, record.path,
         record.asked_model, record.served_model, record.provider_id, record.provider, record.backend_id,
-        record.backend, record.pool, +record.is_stream, record.status.text, record.code, record.error_code,
-        record.error, usage.input, usage.output, usage.cache_read, usage.cache_creation, usage.reasoning,
-        usage.source.text, usage.cache_creation_1h, record.total_ms, record.overhead_us, record.config_version,
-        record.client_ip, len(record.attempts), _list(skips) if skips else "[]", record.source.text, record.route,
-        _list(considered) if considered else "[]", record.user_name, record.upstream_format, record.charged_at,
-        record.price_origin, _list(dropped) if dropped else "[]", said.session, said.agent, said.parent_agent,
-        said.request_class,
-        *_or_null(record.first_byte_ms, record.seed, record.rate_multiplier, record.cost_nano, record.actual_nano,
-                  record.reserved_nano, record.user_id),
-        *(_NO_PRICE if price is None else _or_null(*astuple(price))),
-    ]
+        record.backend, record.pool, +record.is_stream, record.code, usage.input, usage.output, usage.cache_read,
+        usage.cache_creation, usage.reasoning, usage.source.text, usage.cache_creation_1h, record.total_ms,
+        record.overhead_us, record.config_version, record.client_ip,
+    )
+    values += (
+        len(record.attempts), record.route, _list(considered) if considered else "[]", record.user_name,
+        record.upstream_format, record.charged_at, record.price_origin,
+        _NULL if first_byte_ms is None else first_byte_ms, _NULL if seed is None else seed,
+        _NULL if rate_multiplier is None else rate_multiplier, _NULL if cost_nano is None else cost_nano,
+        _NULL if actual_nano is None else actual_nano, _NULL if reserved_nano is None else reserved_nano,
+        _NULL if user_id is None else user_id,
+    )
+    # fmt: on
+    if price is None:
+        values += _NO_PRICE
+    else:
+        *prices, cache_creation_1h = astuple(price)
+        values += prices
+        values.append(_NULL if cache_creation_1h is None else cache_creation_1h)
+
+
+def _rest(record: CallRecord) -> tuple[object, ...]:
+    """What most calls have in common."""
+    said = record.attribution
+    # fmt: off
+    return (
+        record.status.text, record.source.text, record.error_code, record.error, said.session, said.agent,
+        said.parent_agent, said.request_class, record.skips, record.dropped,
+    )
     # fmt: on
 
 
-def _attempt_columns(of: tuple[str, Attempt]) -> Sequence[object]:
+def _add_attempt(values: list[object], of: tuple[str, Attempt]) -> None:
+    _add_usual_attempt(values, of)
+    values += _rest_of_attempt(of[1])
+
+
+def _add_usual_attempt(values: list[object], of: tuple[str, Attempt]) -> None:
     call_id, attempt = of
-    return (call_id, *astuple(attempt))
+    headers_ms, first_output_ms = attempt.headers_ms, attempt.first_output_ms
+    # fmt: off
+    values += (
+        call_id, attempt.number, attempt.backend_id, attempt.backend, attempt.pool, attempt.upstream_model,
+        attempt.started_ms, _NULL if headers_ms is None else headers_ms,
+        _NULL if first_output_ms is None else first_output_ms, attempt.total_ms, attempt.api_format,
+    )
+    # fmt: on
 
 
-def _or_null(*values: object) -> list[object]:
-    return [_NULL if value is None else value for value in values]
+def _rest_of_attempt(attempt: Attempt) -> tuple[object, ...]:
+    """What most attempts have in common."""
+    return attempt.outcome, attempt.status, attempt.error, attempt.rest_ms
 
 
-def _list(found: Sequence[object]) -> str:
+def _list(found: object) -> str:
     return msgspec.json.encode(found).decode()

@@ -32,15 +32,16 @@ class Stale(msgspec.Struct, frozen=True):
     calls: int
 
 
-async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
+async def count_new(tx: Tx, calls: dict[str, int]) -> None:
     """Calls that are about to be written, by id, with when they began; those that are there already count no more."""
-    began = json.dumps(dict(calls))
+    began = _json(calls)
     async with tx.execute(
         "SELECT id FROM calls WHERE id IN (SELECT key FROM json_each(:began))", {"began": began}
     ) as rows:
         there = {row[0] for row in await rows.fetchall()}
     new = {call_id: at for call_id, at in calls.items() if call_id not in there} if there else calls
-    days = json.dumps(list({at // DAY_MS * DAY_MS for at in new.values()}))
+    hours = _by_hour(new)
+    days = json.dumps(list({hour // DAY_MS * DAY_MS for hour in hours}))
     async with tx.execute(
         "SELECT day FROM days WHERE is_closed AND day IN (SELECT value FROM json_each(:days))", {"days": days}
     ) as rows:
@@ -50,7 +51,6 @@ async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
         late_rows = [(call_id,) for call_id in late]
         await tx.executemany("INSERT INTO late_calls (call_id) VALUES (?) ON CONFLICT DO NOTHING", late_rows)
     waiting = {call_id: at for call_id, at in new.items() if call_id not in late} if late else new
-    hours = _by_hour(new)
     wait = _by_hour(waiting) if late else hours
     await tx.executemany(
         """
@@ -60,10 +60,17 @@ async def count_new(tx: Tx, calls: Mapping[str, int]) -> None:
         [(hour, number, wait[hour]) for hour, number in hours.items()],
     )
     if waiting:
-        await unsummed.put(tx, len(waiting), began if waiting is calls else json.dumps(dict(waiting)))
+        await unsummed.put(tx, len(waiting), began if waiting is calls else _json(waiting))
+
+
+def _json(calls: dict[str, int]) -> str:
+    return msgspec.json.encode(calls).decode()
 
 
 def _by_hour(calls: Mapping[str, int]) -> Counter[int]:
+    first = min(calls.values(), default=0) // HOUR_MS
+    if first == max(calls.values(), default=0) // HOUR_MS:
+        return Counter({first * HOUR_MS: len(calls)}) if calls else Counter()
     return Counter(at // HOUR_MS * HOUR_MS for at in calls.values())
 
 

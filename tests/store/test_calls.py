@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.model.calls import Attribution, CallRecord, CallSource, CallStatus, Considered, Usage, UsageSource
 from gateway.model.registry import Price
 from gateway.store import api_keys, calls
 from gateway.store.call_search import CallFilter
-from gateway.store.database import Database
+from gateway.store.database import Database, open_database
+from gateway.store.migrate import migrate
 from tests.store.rows import API_KEY, ATTEMPT, CALL, call, failed
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +92,79 @@ async def test_every_field_lands_in_its_own_column(db: Database) -> None:
     await store(db, whole)
     async with db.read() as tx:
         assert await calls.get(tx, whole.id) == whole
+
+
+USUAL = call(
+    1,
+    status=CallStatus.COMPLETED,
+    source=CallSource.API,
+    error_code="",
+    error="",
+    attribution=Attribution(),
+    skips=(),
+    dropped=(),
+    attempts=(replace(ATTEMPT, outcome="ok", status=200, error="", rest_ms=None),),
+)
+"""Written without all that is as it is in most rows."""
+UNUSUAL: tuple[dict[str, Any], ...] = (
+    {"status": CallStatus.FAILED},
+    {"source": CallSource.TEST},
+    {"error_code": "upstream_failed"},
+    {"error": "It failed."},
+    {"skips": CALL.skips},
+    {"dropped": ("top_k", "seed")},
+    {"attribution": Attribution(session="s")},
+    {"attribution": Attribution(agent="a")},
+    {"attribution": Attribution(parent_agent="p")},
+    {"attribution": Attribution(request_class="main")},
+)
+UNUSUAL_ATTEMPTS: tuple[dict[str, Any], ...] = (
+    {"outcome": "failed"},
+    {"status": 201},
+    {"status": None},
+    {"error": "It failed."},
+    {"rest_ms": 0},
+)
+
+
+@given(st.lists(st.tuples(st.sets(st.sampled_from(range(10))), st.sets(st.sampled_from(range(5)))), max_size=40))
+async def test_every_row_comes_back_as_it_is_however_much_of_it_is_as_usual(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[set[int], set[int]]]
+) -> None:
+    path = tmp_path_factory.mktemp("usual") / "gateway.db"
+    migrate(path)
+    written = []
+    for number, (fields, of_attempt) in enumerate(drawn):
+        attempt = replace(USUAL.attempts[0], **merged(UNUSUAL_ATTEMPTS, of_attempt))
+        record = replace(USUAL, id=call(number).id, attempts=(attempt,), **merged(UNUSUAL, fields))
+        written.append(record)
+
+    async with open_database(path) as db:
+        await store(db, *written)
+        async with db.read() as tx:
+            assert [await calls.get(tx, record.id) for record in written] == written
+
+
+def merged(changes: tuple[dict[str, Any], ...], chosen: set[int]) -> dict[str, Any]:
+    return {name: value for number in chosen for name, value in changes[number].items()}
+
+
+async def test_calls_take_as_little_room_whatever_their_order(db: Database) -> None:
+    """They come in the order in which they end."""
+
+    async def pages(numbers: Iterable[int]) -> int:
+        batch = list(numbers)
+        for at in range(0, len(batch), 200):
+            await store(db, *(call(number) for number in batch[at : at + 200]))
+        async with db.read() as tx, tx.execute("SELECT count(*) FROM dbstat WHERE name = 'calls'") as rows:
+            found = await rows.fetchone()
+        assert found is not None
+        return int(found[0])
+
+    in_order = await pages(range(1000))
+    backwards = (number for start in range(1000, 2000, 200) for number in range(start + 199, start - 1, -1))
+
+    assert await pages(backwards) <= 2 * in_order + 1
 
 
 async def test_what_is_not_known_is_null(db: Database) -> None:

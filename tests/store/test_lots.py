@@ -38,7 +38,7 @@ def words(count: int) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 15, 16, 17, 20, 21, 64, 100])
 async def test_every_row_is_written_once_and_as_it_is_whatever_their_number(db: Database, count: int) -> None:
     async def write(tx: Tx) -> None:
-        await of_t().insert(tx, words(count), tuple)
+        await of_t().insert(tx, words(count), list.extend)
 
     await db.write_at_once(write)
 
@@ -47,7 +47,7 @@ async def test_every_row_is_written_once_and_as_it_is_whatever_their_number(db: 
 
 async def test_it_writes_in_a_transaction_of_many_visits_too(db: Database) -> None:
     async with db.write() as tx:
-        await of_t().insert(tx, words(21), tuple)
+        await of_t().insert(tx, words(21), list.extend)
 
     assert await there(db) == words(21)
 
@@ -57,7 +57,7 @@ async def test_few_statements_write_many_rows(db: Database) -> None:
     await db._writer.set_trace_callback(told.append)
 
     async with db.write() as tx:
-        await of_t().insert(tx, words(102), tuple)
+        await of_t().insert(tx, words(102), list.extend)
 
     assert len([one for one in told if "INSERT" in one]) == 6 + 1 + 2
 
@@ -67,9 +67,9 @@ async def test_rows_are_made_when_it_is_their_turn(db: Database) -> None:
     events: list[str] = []
     await db._writer.set_trace_callback(lambda statement: events.append(statement.split()[0]))
 
-    def row(number: int) -> tuple[int, str]:
+    def row(values: list[object], number: int) -> None:
         events.append("row")
-        return number, "word"
+        values += (number, "word")
 
     async def write(tx: Tx) -> None:
         await of_t().insert(tx, range(33), row)
@@ -81,8 +81,10 @@ async def test_rows_are_made_when_it_is_their_turn(db: Database) -> None:
 
 async def test_what_comes_after_the_values_holds_for_each_row(db: Database) -> None:
     async with db.write() as tx:
-        await of_t().insert(tx, [(2, "first"), (40, "first")], tuple)
-        await of_t("ON CONFLICT (id) DO UPDATE SET word = word || ', ' || excluded.word").insert(tx, words(50), tuple)
+        await of_t().insert(tx, [(2, "first"), (40, "first")], list.extend)
+        await of_t("ON CONFLICT (id) DO UPDATE SET word = word || ', ' || excluded.word").insert(
+            tx, words(50), list.extend
+        )
 
     found = dict(await there(db))
     assert (found[2], found[40], found[41]) == ("first, word 2", "first, word 40", "word 41")
@@ -91,7 +93,7 @@ async def test_what_comes_after_the_values_holds_for_each_row(db: Database) -> N
 
 async def test_a_row_that_may_not_be_takes_the_whole_transaction_with_it(db: Database) -> None:
     async def write(tx: Tx) -> None:
-        await of_t().insert(tx, [*words(30), (30, "bad"), (31, "good")], tuple)
+        await of_t().insert(tx, [*words(30), (30, "bad"), (31, "good")], list.extend)
 
     with pytest.raises(sqlite3.IntegrityError):
         await db.write_at_once(write)
@@ -100,6 +102,16 @@ async def test_a_row_that_may_not_be_takes_the_whole_transaction_with_it(db: Dat
             await write(tx)
 
     assert await there(db) == []
+
+
+async def test_last_columns_that_are_as_usual_need_not_be_handed_over(db: Database) -> None:
+    usual = lots("INSERT OR FAIL INTO t (id, word)", "", "'usual'")
+
+    async with db.write() as tx:
+        await usual.insert(tx, [(number,) for number in range(21)], list.extend, are_usual=True)
+        await usual.insert(tx, [(number, "rare") for number in range(21, 24)], list.extend)
+
+    assert await there(db) == [(number, "usual" if number < 21 else "rare") for number in range(24)]
 
 
 def test_an_insert_that_could_undo_itself_alone_is_refused() -> None:

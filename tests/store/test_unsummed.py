@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gateway.model.sums import DAY_MS, HOUR_MS
@@ -71,7 +73,7 @@ async def test_a_call_of_a_closed_day_does_not_wait_here(db: Database) -> None:
     await insert(db, call(1), call(DAY_MS))
 
     async with db.read() as tx, tx.execute("SELECT began FROM unsummed_calls") as rows:
-        assert [row[0] for row in await rows.fetchall()] == [f'{{"{call(DAY_MS).id}": {DAY_MS}}}']
+        assert [json.loads(row[0]) for row in await rows.fetchall()] == [{call(DAY_MS).id: DAY_MS}]
 
 
 async def test_those_that_are_next_are_told_by_the_hour_in_which_they_began(db: Database) -> None:
