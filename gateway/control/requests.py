@@ -19,7 +19,7 @@ from gateway.model.sums import MINUTE_MS, total, whole
 from gateway.store import attempt_minutes, calls, figures, retention
 from gateway.store.call_search import CallFilter, search
 from gateway.store.calls import CallRow
-from gateway.store.figures import Question
+from gateway.store.figure_pieces import Question
 
 MOST_PER_PAGE = 500
 COUNT_CAP = 2_000

@@ -8,7 +8,8 @@ from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, Sums
 from gateway.store import calls, figures
 from gateway.store.database import Database
-from gateway.store.figures import Group, Question
+from gateway.store.figure_pieces import Question
+from gateway.store.figures import Group
 from tests.store.rows import call, failed
 
 pytestmark = pytest.mark.anyio
