@@ -1,14 +1,9 @@
 """Figures of a span of time, for pages. Times are Unix milliseconds.
 
-What the pieces of a span are is told by figure_pieces.py. Each statement gives its rows one text to be grouped by, made
-of the bucket and the subjects: SQLite sorts by one text several times as fast as by three values, and the rows of two
-dimensions over months are many.
+Which sums and which calls a span is put together of is told by figure_pieces.py.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
 
 import msgspec
 
@@ -52,14 +47,15 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
     """By bucket, then subjects; what had no calls is left out."""
     rows = await tx.execute_fetchall(
         """
-        SELECT key, sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced), sum(input_tokens),
-               sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
-               sum(cost_nano), sum(actual_nano)
+        SELECT bucket, one, other, sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced),
+               sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens),
+               sum(reasoning_tokens), sum(cost_nano), sum(actual_nano)
         FROM (
-          SELECT ((day - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END AS key,
+          SELECT (day - :since) / :bucket_ms AS bucket,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+                 AS one,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+                 AS other,
                  requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                  cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
           FROM daily_sums
@@ -67,10 +63,10 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT ((at - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END,
+          SELECT (at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                  cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
           FROM (
@@ -91,10 +87,10 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
               AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
           WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT ((started_at - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END,
+          SELECT (started_at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                  cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
           FROM (
@@ -120,11 +116,11 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
             CROSS JOIN calls ON calls.id = singly.id)
           WHERE (:only_first IS NULL OR first = :only_first)
             AND (:only_second IS NULL OR second = :only_second))
-        GROUP BY key
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
         await terms(tx, asked),
     )
-    return tuple(Group(one.bucket, one.first, one.second, Sums(*one.figures)) for one in _in_order(asked, rows))
+    return tuple(Group(row[0], row[1], row[2], Sums(*row[3:])) for row in rows)
 
 
 async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
@@ -133,12 +129,13 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
     """
     rows = await tx.execute_fetchall(
         """
-        SELECT key, sum(figure)
+        SELECT bucket, one, other, sum(figure)
         FROM (
-          SELECT ((day - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END AS key,
+          SELECT (day - :since) / :bucket_ms AS bucket,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+                 AS one,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+                 AS other,
                  CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
                    WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
                    WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
@@ -149,10 +146,10 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT ((at - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END,
+          SELECT (at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  figure
           FROM (
             SELECT hour AS at,
@@ -178,10 +175,10 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
               AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
           WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT ((started_at - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END,
+          SELECT (started_at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
                    WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
                    WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
@@ -210,11 +207,11 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
             CROSS JOIN calls ON calls.id = singly.id)
           WHERE (:only_first IS NULL OR first = :only_first)
             AND (:only_second IS NULL OR second = :only_second))
-        GROUP BY key
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
         {**await terms(tx, asked), "figure": figure},
     )
-    return tuple(Amount(one.bucket, one.first, one.second, one.figures[0]) for one in _in_order(asked, rows))
+    return tuple(Amount(*row) for row in rows)
 
 
 async def first_byte_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
@@ -230,13 +227,14 @@ async def total_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
 async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
     rows = await tx.execute_fetchall(
         """
-        SELECT key, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8), sum(c9),
-               sum(c10), sum(c11), sum(c12)
+        SELECT bucket, one, other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8),
+               sum(c9), sum(c10), sum(c11), sum(c12)
         FROM (
-          SELECT ((day - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END AS key,
+          SELECT (day - :since) / :bucket_ms AS bucket,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+                 AS one,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+                 AS other,
                  CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
                  CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
                  CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
@@ -249,10 +247,10 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT ((at - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END,
+          SELECT (at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12
           FROM (
             SELECT hour AS at,
@@ -282,10 +280,10 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
               AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
           WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT ((started_at - :since) / :bucket_ms) || char(31)
-                 || CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 || char(31) || CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                                THEN second ELSE '*' END,
+          SELECT (started_at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  ms < :least AS c0, ms >= :least << 0 AND ms < :least << 1 AS c1,
                  ms >= :least << 1 AND ms < :least << 2 AS c2, ms >= :least << 2 AND ms < :least << 3 AS c3,
                  ms >= :least << 3 AND ms < :least << 4 AS c4, ms >= :least << 4 AND ms < :least << 5 AS c5,
@@ -312,28 +310,8 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
             CROSS JOIN calls ON calls.id = singly.id)
           WHERE ms IS NOT NULL AND (:only_first IS NULL OR first = :only_first)
             AND (:only_second IS NULL OR second = :only_second))
-        GROUP BY key
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
         {**await terms(tx, asked), "least": least},
     )
-    return tuple(Times(*one) for one in _in_order(asked, rows))
-
-
-class _Found(NamedTuple):
-    bucket: int
-    first: str
-    second: str
-    figures: tuple[int, ...]
-
-
-def _in_order(asked: Question, rows: Iterable[Sequence[Any]]) -> list[_Found]:
-    """Rows of a key and figures, by bucket, then subjects."""
-    return sorted(_split(asked, rows))
-
-
-def _split(asked: Question, rows: Iterable[Sequence[Any]]) -> Iterator[_Found]:
-    for key, *figures in rows:
-        bucket, _, subjects = key.partition("\x1f")
-        # Where there is but one subject, it is all that there is, whatever is in it.
-        first, _, second = subjects.partition("\x1f") if asked.second else (subjects[:-1], "", "")
-        yield _Found(int(bucket), first, second, tuple(figures))
+    return tuple(Times(row[0], row[1], row[2], row[3:]) for row in rows)
