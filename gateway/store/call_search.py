@@ -96,13 +96,15 @@ def _driver(wanted: CallFilter) -> tuple[str, str | None]:
     return "", None
 
 
-def _also(wanted: CallFilter, driver: str) -> dict[str, str | None]:
-    """What else than by the driver can be looked up in an index; None where it cannot."""
-    found = {}
+def _also(wanted: CallFilter, driver: str) -> dict[str, object]:
+    """What else than by the driver can be looked up in an index, None where it cannot; and whether that is all."""
+    found: dict[str, object] = {}
     for name in ("user", "backend", "model", "provider"):
         is_indexed = name != driver and (name == "model" or name in wanted.known)
         found[f"also_{name}"] = getattr(wanted, name) if is_indexed else None
-    return found
+    there = {driver, *(name.removeprefix("also_") for name, subject in found.items() if subject is not None)}
+    others = {name for name, value in asdict(wanted).items() if value is not None and name not in (*there, "known")}
+    return {**found, "is_in_indexes": not others}
 
 
 async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
@@ -300,7 +302,7 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           SELECT id FROM calls INDEXED BY calls_by_agent_session
           WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
             AND id < :before AND id >= :floor)
-        SELECT looked_at.id FROM looked_at CROSS JOIN calls ON calls.id = looked_at.id
+        SELECT id FROM looked_at
         WHERE (:also_user IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_user
             WHERE one.user_id = :also_user AND one.id = looked_at.id))
@@ -316,18 +318,20 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
            OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_other_name
             WHERE one.asked_model = :also_model AND one.asked_model <> one.served_model AND one.id = looked_at.id))
-          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-          AND (:user IS NULL OR user_id = :user OR user_name = :user)
-          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-          AND (:status IS NULL OR status = :status)
-          AND (:code IS NULL OR code = :code)
-          AND (:code_class IS NULL OR code / 100 = :code_class)
-          AND (:since IS NULL OR started_at >= :since)
-          AND (:until IS NULL OR started_at < :until)
-          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
-        ORDER BY looked_at.id DESC LIMIT :most
+          AND (:is_in_indexes OR EXISTS (
+            SELECT 1 FROM calls WHERE calls.id = looked_at.id
+            AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+            AND (:user IS NULL OR user_id = :user OR user_name = :user)
+            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+            AND (:status IS NULL OR status = :status)
+            AND (:code IS NULL OR code = :code)
+            AND (:code_class IS NULL OR code / 100 = :code_class)
+            AND (:since IS NULL OR started_at >= :since)
+            AND (:until IS NULL OR started_at < :until)
+            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
+        ORDER BY id DESC LIMIT :most
         """,
         asked,
     ) as rows:
