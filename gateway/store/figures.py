@@ -1,6 +1,7 @@
 """Figures of a span of time, for pages. Times are Unix milliseconds.
 
-Which sums and which calls a span is put together of is told by figure_pieces.py.
+Which sums and which calls a span is put together of is told by figure_pieces.py. Rows of days, the most by far where
+there are two dimensions, are added up before those of hours and calls: all at once take a third longer.
 """
 
 from __future__ import annotations
@@ -56,12 +57,17 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                  AS one,
                  CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
                  AS other,
-                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
-                 cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+                 sum(requests) AS requests, sum(failed) AS failed, sum(cancelled) AS cancelled,
+                 sum(denied) AS denied, sum(unpriced) AS unpriced,
+                 sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+                 sum(cache_read_tokens) AS cache_read_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+                 sum(reasoning_tokens) AS reasoning_tokens, sum(cost_nano) AS cost_nano,
+                 sum(actual_nano) AS actual_nano
           FROM daily_sums
           WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY 1, 2, 3
           UNION ALL
           SELECT (at - :since) / :bucket_ms,
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
