@@ -25,7 +25,7 @@ from gateway.routing.resolve import models_for
 from gateway.routing.snapshot import Lane
 from gateway.store import figures
 from gateway.store.audit import AuditFilter
-from gateway.store.figures import Question
+from gateway.store.figure_pieces import Question
 
 MOST_KEYS = 50
 DAYS = 30

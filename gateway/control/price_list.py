@@ -11,7 +11,7 @@ from gateway.money import exact_dollars
 from gateway.routing.mapped import own_price
 from gateway.routing.snapshot import Snapshot
 from gateway.store import figures
-from gateway.store.figures import Question
+from gateway.store.figure_pieces import Question
 
 SEEN_DAYS = 7
 

@@ -17,9 +17,9 @@ from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import merged
 from gateway.model.sums import MINUTE_MS, total, whole
 from gateway.store import attempt_minutes, calls, figures, retention
-from gateway.store.call_search import CallFilter, search
+from gateway.store.call_search import CallFilter, Found, search
 from gateway.store.calls import CallRow
-from gateway.store.figures import Question
+from gateway.store.figure_pieces import Question
 
 MOST_PER_PAGE = 500
 COUNT_CAP = 2_000
@@ -67,10 +67,19 @@ async def listing(desk: Desk, wanted: CallFilter, before: str | None, limit: int
     limit = max(1, min(limit, MOST_PER_PAGE))
     async with desk.db.read() as tx:
         every = await search(tx, wanted, None, COUNT_CAP)
-        found = every if before is None else await search(tx, wanted, before, limit + 1)
+        found = _older(every, before, limit) or await search(tx, wanted, before, limit + 1)
         shown = await calls.rows_of(tx, found.ids[:limit])
     is_exact = every.next_before is None and len(every.ids) < COUNT_CAP
     return Page(shown, len(every.ids), is_exact, found.ids[limit - 1] if len(found.ids) > limit else found.next_before)
+
+
+def _older(every: Found, before: str | None, limit: int) -> Found | None:
+    """What `every` has of a page that goes on after `before`; None where the search has to go further."""
+    if before is None:
+        return every
+    older = tuple(call_id for call_id in every.ids if call_id < before)
+    is_all = every.next_before is None and len(every.ids) < COUNT_CAP
+    return Found(older, None) if is_all or len(older) > limit else None
 
 
 async def get(desk: Desk, call_id: str) -> CallRecord:

@@ -16,7 +16,8 @@ from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, TOTAL_BOUNDS_MS, perc
 from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, total
 from gateway.store import figures
 from gateway.store.database import Tx
-from gateway.store.figures import OTHER, Question
+from gateway.store.figure_pieces import Question
+from gateway.store.figures import OTHER
 
 SERIES = 5
 ROWS = 40
@@ -75,7 +76,6 @@ async def explore(desk: Desk, wanted: Wanted) -> Usage:
     alone = question(wanted, (), since, until)
     async with desk.db.read() as tx:
         names = {dimension: await subjects.names(tx, desk, dimension) for dimension in named(wanted)}
-        now = await figures.sums(tx, alone)
         before = await figures.sums(
             tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
         )
@@ -89,7 +89,7 @@ async def explore(desk: Desk, wanted: Wanted) -> Usage:
         since=since,
         until=until,
         bucket_ms=bucket_ms,
-        total=total(group.sums for group in now),
+        total=total(row.sums for row in rows),
         before=total(group.sums for group in before),
         series=tuple(Series(one, _name(names, wanted.group, one), points) for one, points in series.items()),
         rows=_shown(rows, wanted.metric),
@@ -112,9 +112,9 @@ async def costs(desk: Desk, range_code: str) -> dict[str, tuple[Part, ...]]:
     found = {}
     async with desk.db.read() as tx:
         for dimension in (Dimension.USER, Dimension.API_KEY, Dimension.MODEL, Dimension.PROVIDER):
-            groups = await figures.sums(tx, Question(since, until, dimension))
+            spent = await figures.amounts(tx, Question(since, until, dimension), "cost")
             named = await subjects.names(tx, desk, dimension)
-            found[dimension.value] = _parts({group.first: group.sums.cost_nano for group in groups}, named)
+            found[dimension.value] = _parts({one.first: one.amount for one in spent}, named)
     return found
 
 
@@ -214,8 +214,8 @@ async def _series(
         found.setdefault(subject, [*empty])[min(bucket, length - 1)] = value
 
     if metric.share is None:
-        for group in await figures.sums(tx, asked):
-            put(group.bucket, group.first, group.second, metric.of(group.sums))
+        for one in await figures.amounts(tx, asked, metric.code):
+            put(one.bucket, one.first, one.second, one.amount)
     else:
         for times in await (figures.first_byte_times if metric.is_first_byte else figures.total_times)(tx, asked):
             put(times.bucket, times.first, times.second, _value(metric, Sums(), times.counts))
@@ -232,9 +232,9 @@ async def _heat(tx: Tx, wanted: Wanted, asked: Question) -> tuple[tuple[int, ...
         return None
     zone = ZoneInfo(wanted.time_zone)
     found = [[0] * 24 for _ in range(7)]
-    for group in await figures.sums(tx, replace(asked, bucket_ms=HOUR_MS)):
-        at = datetime.fromtimestamp((asked.since + group.bucket * HOUR_MS) / 1000, zone)
-        found[at.weekday()][at.hour] += wanted.metric.of(group.sums)
+    for one in await figures.amounts(tx, replace(asked, bucket_ms=HOUR_MS), wanted.metric.code):
+        at = datetime.fromtimestamp((asked.since + one.bucket * HOUR_MS) / 1000, zone)
+        found[at.weekday()][at.hour] += one.amount
     return tuple(map(tuple, found))
 
 

@@ -65,6 +65,7 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     asked |= {"text": None if wanted.text is None else f"%{_literally(wanted.text)}%", "most": most}
     driver, asked["subject"] = _driver(wanted)
     asked["driver"] = driver
+    asked |= _also(wanted, driver)
     # What a session comes to is little beside all trouble, and the index of that does not name it.
     if wanted.is_of_trouble and driver != "session":
         lowest = await _lowest_troubled(tx, asked)
@@ -93,6 +94,17 @@ def _driver(wanted: CallFilter) -> tuple[str, str | None]:
         if subject is not None and (name in ("session", "model") or name in wanted.known):
             return name, subject
     return "", None
+
+
+def _also(wanted: CallFilter, driver: str) -> dict[str, object]:
+    """What else than by the driver can be looked up in an index, None where it cannot; and whether that is all."""
+    found: dict[str, object] = {}
+    for name in ("user", "backend", "model", "provider"):
+        is_indexed = name != driver and (name == "model" or name in wanted.known)
+        found[f"also_{name}"] = getattr(wanted, name) if is_indexed else None
+    there = {driver, *(name.removeprefix("also_") for name, subject in found.items() if subject is not None)}
+    others = {name for name, value in asdict(wanted).items() if value is not None and name not in (*there, "known")}
+    return {**found, "is_in_indexes": not others}
 
 
 async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
@@ -267,7 +279,10 @@ async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
 
 
 async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the index of one column; what else is wanted is looked up in each call. A model has two names' indexes."""
+    """From the index of one column; what else is wanted is looked up in each call. A model has two names' indexes.
+
+    What another index knows is looked up there first: a call's row is some twenty times as long as an entry.
+    """
     async with tx.execute(
         """
         WITH looked_at AS (
@@ -287,20 +302,36 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           SELECT id FROM calls INDEXED BY calls_by_agent_session
           WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
             AND id < :before AND id >= :floor)
-        SELECT looked_at.id FROM looked_at CROSS JOIN calls ON calls.id = looked_at.id
-        WHERE TRUE
-          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-          AND (:user IS NULL OR user_id = :user OR user_name = :user)
-          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-          AND (:status IS NULL OR status = :status)
-          AND (:code IS NULL OR code = :code)
-          AND (:code_class IS NULL OR code / 100 = :code_class)
-          AND (:since IS NULL OR started_at >= :since)
-          AND (:until IS NULL OR started_at < :until)
-          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
-        ORDER BY looked_at.id DESC LIMIT :most
+        SELECT id FROM looked_at
+        WHERE (:also_user IS NULL OR EXISTS (
+            SELECT 1 FROM calls AS one INDEXED BY calls_by_user
+            WHERE one.user_id = :also_user AND one.id = looked_at.id))
+          AND (:also_backend IS NULL OR EXISTS (
+            SELECT 1 FROM calls AS one INDEXED BY calls_by_backend
+            WHERE one.backend_id = :also_backend AND one.id = looked_at.id))
+          AND (:also_provider IS NULL OR EXISTS (
+            SELECT 1 FROM calls AS one INDEXED BY calls_by_provider
+            WHERE one.provider_id = :also_provider AND one.id = looked_at.id))
+          AND (:also_model IS NULL OR EXISTS (
+            SELECT 1 FROM calls AS one INDEXED BY calls_by_model
+            WHERE one.served_model = :also_model AND one.id = looked_at.id)
+           OR EXISTS (
+            SELECT 1 FROM calls AS one INDEXED BY calls_by_other_name
+            WHERE one.asked_model = :also_model AND one.asked_model <> one.served_model AND one.id = looked_at.id))
+          AND (:is_in_indexes OR EXISTS (
+            SELECT 1 FROM calls WHERE calls.id = looked_at.id
+            AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+            AND (:user IS NULL OR user_id = :user OR user_name = :user)
+            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+            AND (:status IS NULL OR status = :status)
+            AND (:code IS NULL OR code = :code)
+            AND (:code_class IS NULL OR code / 100 = :code_class)
+            AND (:since IS NULL OR started_at >= :since)
+            AND (:until IS NULL OR started_at < :until)
+            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
+        ORDER BY id DESC LIMIT :most
         """,
         asked,
     ) as rows:

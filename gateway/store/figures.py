@@ -1,59 +1,20 @@
 """Figures of a span of time, for pages. Times are Unix milliseconds.
 
-Whole days and hours come out of their sums where these are up to date, everything else out of the calls themselves, so
-that what is told is always exact.
+Which sums and which calls a span is put together of is told by figure_pieces.py. Rows of days, the most by far where
+there are two dimensions, are added up before those of hours and calls: all at once take a third longer.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from operator import add
-from typing import Any
-
 import msgspec
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
-from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, TOTAL, Dimension, Sums
+from gateway.model.sums import Sums
 from gateway.store.database import Tx
+from gateway.store.figure_pieces import Question, terms
 
 OTHER = "*"
 """Stands for all subjects that are not told apart; no id and no model is called so."""
-
-
-class Question(msgspec.Struct, frozen=True):
-    """Of calls that began from `since` (inclusive) to `until` (exclusive), told apart by `first` and `second`.
-
-    `first` is a dimension or TOTAL, `second` a later dimension or empty. `only_first` and `only_second` leave other
-    subjects out. Time is cut into pieces of `bucket_ms` from `since` on; None is one piece. Subjects of `own_of`, first
-    or second, that are not among `own` are one, OTHER.
-    """
-
-    since: int
-    until: int
-    first: str = TOTAL
-    second: str = ""
-    bucket_ms: int | None = None
-    only_first: str | None = None
-    only_second: str | None = None
-    own: tuple[str, ...] = ()
-    own_of: str = ""
-
-    @property
-    def uses_days(self) -> bool:
-        """Days in UTC have sums by one and by two dimensions."""
-        return self.bucket_ms is None or self.bucket_ms % DAY_MS == self.since % DAY_MS == 0
-
-    @property
-    def uses_hours(self) -> bool:
-        """Hours have sums by one dimension, the latest by two as well where they have many calls."""
-        return self.bucket_ms is None or self.bucket_ms % HOUR_MS == self.since % HOUR_MS == 0
-
-    @property
-    def uses_minutes(self) -> bool:
-        """Minutes of the latest hours have sums by model."""
-        fits = self.bucket_ms is None or self.bucket_ms % MINUTE_MS == 0
-        return fits and self.since % MINUTE_MS == 0 and self.first in (TOTAL, Dimension.MODEL) and not self.second
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +24,15 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     first: str
     second: str
     sums: Sums
+
+
+class Amount(msgspec.Struct, frozen=True, gc=False):
+    """One figure of one piece of time and one subject, or two."""
+
+    bucket: int
+    first: str
+    second: str
+    amount: int
 
 
 class Times(msgspec.Struct, frozen=True, gc=False):
@@ -76,121 +46,178 @@ class Times(msgspec.Struct, frozen=True, gc=False):
 
 async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
     """By bucket, then subjects; what had no calls is left out."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
-        WITH waiting AS MATERIALIZED (
-          SELECT key AS id, value AS started_at FROM unsummed_calls CROSS JOIN json_each(began)),
-        whole_days AS MATERIALIZED (
-          SELECT day FROM days
-          WHERE :uses_days AND day >= :since AND day < :until
-            AND (day + 86400000 <= :until OR (NOT is_closed AND NOT EXISTS (
-                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < day + 86400000)))
-            AND (is_closed OR summed = (SELECT sum(calls - waiting) FROM hours
-                                        WHERE hour >= day AND hour < day + 86400000))),
-        known_hours AS MATERIALIZED (
-          SELECT hour, coalesce(is_closed, 0) AS is_closed
-          FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
-          WHERE hour > :since - 3600000 AND hour < :until
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-            AND (coalesce(is_closed, 0) OR hours.summed = calls - waiting)),
-        whole_hours AS MATERIALIZED (
-          SELECT hour FROM known_hours
-          WHERE :uses_hours AND hour >= :since
-            AND (hour + 3600000 <= :until OR (NOT is_closed AND NOT EXISTS (
-                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
-            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))),
-        minute_hours AS MATERIALIZED (
-          SELECT hour FROM known_hours
-          WHERE :uses_minutes AND NOT is_closed AND hour NOT IN (SELECT hour FROM whole_hours)
-            AND hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'minutes')),
-        minutes_end AS MATERIALIZED (
-          SELECT CASE WHEN EXISTS (SELECT 1 FROM calls WHERE started_at >= :until
-                                   AND started_at < (:until + 59999) / 60000 * 60000)
-                      THEN :until / 60000 * 60000 ELSE :until END AS at),
-        spans AS MATERIALIZED (
-          SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
-          WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
-            AND hour NOT IN (SELECT hour FROM minute_hours)
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-          UNION ALL
-          SELECT max(at, :since), :until FROM minutes_end JOIN minute_hours ON hour = at / 3600000 * 3600000
-          WHERE at < :until),
-        singly AS (
-          SELECT calls.id AS id FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until
-          UNION ALL
-          SELECT id FROM waiting
-          WHERE started_at >= :since AND started_at < :until
-            AND (started_at / 3600000 * 3600000 IN (SELECT hour FROM whole_hours)
-                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)
-                 OR (started_at / 3600000 * 3600000 IN (SELECT hour FROM minute_hours)
-                     AND started_at < (SELECT at FROM minutes_end))))
-        SELECT (day - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other,
-               sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced), sum(input_tokens),
-               sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
-               sum(cost_nano), sum(actual_nano)
-        FROM daily_sums
-        WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
-          AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
-          AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT (at - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other,
-               sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced), sum(input_tokens),
-               sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens), sum(reasoning_tokens),
-               sum(cost_nano), sum(actual_nano)
+        SELECT bucket, one, other, sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced),
+               sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens),
+               sum(reasoning_tokens), sum(cost_nano), sum(actual_nano)
         FROM (
-          SELECT hour AS at,
-                 CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
-                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
+          SELECT (day - :since) / :bucket_ms AS bucket,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+                 AS one,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+                 AS other,
+                 sum(requests) AS requests, sum(failed) AS failed, sum(cancelled) AS cancelled,
+                 sum(denied) AS denied, sum(unpriced) AS unpriced,
+                 sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+                 sum(cache_read_tokens) AS cache_read_tokens, sum(cache_creation_tokens) AS cache_creation_tokens,
+                 sum(reasoning_tokens) AS reasoning_tokens, sum(cost_nano) AS cost_nano,
+                 sum(actual_nano) AS actual_nano
+          FROM daily_sums
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT (at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                  cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
+          FROM (
+            SELECT hour AS at,
+                   CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
+                   CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
+                   requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
+                   cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+            UNION ALL
+            SELECT hour + 60000 * substr(subject, 1, 2),
+                   CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
+                   requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
+                   cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+            FROM hourly_sums
+            WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
+              AND hour + 60000 * substr(subject, 1, 2) >= :since
+              AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
+          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT hour + 60000 * substr(subject, 1, 2), CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
+          SELECT (started_at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                  cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-          FROM hourly_sums
-          WHERE dimension = 'minute+model' AND hour IN (SELECT hour FROM minute_hours)
-            AND hour + 60000 * substr(subject, 1, 2) >= :since
-            AND hour + 60000 * substr(subject, 1, 2) < (SELECT at FROM minutes_end))
-        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT (started_at - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other,
-               count(*), sum(status IN ('failed', 'crashed')), sum(status = 'cancelled'),
-               sum(status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499),
-               sum(cost_nano IS NULL AND usage_source <> 'none'), sum(input_tokens), sum(output_tokens),
-               sum(cache_read_tokens), sum(cache_creation_tokens + cache_creation_1h_tokens), sum(reasoning_tokens),
-               coalesce(sum(cost_nano), 0), coalesce(sum(actual_nano), 0)
-        FROM (
-          SELECT CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
-                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                 AS first,
-                 CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
-                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                 AS second, calls.*
-          FROM singly CROSS JOIN calls ON calls.id = singly.id)
-        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY 1, 2, 3
+          FROM (
+            SELECT started_at,
+                   CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
+                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                   AS first,
+                   CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
+                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                   AS second,
+                   1 AS requests, status IN ('failed', 'crashed') AS failed, status = 'cancelled' AS cancelled,
+                   status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499 AS denied,
+                   cost_nano IS NULL AND usage_source <> 'none' AS unpriced, input_tokens, output_tokens,
+                   cache_read_tokens, cache_creation_tokens + cache_creation_1h_tokens AS cache_creation_tokens,
+                   reasoning_tokens, coalesce(cost_nano, 0) AS cost_nano, coalesce(actual_nano, 0) AS actual_nano
+            FROM (
+              SELECT calls.id AS id FROM json_each(:spans) AS span CROSS JOIN calls
+              ON started_at >= json_extract(span.value, '$[0]') AND started_at < json_extract(span.value, '$[1]')
+              UNION ALL
+              SELECT value FROM json_each(:waiting)) AS singly
+            CROSS JOIN calls ON calls.id = singly.id)
+          WHERE (:only_first IS NULL OR first = :only_first)
+            AND (:only_second IS NULL OR second = :only_second))
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
-        _parameters(asked),
-    ) as rows:
-        found = _merged(await rows.fetchall())
-    return tuple(Group(*place, Sums(*figures)) for place, figures in found)
+        await terms(tx, asked),
+    )
+    return tuple(Group(row[0], row[1], row[2], Sums(*row[3:])) for row in rows)
+
+
+async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
+    """One figure alone, which takes a fraction of the time of all: requests, failed, denied, cancelled, unpriced, cost,
+    actual, output, input (with those of a cache) or tokens.
+    """
+    rows = await tx.execute_fetchall(
+        """
+        SELECT bucket, one, other, sum(figure)
+        FROM (
+          SELECT (day - :since) / :bucket_ms AS bucket,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+                 AS one,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+                 AS other,
+                 CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                   WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                   WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                   WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+          FROM daily_sums
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          UNION ALL
+          SELECT (at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
+                 figure
+          FROM (
+            SELECT hour AS at,
+                   CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
+                   CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
+                   CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                     WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                     WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                     WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+            UNION ALL
+            SELECT hour + 60000 * substr(subject, 1, 2),
+                   CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
+                   CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                     WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                     WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                     WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+            FROM hourly_sums
+            WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
+              AND hour + 60000 * substr(subject, 1, 2) >= :since
+              AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
+          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+          UNION ALL
+          SELECT (started_at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
+                 CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                   WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                   WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                   WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END
+          FROM (
+            SELECT started_at,
+                   CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
+                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                   AS first,
+                   CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
+                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                   AS second,
+                   1 AS requests, status IN ('failed', 'crashed') AS failed, status = 'cancelled' AS cancelled,
+                   status = 'failed' AND attempt_count = 0 AND code BETWEEN 400 AND 499 AS denied,
+                   cost_nano IS NULL AND usage_source <> 'none' AS unpriced, input_tokens, output_tokens,
+                   cache_read_tokens, cache_creation_tokens + cache_creation_1h_tokens AS cache_creation_tokens,
+                   reasoning_tokens, coalesce(cost_nano, 0) AS cost_nano, coalesce(actual_nano, 0) AS actual_nano
+            FROM (
+              SELECT calls.id AS id FROM json_each(:spans) AS span CROSS JOIN calls
+              ON started_at >= json_extract(span.value, '$[0]') AND started_at < json_extract(span.value, '$[1]')
+              UNION ALL
+              SELECT value FROM json_each(:waiting)) AS singly
+            CROSS JOIN calls ON calls.id = singly.id)
+          WHERE (:only_first IS NULL OR first = :only_first)
+            AND (:only_second IS NULL OR second = :only_second))
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
+        """,
+        {**await terms(tx, asked), "figure": figure},
+    )
+    return tuple(Amount(*row) for row in rows)
 
 
 async def first_byte_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
@@ -204,158 +231,93 @@ async def total_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
 
 
 async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
-        WITH waiting AS MATERIALIZED (
-          SELECT key AS id, value AS started_at FROM unsummed_calls CROSS JOIN json_each(began)),
-        whole_days AS MATERIALIZED (
-          SELECT day FROM days
-          WHERE :uses_days AND day >= :since AND day < :until
-            AND (day + 86400000 <= :until OR (NOT is_closed AND NOT EXISTS (
-                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < day + 86400000)))
-            AND (is_closed OR summed = (SELECT sum(calls - waiting) FROM hours
-                                        WHERE hour >= day AND hour < day + 86400000))),
-        known_hours AS MATERIALIZED (
-          SELECT hour, coalesce(is_closed, 0) AS is_closed
-          FROM hours LEFT JOIN days ON day = hour / 86400000 * 86400000
-          WHERE hour > :since - 3600000 AND hour < :until
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-            AND (coalesce(is_closed, 0) OR hours.summed = calls - waiting)),
-        whole_hours AS MATERIALIZED (
-          SELECT hour FROM known_hours
-          WHERE :uses_hours AND hour >= :since
-            AND (hour + 3600000 <= :until OR (NOT is_closed AND NOT EXISTS (
-                   SELECT 1 FROM calls WHERE started_at >= :until AND started_at < hour + 3600000)))
-            AND (:second = '' OR hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'pairs'))),
-        minute_hours AS MATERIALIZED (
-          SELECT hour FROM known_hours
-          WHERE :uses_minutes AND NOT is_closed AND hour NOT IN (SELECT hour FROM whole_hours)
-            AND hour IN (SELECT hour FROM hourly_sums WHERE dimension = 'minutes')),
-        minutes_end AS MATERIALIZED (
-          SELECT CASE WHEN EXISTS (SELECT 1 FROM calls WHERE started_at >= :until
-                                   AND started_at < (:until + 59999) / 60000 * 60000)
-                      THEN :until / 60000 * 60000 ELSE :until END AS at),
-        spans AS MATERIALIZED (
-          SELECT max(hour, :since) AS since, min(hour + 3600000, :until) AS until FROM hours
-          WHERE hour > :since - 3600000 AND hour < :until AND hour NOT IN (SELECT hour FROM whole_hours)
-            AND hour NOT IN (SELECT hour FROM minute_hours)
-            AND hour / 86400000 * 86400000 NOT IN (SELECT day FROM whole_days)
-          UNION ALL
-          SELECT max(at, :since), :until FROM minutes_end JOIN minute_hours ON hour = at / 3600000 * 3600000
-          WHERE at < :until),
-        singly AS (
-          SELECT calls.id AS id FROM spans CROSS JOIN calls ON started_at >= spans.since AND started_at < spans.until
-          UNION ALL
-          SELECT id FROM waiting
-          WHERE started_at >= :since AND started_at < :until
-            AND (started_at / 3600000 * 3600000 IN (SELECT hour FROM whole_hours)
-                 OR started_at / 86400000 * 86400000 IN (SELECT day FROM whole_days)
-                 OR (started_at / 3600000 * 3600000 IN (SELECT hour FROM minute_hours)
-                     AND started_at < (SELECT at FROM minutes_end))))
-        SELECT (day - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other,
-               sum(CASE :least WHEN 16 THEN f0 ELSE t0 END), sum(CASE :least WHEN 16 THEN f1 ELSE t1 END),
-               sum(CASE :least WHEN 16 THEN f2 ELSE t2 END), sum(CASE :least WHEN 16 THEN f3 ELSE t3 END),
-               sum(CASE :least WHEN 16 THEN f4 ELSE t4 END), sum(CASE :least WHEN 16 THEN f5 ELSE t5 END),
-               sum(CASE :least WHEN 16 THEN f6 ELSE t6 END), sum(CASE :least WHEN 16 THEN f7 ELSE t7 END),
-               sum(CASE :least WHEN 16 THEN f8 ELSE t8 END), sum(CASE :least WHEN 16 THEN f9 ELSE t9 END),
-               sum(CASE :least WHEN 16 THEN f10 ELSE t10 END), sum(CASE :least WHEN 16 THEN f11 ELSE t11 END),
-               sum(CASE :least WHEN 16 THEN f12 ELSE t12 END)
-        FROM daily_sums
-        WHERE dimensions = :dimensions AND day IN (SELECT day FROM whole_days)
-          AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
-          AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT (at - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other,
-               sum(CASE :least WHEN 16 THEN f0 ELSE t0 END), sum(CASE :least WHEN 16 THEN f1 ELSE t1 END),
-               sum(CASE :least WHEN 16 THEN f2 ELSE t2 END), sum(CASE :least WHEN 16 THEN f3 ELSE t3 END),
-               sum(CASE :least WHEN 16 THEN f4 ELSE t4 END), sum(CASE :least WHEN 16 THEN f5 ELSE t5 END),
-               sum(CASE :least WHEN 16 THEN f6 ELSE t6 END), sum(CASE :least WHEN 16 THEN f7 ELSE t7 END),
-               sum(CASE :least WHEN 16 THEN f8 ELSE t8 END), sum(CASE :least WHEN 16 THEN f9 ELSE t9 END),
-               sum(CASE :least WHEN 16 THEN f10 ELSE t10 END), sum(CASE :least WHEN 16 THEN f11 ELSE t11 END),
-               sum(CASE :least WHEN 16 THEN f12 ELSE t12 END)
+        SELECT bucket, one, other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8),
+               sum(c9), sum(c10), sum(c11), sum(c12)
         FROM (
-          SELECT hour AS at,
-                 CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
-                 CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
-                 f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10,
-                 t11, t12
-          FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT hour FROM whole_hours)
+          SELECT (day - :since) / :bucket_ms AS bucket,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
+                 AS one,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
+                 AS other,
+                 CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
+                 CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
+                 CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
+                 CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
+                 CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
+                 CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
+                 CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
+          FROM daily_sums
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
-          SELECT hour + 60000 * substr(subject, 1, 2), CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
-                 f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10,
-                 t11, t12
-          FROM hourly_sums
-          WHERE dimension = 'minute+model' AND hour IN (SELECT hour FROM minute_hours)
-            AND hour + 60000 * substr(subject, 1, 2) >= :since
-            AND hour + 60000 * substr(subject, 1, 2) < (SELECT at FROM minutes_end))
-        WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT (started_at - :since) / :bucket_ms AS bucket,
-               CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-               AS one,
-               CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-               AS other,
-               sum(ms < :least), sum(ms >= :least AND ms < :least << 1), sum(ms >= :least << 1 AND ms < :least << 2),
-               sum(ms >= :least << 2 AND ms < :least << 3), sum(ms >= :least << 3 AND ms < :least << 4),
-               sum(ms >= :least << 4 AND ms < :least << 5), sum(ms >= :least << 5 AND ms < :least << 6),
-               sum(ms >= :least << 6 AND ms < :least << 7), sum(ms >= :least << 7 AND ms < :least << 8),
-               sum(ms >= :least << 8 AND ms < :least << 9), sum(ms >= :least << 9 AND ms < :least << 10),
-               sum(ms >= :least << 10 AND ms < :least << 11),
-               sum(ms >= :least << 11)
-        FROM (
-          SELECT started_at, CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms,
-                 CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
-                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                 AS first,
-                 CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
-                   WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                   WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                 AS second
-          FROM singly CROSS JOIN calls ON calls.id = singly.id)
-        WHERE ms IS NOT NULL
-          AND (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-        GROUP BY 1, 2, 3
+          SELECT (at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
+                 c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12
+          FROM (
+            SELECT hour AS at,
+                   CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
+                   CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
+                   CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
+                   CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
+                   CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
+                   CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
+                   CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
+                   CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
+                   CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
+            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+            UNION ALL
+            SELECT hour + 60000 * substr(subject, 1, 2),
+                   CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
+                   CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
+                   CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
+                   CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
+                   CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
+                   CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
+                   CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
+                   CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
+            FROM hourly_sums
+            WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
+              AND hour + 60000 * substr(subject, 1, 2) >= :since
+              AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
+          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+          UNION ALL
+          SELECT (started_at - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
+                 ms < :least AS c0, ms >= :least << 0 AND ms < :least << 1 AS c1,
+                 ms >= :least << 1 AND ms < :least << 2 AS c2, ms >= :least << 2 AND ms < :least << 3 AS c3,
+                 ms >= :least << 3 AND ms < :least << 4 AS c4, ms >= :least << 4 AND ms < :least << 5 AS c5,
+                 ms >= :least << 5 AND ms < :least << 6 AS c6, ms >= :least << 6 AND ms < :least << 7 AS c7,
+                 ms >= :least << 7 AND ms < :least << 8 AS c8, ms >= :least << 8 AND ms < :least << 9 AS c9,
+                 ms >= :least << 9 AND ms < :least << 10 AS c10, ms >= :least << 10 AND ms < :least << 11 AS c11,
+                 ms >= :least << 11 AS c12
+          FROM (
+            SELECT started_at,
+                   CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
+                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                   AS first,
+                   CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
+                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
+                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
+                   AS second,
+                   CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms
+            FROM (
+              SELECT calls.id AS id FROM json_each(:spans) AS span CROSS JOIN calls
+              ON started_at >= json_extract(span.value, '$[0]') AND started_at < json_extract(span.value, '$[1]')
+              UNION ALL
+              SELECT value FROM json_each(:waiting)) AS singly
+            CROSS JOIN calls ON calls.id = singly.id)
+          WHERE ms IS NOT NULL AND (:only_first IS NULL OR first = :only_first)
+            AND (:only_second IS NULL OR second = :only_second))
+        GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
-        {**_parameters(asked), "least": least},
-    ) as rows:
-        found = _merged(await rows.fetchall())
-    return tuple(Times(*place, figures) for place, figures in found)
-
-
-def _merged(rows: Iterable[Sequence[Any]]) -> list[tuple[tuple[int, str, str], tuple[int, ...]]]:
-    """One for each bucket and subjects, in their order: days, hours and calls each have a row of their own."""
-    found: dict[tuple[int, str, str], tuple[int, ...]] = {}
-    for bucket, one, other, *figures in rows:
-        place = (bucket, one, other)
-        there = found.get(place)
-        found[place] = tuple(figures) if there is None else tuple(map(add, there, figures))
-    return sorted(found.items())
-
-
-def _parameters(asked: Question) -> dict[str, object]:
-    return {
-        "since": asked.since,
-        "until": asked.until,
-        "first": asked.first,
-        "second": asked.second,
-        "dimensions": f"{asked.first}+{asked.second}" if asked.second else asked.first,
-        "bucket_ms": asked.bucket_ms or max(1, asked.until - asked.since),
-        "only_first": asked.only_first,
-        "only_second": asked.only_second,
-        "own": json.dumps(asked.own),
-        "own_of": asked.own_of,
-        "uses_days": asked.uses_days,
-        "uses_hours": asked.uses_hours,
-        "uses_minutes": asked.uses_minutes,
-    }
+        {**await terms(tx, asked), "least": least},
+    )
+    return tuple(Times(row[0], row[1], row[2], row[3:]) for row in rows)

@@ -12,7 +12,7 @@ from gateway.model.checks import UsageReport
 from gateway.model.sums import Dimension, Sums
 from gateway.store import figures
 from gateway.store.database import Tx
-from gateway.store.figures import Question
+from gateway.store.figure_pieces import Question
 
 
 class UsageSum(msgspec.Struct, frozen=True):

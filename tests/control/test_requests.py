@@ -11,7 +11,7 @@ from gateway.errors import InvalidFields, NotFound
 from gateway.model.calls import CallStatus
 from gateway.routing.state import RestKind
 from gateway.store import calls
-from gateway.store.call_search import CallFilter
+from gateway.store.call_search import CallFilter, search
 from tests.desks import ANN, START_MS, Office
 from tests.store.rows import ATTEMPT, call, failed
 
@@ -168,3 +168,17 @@ async def test_what_holds_for_all_backends_of_a_key_needs_attention_once(office:
         made.backend_id,
         41,
     )
+
+
+@pytest.mark.parametrize("wanted", [CallFilter(), CallFilter(model="gpt"), CallFilter(status=CallStatus.FAILED)])
+async def test_an_older_page_is_the_same_whether_the_count_found_it_or_not(desk: Desk, wanted: CallFilter) -> None:
+    rows = [failed(number) if number % 3 else call(number) for number in range(1, 8)]
+    async with desk.db.write() as tx:
+        await calls.insert_many(tx, rows)
+    for row in rows:
+        for limit in (1, 3, 10):
+            page = await requests.listing(desk, wanted, row.id, limit)
+            async with desk.db.read() as tx:
+                found = await search(tx, wanted, row.id, limit + 1)
+            assert [item.id for item in page.items] == list(found.ids[:limit])
+            assert page.next_before == (found.ids[limit - 1] if len(found.ids) > limit else None)

@@ -19,7 +19,8 @@ from gateway.ops.retention import Deleted, tidy, tidying
 from gateway.store import calls, figures, retention
 from gateway.store.call_search import CallFilter
 from gateway.store.database import Database, open_database
-from gateway.store.figures import Group, Question
+from gateway.store.figure_pieces import Question
+from gateway.store.figures import Group
 from gateway.store.migrate import migrate
 from tests.desks import FakeClock
 from tests.store.rows import ATTEMPT, call

@@ -21,7 +21,7 @@ from gateway.store import attempt_minutes, call_sums, calls, figures, unsummed
 from gateway.store import rollups as store
 from gateway.store.call_sums import Calls
 from gateway.store.database import Database, open_database
-from gateway.store.figures import Question
+from gateway.store.figure_pieces import Question
 from gateway.store.migrate import migrate
 from gateway.store.rollups import Stale
 from tests.desks import FakeClock

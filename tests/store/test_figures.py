@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.control.usage_terms import METRICS
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, Sums
+from gateway.ops import rollups
 from gateway.store import calls, figures
 from gateway.store.database import Database
-from gateway.store.figures import Group, Question
+from gateway.store.figure_pieces import Question
+from gateway.store.figures import Group
+from tests.desks import FakeClock
 from tests.store.rows import call, failed
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +112,33 @@ async def test_guessed_usage_without_a_price_counts_as_unpriced(db: Database) ->
     async with db.read() as tx:
         (found,) = await figures.sums(tx, Question(0, 10))
     assert found.sums.unpriced == 1
+
+
+@pytest.mark.parametrize("figure", [code for code, metric in METRICS.items() if metric.share is None])
+@pytest.mark.parametrize("is_summed", [False, True])
+async def test_one_figure_alone_is_what_all_figures_have_of_it(db: Database, figure: str, *, is_summed: bool) -> None:
+    async with db.write() as tx:
+        await calls.insert_many(
+            tx,
+            [
+                call(1),
+                call(HOUR_MS, served_model="other", usage=Usage(5, 6, 7, 8, 9, source=UsageSource.REPORTED)),
+                failed(HOUR_MS + 1, 404),
+                call(DAY_MS + 5, status=CallStatus.CANCELLED, code=499, cost_nano=None),
+                call(DAY_MS + HOUR_MS, usage=Usage(1, source=UsageSource.ESTIMATED), cost_nano=None),
+            ],
+        )
+    if is_summed:
+        await rollups.catch_up(db, FakeClock(5 * DAY_MS), pair_calls=1)
+    async with db.read() as tx:
+        for asked in (
+            Question(0, 10 * DAY_MS),
+            Question(0, 10 * DAY_MS, "model", bucket_ms=HOUR_MS, own=("gpt",), own_of="first"),
+            Question(0, 10 * DAY_MS, "api_key", "model", bucket_ms=DAY_MS, only_second="gpt"),
+        ):
+            alone = await figures.amounts(tx, asked, figure)
+            every = await figures.sums(tx, asked)
+            assert [(one.bucket, one.first, one.second, one.amount) for one in alone] == [
+                (group.bucket, group.first, group.second, METRICS[figure].of(group.sums)) for group in every
+            ]
+            assert alone
