@@ -67,6 +67,7 @@ class OpenStream(msgspec.Struct):
     held: list[bytes] = msgspec.field(default_factory=list)
     held_events: int = 0
     held_bytes: int = 0
+    unread: bytes = b""
     splitter: Splitter = msgspec.field(default_factory=EventSplitter)
     ping_seconds: float = PING_SECONDS
 
@@ -93,10 +94,13 @@ class OpenStream(msgspec.Struct):
         return self.held_events <= _MOST_HELD_EVENTS and self.held_bytes <= _MOST_HELD_BYTES
 
     async def hold_next(self) -> bool:
-        """Read once more and keep it; False at the end of the stream."""
-        passed = await self._next()
-        if passed is None:
+        """Read once more, if nothing is left of the last time, and keep the first event; False at the end."""
+        block = await self._block()
+        if block is None:
             return False
+        if (end := self._first_end(block)) < len(block):
+            block, self.unread = block[:end], block[end:]
+        passed = self._passed(block)
         self.held.append(passed)
         self.held_events += passed.count(b"\n\n") + passed.count(b"\r\n\r\n")
         self.held_bytes += len(passed)
@@ -117,10 +121,24 @@ class OpenStream(msgspec.Struct):
         return self.side.rest(self.answer.without_key(self.splitter.rest()))
 
     async def _next(self) -> bytes | None:
+        block = await self._block()
+        return None if block is None else self._passed(block)
+
+    async def _block(self) -> bytes | None:
+        """Whole events that nobody has looked at yet, maybe none; None after the end."""
+        if self.unread:
+            block, self.unread = self.unread, b""
+            return block
         chunk = await self.answer.next()
-        if chunk is None:
-            return None
-        block = self.splitter.whole(chunk)
+        return None if chunk is None else self.splitter.whole(chunk)
+
+    def _first_end(self, block: bytes) -> int:
+        """Where the first of many events ends: the client gets it before the others are looked at."""
+        is_plain = self.is_events and block.find(b"\r") < 0 and block.find(b"\n\n\n") < 0
+        return block.find(b"\n\n") + 2 if is_plain and block else len(block)
+
+    def _passed(self, block: bytes) -> bytes:
+        """What the client gets of them."""
         if not block:
             return b""
         # `find` here and wherever a stream is looked at: `in` tries first whether what it looks for is a number.

@@ -138,6 +138,17 @@ async def test_the_first_real_output_opens_the_stream_with_all_that_was_held(
     assert tried.body == b"".join(parts)
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\n\n\n"])
+async def test_of_many_events_that_come_at_once_only_those_up_to_the_first_output_are_held(
+    provider: MakeProvider, end: bytes
+) -> None:
+    events = [event.removesuffix(b"\n\n") + end for event in [*ROLE, *sse(*[delta(word) for word in "abcdef"])]]
+    tried = await streamed(await provider(stream([b"".join(events), Pause(20)])), of_endpoint={"idle_seconds": 0.2})
+    assert tried.body.rstrip() == b"".join(events).rstrip()
+    is_plain = end == b"\n\n"
+    assert b"".join(tried.held) == b"".join(events[: 2 if is_plain else None])
+
+
 NO_OUTPUTS: list[tuple[str, Any]] = [
     ("a role", delta(role=True)),
     ("empty text", delta("")),

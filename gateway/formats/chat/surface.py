@@ -17,6 +17,7 @@ from gateway.model.registry import ApiFormat
 _CHAT, _REPORTED = ApiFormat.OPENAI_CHAT, UsageSource.REPORTED
 MOST_TOKENS = 10_000_000
 MOST_ANSWERS = 128
+_ASKING = bodies.exactly('{"include_usage":true}')
 _NUMBERS = {"n": (1, MOST_ANSWERS), "max_tokens": (0, MOST_TOKENS), "max_completion_tokens": (0, MOST_TOKENS)}
 
 
@@ -52,7 +53,9 @@ def asking_usage(request: Request) -> Request | None:
     """The same stream with the usage chunk asked for, whose options we can read; None where that is not to be."""
     if not request.is_stream or request.wants_usage:
         return None
-    options = bodies.decode_any(request.fields.get("stream_options", b"null"))
+    if "stream_options" not in request.fields:
+        return request.with_fields({**request.fields, "stream_options": _ASKING})
+    options = bodies.decode_any(request.fields["stream_options"])
     if options is not None and not isinstance(options, dict):
         return None
     asking = bodies.raw({**(options or {}), "include_usage": True})
