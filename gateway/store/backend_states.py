@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import astuple
 
 from gateway.store.database import Tx
+from gateway.store.lots import lots
 
 
 class StoredState(msgspec.Struct, frozen=True):
@@ -44,25 +45,26 @@ async def every(tx: Tx) -> tuple[StoredState, ...]:
         return tuple(StoredState(*row) for row in await rows.fetchall())
 
 
+_STATES = lots(
+    """
+    INSERT OR FAIL INTO backend_states (backend_id, resting_until, rest_reason, rest_kind, streak, fault, fault_at,
+                                        breaker_openings, breaker_open_until, updated_at, score, first_output_ms,
+                                        allowance)
+    """,
+    """
+    ON CONFLICT (backend_id) DO UPDATE SET
+      resting_until = excluded.resting_until, rest_reason = excluded.rest_reason, rest_kind = excluded.rest_kind,
+      streak = excluded.streak, fault = excluded.fault, fault_at = excluded.fault_at,
+      breaker_openings = excluded.breaker_openings, breaker_open_until = excluded.breaker_open_until,
+      updated_at = excluded.updated_at, score = excluded.score, first_output_ms = excluded.first_output_ms,
+      allowance = excluded.allowance
+    """,
+)
+
+
 async def save_many(tx: Tx, states: Iterable[StoredState]) -> None:
     """Write each, replacing what was stored of the same backend."""
-    await tx.executemany(
-        """
-        INSERT INTO backend_states (backend_id, resting_until, rest_reason, rest_kind, streak, fault,
-                                    fault_at, breaker_openings, breaker_open_until, updated_at,
-                                    score, first_output_ms, allowance)
-        VALUES (:backend_id, :resting_until, :rest_reason, :rest_kind, :streak, :fault, :fault_at,
-                :breaker_openings, :breaker_open_until, :updated_at, :score, :first_output_ms, :allowance)
-        ON CONFLICT (backend_id) DO UPDATE SET
-          resting_until = excluded.resting_until, rest_reason = excluded.rest_reason,
-          rest_kind = excluded.rest_kind,
-          streak = excluded.streak, fault = excluded.fault, fault_at = excluded.fault_at,
-          breaker_openings = excluded.breaker_openings, breaker_open_until = excluded.breaker_open_until,
-          updated_at = excluded.updated_at, score = excluded.score,
-          first_output_ms = excluded.first_output_ms, allowance = excluded.allowance
-        """,
-        [asdict(state) for state in states],
-    )
+    await _STATES.insert(tx, list(states), _add)
 
 
 async def delete_many(tx: Tx, backend_ids: Iterable[str]) -> None:
@@ -70,3 +72,7 @@ async def delete_many(tx: Tx, backend_ids: Iterable[str]) -> None:
         "DELETE FROM backend_states WHERE backend_id IN (SELECT value FROM json_each(:ids))",
         {"ids": json.dumps(list(backend_ids))},
     )
+
+
+def _add(values: list[object], state: StoredState) -> None:
+    values += astuple(state)

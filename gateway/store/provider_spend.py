@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from gateway.store.database import Tx
+from gateway.store.lots import lots
 
 
 class StoredSpend(msgspec.Struct, frozen=True):
@@ -23,16 +24,18 @@ async def every(tx: Tx) -> tuple[StoredSpend, ...]:
         return tuple(StoredSpend(*row) for row in await rows.fetchall())
 
 
+_SPENDS = lots(
+    "INSERT OR FAIL INTO provider_spend (provider_id, used_nano, since)",
+    """
+    ON CONFLICT (provider_id) DO UPDATE SET used_nano = excluded.used_nano, since = excluded.since
+    WHERE excluded.since >= provider_spend.since
+    """,
+)
+
+
 async def save_many(tx: Tx, spends: Iterable[StoredSpend]) -> None:
     """Write each as the new sum, so that writing the same twice counts once. One of a period that is over is late."""
-    await tx.executemany(
-        """
-        INSERT INTO provider_spend (provider_id, used_nano, since) VALUES (:provider_id, :used_nano, :since)
-        ON CONFLICT (provider_id) DO UPDATE SET used_nano = excluded.used_nano, since = excluded.since
-        WHERE excluded.since >= provider_spend.since
-        """,
-        [asdict(spend) for spend in spends],
-    )
+    await _SPENDS.insert(tx, list(spends), _add)
 
 
 async def begin_anew(tx: Tx, spend: StoredSpend) -> None:
@@ -44,3 +47,7 @@ async def begin_anew(tx: Tx, spend: StoredSpend) -> None:
         """,
         asdict(spend),
     )
+
+
+def _add(values: list[object], spend: StoredSpend) -> None:
+    values += (spend.provider_id, spend.used_nano, spend.since)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict
 
 from gateway.store.database import Tx
+from gateway.store.lots import lots
 
 
 class StoredSum(msgspec.Struct, frozen=True):
@@ -19,15 +20,15 @@ class StoredSum(msgspec.Struct, frozen=True):
     nano: int
 
 
+_SUMS = lots(
+    "INSERT OR FAIL INTO spends (owner, period, since, nano)",
+    "ON CONFLICT (owner, period, since) DO UPDATE SET nano = excluded.nano",
+)
+
+
 async def save_many(tx: Tx, sums: Iterable[StoredSum]) -> None:
     """Write each as the new sum, so that writing the same twice counts once."""
-    await tx.executemany(
-        """
-        INSERT INTO spends (owner, period, since, nano) VALUES (?, ?, ?, ?)
-        ON CONFLICT (owner, period, since) DO UPDATE SET nano = excluded.nano
-        """,
-        map(astuple, sums),
-    )
+    await _SUMS.insert(tx, sorted(sums, key=_key), _add)
 
 
 async def add(tx: Tx, one: StoredSum) -> None:
@@ -59,3 +60,11 @@ async def newest(tx: Tx) -> tuple[StoredSum, ...]:
 async def every(tx: Tx) -> tuple[StoredSum, ...]:
     async with tx.execute("SELECT owner, period, since, nano FROM spends ORDER BY owner, period, since") as rows:
         return tuple(StoredSum(*row) for row in await rows.fetchall())
+
+
+def _key(one: StoredSum) -> tuple[str, str, int]:
+    return one.owner, one.period, one.since
+
+
+def _add(values: list[object], one: StoredSum) -> None:
+    values += (one.owner, one.period, one.since, one.nano)

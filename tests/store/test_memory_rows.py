@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.store import adaptive_limits, bucket_levels, endpoint_rests, provider_spend
+from gateway.store import adaptive_limits, bucket_levels, endpoint_rests, provider_spend, spends
 from gateway.store.adaptive_limits import StoredLimit
 from gateway.store.bucket_levels import StoredLevel
 from gateway.store.database import Database
 from gateway.store.endpoint_rests import StoredRest
 from gateway.store.provider_spend import StoredSpend
+from gateway.store.spends import StoredSum
 
 pytestmark = pytest.mark.anyio
 
@@ -52,3 +53,20 @@ async def test_a_spend_written_twice_counts_once(db: Database) -> None:
             await provider_spend.save_many(tx, [StoredSpend("p1", 25, 1), StoredSpend("p2", 2**62, 7)])
     async with db.read() as tx:
         assert await provider_spend.every(tx) == (StoredSpend("p1", 25, 1), StoredSpend("p2", 2**62, 7))
+
+
+async def test_sums_of_many_owners_are_each_the_last_that_was_written(db: Database) -> None:
+    def sums(times: int) -> list[StoredSum]:
+        return [
+            StoredSum(f"user:{number:02d}", period, since, number * times)
+            for number in range(23, -1, -1)
+            for period, since in (("none", 0), ("daily", 86_400_000))
+        ]
+
+    async with db.write() as tx:
+        await spends.save_many(tx, sums(1))
+        await spends.save_many(tx, sums(1000))
+    async with db.read() as tx:
+        found = await spends.every(tx)
+    assert set(found) == set(sums(1000))
+    assert len(found) == 48
