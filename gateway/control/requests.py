@@ -67,19 +67,14 @@ async def listing(desk: Desk, wanted: CallFilter, before: str | None, limit: int
     limit = max(1, min(limit, MOST_PER_PAGE))
     async with desk.db.read() as tx:
         every = await search(tx, wanted, None, COUNT_CAP)
-        found = _older(every, before, limit) or await search(tx, wanted, before, limit + 1)
+        is_exact = every.next_before is None and len(every.ids) < COUNT_CAP
+        found = every
+        if before is not None:
+            found = Found(tuple(call_id for call_id in every.ids if call_id < before), None)
+            if len(found.ids) <= limit and not is_exact:  # what was counted ends within the page
+                found = await search(tx, wanted, before, limit + 1)
         shown = await calls.rows_of(tx, found.ids[:limit])
-    is_exact = every.next_before is None and len(every.ids) < COUNT_CAP
     return Page(shown, len(every.ids), is_exact, found.ids[limit - 1] if len(found.ids) > limit else found.next_before)
-
-
-def _older(every: Found, before: str | None, limit: int) -> Found | None:
-    """What `every` has of a page that goes on after `before`; None where the search has to go further."""
-    if before is None:
-        return every
-    older = tuple(call_id for call_id in every.ids if call_id < before)
-    is_all = every.next_before is None and len(every.ids) < COUNT_CAP
-    return Found(older, None) if is_all or len(older) > limit else None
 
 
 async def get(desk: Desk, call_id: str) -> CallRecord:
