@@ -309,7 +309,7 @@ CREATE TABLE calls (
   backend TEXT NOT NULL,
   pool TEXT NOT NULL,
   is_stream INTEGER NOT NULL CHECK (is_stream IN (0, 1)),
-  status TEXT NOT NULL CHECK (status IN ('completed', 'failed', 'cancelled', 'crashed')),
+  status TEXT NOT NULL CHECK (status IN ('completed', 'failed') OR status IN ('cancelled', 'crashed')),
   code INTEGER NOT NULL,
   error_code TEXT NOT NULL,
   error TEXT NOT NULL,
@@ -318,7 +318,7 @@ CREATE TABLE calls (
   cache_read_tokens INTEGER NOT NULL,
   cache_creation_tokens INTEGER NOT NULL,
   reasoning_tokens INTEGER NOT NULL,
-  usage_source TEXT NOT NULL CHECK (usage_source IN ('reported', 'estimated', 'none')),
+  usage_source TEXT NOT NULL CHECK (usage_source IN ('reported', 'estimated') OR usage_source = 'none'),
   input_price INTEGER,
   output_price INTEGER,
   cache_read_price INTEGER,
@@ -489,13 +489,12 @@ CREATE TABLE provider_spend (
   since INTEGER NOT NULL
 ) STRICT;
 
--- What each user and API key spent, by period (UTC) and its beginning (Unix ms). Written with the calls that spent it.
+-- What each user and API key spent, by day (UTC, days since 1970). Written with the calls that spent it.
 CREATE TABLE spends (
   owner TEXT NOT NULL,
-  period TEXT NOT NULL CHECK (period IN ('none', 'daily', 'weekly', 'monthly')),
-  since INTEGER NOT NULL,
+  day INTEGER NOT NULL,
   nano INTEGER NOT NULL CHECK (nano >= 0),
-  PRIMARY KEY (owner, period, since)
+  PRIMARY KEY (owner, day)
 ) STRICT, WITHOUT ROWID;
 
 -- What deleted calls had cost, by day, so that sums can still be proved.
@@ -698,4 +697,4 @@ CREATE TABLE stored_responses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stored_responses_by_time ON stored_responses (created_at);
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;

@@ -27,7 +27,7 @@ from gateway.routing.state import RuntimeState
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
 from gateway.store.provider_spend import StoredSpend
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 from gateway.store.uncounted import count_no_memory
 
 KEYS, MODELS = 40, 8
@@ -95,8 +95,8 @@ def entries(start: int, count: int, now: int) -> Iterator[Entry]:
             charged_at=at,
             price_origin="model v7",
         )
-        sums = tuple(StoredSum(owner, "monthly", 0, number) for owner in (f"api_key:{key}", f"user:{row.user_id}"))
-        yield Entry(row, StoredSpend(provider, number, 0), sums)
+        spent = tuple(DaySpend(owner, 0, number) for owner in (f"api_key:{key}", f"user:{row.user_id}"))
+        yield Entry(row, StoredSpend(provider, number, 0), spent)
 
 
 async def at_once(ledger: Ledger, rows: Sequence[Entry]) -> Cost:

@@ -36,7 +36,7 @@ from gateway.model.registry import (
     ProviderKey,
 )
 from gateway.ops.rollups import sum_day, sum_stale
-from gateway.routing.spends import sums_of
+from gateway.routing.spends import by_owner
 from gateway.settings import Settings
 from gateway.store import (
     api_keys,
@@ -51,7 +51,7 @@ from gateway.store import (
     spends,
     users,
 )
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 from gateway.vault import hash_password, mask, provider_key_binding
 
 PASSWORD = "weir-bench-pages"  # noqa: S105  # of a directory of made-up figures
@@ -64,8 +64,8 @@ _ACTOR = Actor("cli", "seed", "seed")
 async def _add_up(settings: Settings) -> None:
     """What everybody spent, as the gateway would have written it with the calls."""
     async with offline_desk(settings) as desk, desk.db.write() as tx:
-        told = sums_of(await ledger_sums.by_day(tx))
-        await spends.replace_all(tx, [StoredSum(*key, nano) for key, nano in told.items()])
+        told = by_owner(await ledger_sums.by_day(tx))
+        await spends.save_many(tx, [DaySpend(*key, nano) for key, nano in told.items()])
     async with offline_desk(settings) as desk:
         await _sum(desk)
 

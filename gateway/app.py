@@ -98,7 +98,7 @@ async def open_app(
         await restore_state(db, state, clock)
         ledger = await opened.enter_async_context(open_ledger(db, state, clock, partial(captures.sealed, vault)))
         if left_open:
-            await opened.enter_async_context(proving(settings.database, db, ledger, state.spends, clock))
+            await opened.enter_async_context(proving(settings.database, db, ledger, state.spends))
         upstream = await opened.enter_async_context(
             open_upstream(vault, settings.secrets, lambda host, port: permits(cell, host, port))
         )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import msgspec
 
 from gateway.control import sums_proof
 from gateway.money import exact_dollars
 from gateway.routing.cost import at_rate, cost_of
-from gateway.routing.spends import sums_of
+from gateway.routing.spends import by_owner
 from gateway.store import api_keys, ledger_sums, provider_spend, providers, spends, top_ups
 from gateway.store.database import Tx
 from gateway.store.ledger_sums import Priced
 
 _MOST_TOLD = 20
+_FIRST_DAY = date(1970, 1, 1)
 
 
 class Verdict(msgspec.Struct):
@@ -71,14 +74,14 @@ def fault_of(row: Priced) -> str:
 
 
 async def _sums(tx: Tx, verdict: Verdict) -> None:
-    told = sums_of(await ledger_sums.by_day(tx))
-    kept = {(one.owner, one.period, one.since): one.nano for one in await spends.every(tx)}
+    told = by_owner(await ledger_sums.by_day(tx))
+    kept = {(one.owner, one.day): one.nano for one in await spends.every(tx)}
     verdict.sums = len(kept)
     for key in sorted(told.keys() | kept.keys()):
         if told.get(key, 0) != kept.get(key, 0):
-            owner, length, since = key
+            owner, day = key
             verdict.differences.append(
-                f"{owner} spent {_dollars(kept.get(key, 0))} in the period {length} since {since}, "
+                f"{owner} spent {_dollars(kept.get(key, 0))} on {_FIRST_DAY + timedelta(days=day)}, "
                 f"but its calls come to {_dollars(told.get(key, 0))}"
             )
 

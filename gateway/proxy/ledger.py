@@ -25,7 +25,7 @@ from gateway.store import calls, captures, provider_spend, reservations, spends,
 from gateway.store.captures import StoredCapture
 from gateway.store.database import Database, Tx
 from gateway.store.provider_spend import StoredSpend
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 from gateway.store.stored_responses import StoredResponse
 
 log = logging.getLogger("gateway.ledger")
@@ -37,11 +37,13 @@ _COMPANY = ((0.02, 1), (0.05, 5), (0.08, 20))
 anew, so that few large ones cost less than many small ones. What a kill may take is of the last tenth of a second,
 writing included."""
 _STATE_SECONDS = 0.25
+_AVERAGES_SECONDS = 5.0
+"""Averages may be a little old after a crash: every call moves one, and of many backends each has its own row."""
 _RETRY_SECONDS = 0.5
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A call's row, and the sums of its provider, API key and user with it, written together with it.
+    """A call's row, and with it the sum of its provider and those of its API key's and user's day, written together.
 
     `was_reserved`: money was reserved for it, or was about to be, in a row that goes with this one's coming.
     `captures` are its headers and bodies, where they are kept; `stored` says whose its answer is, where the provider
@@ -50,7 +52,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     row: CallRecord
     provider: StoredSpend | None = None
-    sums: tuple[StoredSum, ...] = ()
+    spends: tuple[DaySpend, ...] = ()
     was_reserved: bool = False
     captures: tuple[Captured, ...] = ()
     stored: StoredResponse | None = None
@@ -74,7 +76,7 @@ class Ledger:
         self._turn = asyncio.Lock()
         self._has_rows = asyncio.Event()
         self._is_urgent = asyncio.Event()
-        self._states_due_at = 0.0
+        self._states_due_at = self._averages_due_at = 0.0
         self._since = 0.0
         """No row that is queued is older (the loop's time), unless it waits for a write to be tried again."""
 
@@ -116,8 +118,8 @@ class Ledger:
     async def flush(self) -> None:
         """Write everything that is queued. Raises Unavailable where the database cannot be written."""
         async with self._turn:
-            while self._has_work:
-                await self._write_batch(with_states=True)
+            while self._has_work or self._state.dirty:
+                await self._write_batch(with_states=True, with_averages=True)
 
     async def until_stored(self, answer_id: str) -> None:
         """Until nothing is queued that would write down whose this answer is. Raises as `flush` does."""
@@ -127,7 +129,9 @@ class Ledger:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._queue or self._waiting or self._state.dirty)
+        """What waits for the next write, and not for a later one."""
+        dirty = self._state.dirty
+        return bool(self._queue or self._waiting or dirty.is_urgent or (dirty and self._averages_are_due))
 
     @contextlib.asynccontextmanager
     async def between_writes(self) -> AsyncIterator[None]:
@@ -143,7 +147,7 @@ class Ledger:
                 continue
             try:
                 async with self._turn:
-                    await self._write_batch(with_states=self._states_are_due)
+                    await self._write_batch(with_states=self._states_are_due, with_averages=self._averages_are_due)
                 await self._db.checkpoint_if_large()
                 self._fault = ""
             except Exception as error:  # noqa: BLE001  # reason: a writer that dies loses every later row
@@ -178,7 +182,11 @@ class Ledger:
     def _states_are_due(self) -> bool:
         return not self._queue or asyncio.get_running_loop().time() >= self._states_due_at
 
-    async def _write_batch(self, *, with_states: bool) -> None:
+    @property
+    def _averages_are_due(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._averages_due_at
+
+    async def _write_batch(self, *, with_states: bool, with_averages: bool = False) -> None:
         """What is waited for, the oldest rows, what was spent with them, and what changed of the state, together or
         not at all."""
         batch = list(islice(self._queue, _BATCH))
@@ -187,7 +195,7 @@ class Ledger:
         kept = await self._sealed(batch)
         waiting = [(found, written) for found, written in self._waiting if not written.done()]
         self._waiting = []
-        dirty = self._state.dirty.take() if with_states else Dirty()
+        dirty = self._state.dirty.take(with_averages=with_averages) if with_states else Dirty()
         states = changed(self._state, dirty, self._clock) if dirty else Changed()
 
         async def everything(tx: Tx) -> None:
@@ -205,16 +213,18 @@ class Ledger:
             is_written = True
         finally:
             if is_written:
-                self._forget(len(batch), with_states=with_states)
+                self._forget(len(batch), with_states=with_states, with_averages=with_states and with_averages)
             else:
                 self._state.dirty.put_back(dirty)
             _answer(waiting, is_written=is_written)
 
-    def _forget(self, written: int, *, with_states: bool) -> None:
+    def _forget(self, written: int, *, with_states: bool, with_averages: bool) -> None:
         for _ in range(written):
             self._queue.popleft()
         if with_states:
             self._states_due_at = asyncio.get_running_loop().time() + _STATE_SECONDS
+        if with_averages:
+            self._averages_due_at = asyncio.get_running_loop().time() + _AVERAGES_SECONDS
 
     async def _sealed(self, batch: Sequence[Entry]) -> list[StoredCapture]:
         parts = [(entry.row, part) for entry in batch for part in entry.captures]
@@ -229,8 +239,8 @@ async def _write_entries(tx: Tx, batch: Sequence[Entry]) -> None:
     await calls.insert_many(tx, [entry.row for entry in batch])
     if spent := {entry.provider.provider_id: entry.provider for entry in batch if entry.provider is not None}:
         await provider_spend.save_many(tx, spent.values())
-    if sums := {(one.owner, one.period, one.since): one for entry in batch for one in entry.sums}:
-        await spends.save_many(tx, sums.values())
+    if days := {(one.owner, one.day): one for entry in batch for one in entry.spends}:
+        await spends.save_many(tx, days.values())
     if stored := [entry.stored for entry in batch if entry.stored is not None]:
         await stored_responses.insert_many(tx, stored)
     if reserved := [entry.row.id for entry in batch if entry.was_reserved]:

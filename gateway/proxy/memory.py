@@ -8,9 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from gateway.clock import Clock
-from gateway.model.people import Period
 from gateway.routing.adaptive import from_stored, to_stored
 from gateway.routing.quota import Spend
+from gateway.routing.spends import DAY_MS
 from gateway.routing.state import BackendState, Dirty, RestKind, RuntimeState
 from gateway.store import adaptive_limits, backend_states, bucket_levels, endpoint_rests, provider_spend, spends
 from gateway.store.adaptive_limits import StoredLimit
@@ -51,12 +51,13 @@ class Changed(msgspec.Struct, frozen=True):
 def changed(state: RuntimeState, dirty: Dirty, clock: Clock) -> Changed:
     """What `dirty` names as it is now. What is as good as new has no row."""
     at = Moment(clock.mono(), clock.wall_ms())
-    states = tuple(filter(None, (_stored_state(name, state, at) for name in dirty.backends)))
+    backends = dirty.backends | dirty.averages
+    states = tuple(filter(None, (_stored_state(name, state, at) for name in backends)))
     levels = tuple(filter(None, (_stored_level(name, state, at) for name in dirty.buckets)))
     limits = tuple(filter(None, (_stored_limit(key_id, state, at) for key_id in dirty.learned)))
     return Changed(
         states=states,
-        no_states=frozenset(dirty.backends - {row.backend_id for row in states}),
+        no_states=frozenset(backends - {row.backend_id for row in states}),
         levels=levels,
         no_levels=frozenset(dirty.buckets - {level.name for level in levels}),
         rests=tuple(_stored_rests(state, at)) if dirty.endpoints else None,
@@ -88,7 +89,9 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
     async with db.read() as tx:
         states, levels = await backend_states.every(tx), await bucket_levels.every(tx)
         rests, limits = await endpoint_rests.every(tx), await adaptive_limits.every(tx)
-        spent, sums = await provider_spend.every(tx), await spends.newest(tx)
+        spent = await provider_spend.every(tx)
+        running = state.spends.beginnings(max(clock.wall_ms(), await spends.latest_day(tx) * DAY_MS))
+        by_owner = await spends.since_days(tx, [since // DAY_MS for since in running])
     at = Moment(clock.mono(), clock.wall_ms())
     for row in states:
         _restore_backend(state.of(row.backend_id), row, at)
@@ -102,8 +105,8 @@ async def restore_state(db: Database, state: RuntimeState, clock: Clock) -> None
         state.learned[limit.key_id] = from_stored(msgspec.json.decode(limit.learned), at.mono, at.wall_ms)
     for spend in spent:
         state.spent[spend.provider_id] = Spend(spend.used_nano, spend.since)
-    for one in sums:
-        state.spends.restore(one.owner, Period(one.period), one.since, one.nano)
+    for owner, nano in by_owner.items():
+        state.spends.restore(owner, nano)
 
 
 def _stored_state(backend_id: str, state: RuntimeState, at: Moment) -> StoredState | None:

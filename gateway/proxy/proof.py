@@ -13,50 +13,42 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from gateway.clock import Clock
 from gateway.errors import Unavailable
-from gateway.model.people import Period
 from gateway.proxy.ledger import Ledger
 from gateway.proxy.recovery import differences, is_proved_at_once
 from gateway.routing.spends import Spends
 from gateway.store import spends
 from gateway.store.database import Database, open_reader
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 
 log = logging.getLogger("gateway.ledger")
 _RETRY_SECONDS = 0.5
 
-Wrong = Mapping[tuple[str, str, int], int]
-"""Nano-dollars that are missing (below zero: too many), by owner, period and its beginning."""
+Wrong = Mapping[tuple[str, int], int]
+"""Nano-dollars that are missing (below zero: too many), by owner and day."""
 
 
-async def prove(path: Path, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> None:
+async def prove(path: Path, db: Database, ledger: Ledger, found: Spends) -> None:
     """Compare, in one view of the file at `path` and however long it takes; then correct what differs."""
     async with open_reader(path) as tx:
         if await is_proved_at_once(tx):
             return
         wrong = await differences(tx)
     if wrong:
-        await correct(wrong, db, ledger, found, clock)
+        await correct(wrong, db, ledger, found)
 
 
-async def correct(wrong: Wrong, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> None:
+async def correct(wrong: Wrong, db: Database, ledger: Ledger, found: Spends) -> None:
     """At a moment when no row waits: one that did would write its sum as it was."""
     while True:
         await ledger.flush()
         async with ledger.between_writes():
             if ledger.queued:
                 continue
-            _remember(wrong, found, clock.wall_ms())
+            for (owner, day), nano in wrong.items():
+                found.correct(owner, day, nano)
             await _store(wrong, db)
             return
-
-
-def _remember(wrong: Wrong, found: Spends, wall_ms: int) -> None:
-    for (owner, period, since), nano in wrong.items():
-        one = found.of(owner, Period(period), wall_ms)
-        if one.since == since:
-            found.restore(owner, one.period, since, one.spent + nano)
 
 
 async def _store(wrong: Wrong, db: Database) -> None:
@@ -65,7 +57,7 @@ async def _store(wrong: Wrong, db: Database) -> None:
         try:
             async with db.write() as tx:
                 for key, nano in wrong.items():
-                    await spends.add(tx, StoredSum(*key, nano))
+                    await spends.add(tx, DaySpend(*key, nano))
         except Unavailable:
             await asyncio.sleep(_RETRY_SECONDS)
         else:
@@ -73,9 +65,9 @@ async def _store(wrong: Wrong, db: Database) -> None:
 
 
 @contextlib.asynccontextmanager
-async def proving(path: Path, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> AsyncIterator[None]:
+async def proving(path: Path, db: Database, ledger: Ledger, found: Spends) -> AsyncIterator[None]:
     """Once, in the background, while open."""
-    running = asyncio.create_task(_prove(path, db, ledger, found, clock), name="proof")
+    running = asyncio.create_task(_prove(path, db, ledger, found), name="proof")
     try:
         yield
     finally:
@@ -83,8 +75,8 @@ async def proving(path: Path, db: Database, ledger: Ledger, found: Spends, clock
         await asyncio.wait({running})
 
 
-async def _prove(path: Path, db: Database, ledger: Ledger, found: Spends, clock: Clock) -> None:
+async def _prove(path: Path, db: Database, ledger: Ledger, found: Spends) -> None:
     try:
-        await prove(path, db, ledger, found, clock)
+        await prove(path, db, ledger, found)
     except (Unavailable, sqlite3.Error) as error:
         log.warning("what was spent could not be proved after the crash: %s; `gateway ledger verify` does", error)

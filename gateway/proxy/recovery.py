@@ -11,10 +11,10 @@ import logging
 from gateway.clock import Clock
 from gateway.model.calls import CallRecord, CallStatus, Reservation, Usage, UsageSource
 from gateway.routing.cost import cost_of
-from gateway.routing.spends import DAY_MS, sums_of
+from gateway.routing.spends import DAY_MS, by_owner
 from gateway.store import calls, ledger_sums, reservations, retention, spends
 from gateway.store.database import Database, Tx
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 
 log = logging.getLogger("gateway.ledger")
 CRASHED_CODE = 500
@@ -33,12 +33,12 @@ async def recover(db: Database, clock: Clock, *, was_left_open: bool, charges_al
         rows = [crashed(one, clock.wall_ms(), charges_all=charges_all) for one in found]
         await calls.insert_many(tx, rows)
         for row in rows:
-            for one in _sums(row):
+            for one in _spends(row):
                 await spends.add(tx, one)
         await reservations.delete_many(tx, [one.call_id for one in found])
         if (was_left_open or found) and await is_proved_at_once(tx):
             for key, nano in (await differences(tx)).items():
-                await spends.add(tx, StoredSum(*key, nano))
+                await spends.add(tx, DaySpend(*key, nano))
     if rows:
         log.warning("the gateway did not stop by itself: %d calls are charged as crashed", len(rows))
     return len(rows)
@@ -49,14 +49,14 @@ async def is_proved_at_once(tx: Tx) -> bool:
     return await retention.calls_since(tx, 0) <= _PROVED_AT_ONCE
 
 
-async def differences(tx: Tx) -> dict[tuple[str, str, int], int]:
-    """What kept sums lack of what their calls come to, by owner, period and its beginning; says so where they do."""
-    told = sums_of(await ledger_sums.by_day(tx))
-    kept = {(one.owner, one.period, one.since): one.nano for one in await spends.every(tx)}
+async def differences(tx: Tx) -> dict[tuple[str, int], int]:
+    """What kept sums lack of what their calls come to, by owner and day; says so where they do."""
+    told = by_owner(await ledger_sums.by_day(tx))
+    kept = {(one.owner, one.day): one.nano for one in await spends.every(tx)}
     wrong = {key: told.get(key, 0) - kept.get(key, 0) for key in told.keys() | kept.keys()}
     wrong = {key: nano for key, nano in wrong.items() if nano}
     if wrong:
-        owners = sorted({owner for owner, _, _ in wrong})
+        owners = sorted({owner for owner, _ in wrong})
         log.error("what %s spent is not what the calls come to; it is corrected by them", ", ".join(owners[:20]))
     return wrong
 
@@ -103,6 +103,6 @@ def crashed(found: Reservation, wall_ms: int, *, charges_all: bool) -> CallRecor
     )
 
 
-def _sums(row: CallRecord) -> list[StoredSum]:
+def _spends(row: CallRecord) -> list[DaySpend]:
     day = (row.charged_at // DAY_MS, row.api_key_id or "", row.user_id or "", row.cost_nano or 0)
-    return [StoredSum(*key, nano) for key, nano in sums_of([day]).items()]
+    return [DaySpend(*key, nano) for key, nano in by_owner([day]).items()]

@@ -22,9 +22,10 @@ from gateway.proxy.surfaces import surface_of
 from gateway.routing import limits, quota
 from gateway.routing.cost import at_rate, cost_of, price_for, rate_of
 from gateway.routing.snapshot import Lane, Snapshot, Written
+from gateway.routing.spends import DAY_MS
 from gateway.routing.state import RuntimeState
 from gateway.store.provider_spend import StoredSpend
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 from gateway.store.stored_responses import StoredResponse
 
 CLIENT_LEFT = 499
@@ -125,7 +126,7 @@ class Settler:
             Entry(
                 record,
                 None if backend is None else self._spend(backend.provider, actual, charged_at),
-                tuple(StoredSum(one.owner, one.period.text, one.since, one.spent) for one in sums) if sums else (),
+                tuple(DaySpend(one.owner, one.since // DAY_MS, one.spent) for one in sums) if sums else (),
                 trail.was_reserved,
                 self._captures(known, trail, record),
                 self._stored(known, record, outcome.answer_id) if outcome.answer_id else None,

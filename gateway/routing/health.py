@@ -205,9 +205,11 @@ def _note_result(claimed: Claim, state: BackendState, ending: Ending, world: Wor
         return
     succeeded = ending.verdict is _OK
     longest = claimed.lane.backend.key.max_probe_interval_minutes * 60.0
-    state.breaker.record(claimed.id, succeeded=succeeded, now=world.now, longest_open=longest)
+    turned = state.breaker.record(claimed.id, succeeded=succeeded, now=world.now, longest_open=longest)
     state.score = _moved(state.score, float(succeeded), _SCORE_SHARE)
-    world.state.dirty.backends.add(claimed.lane.backend.id)
+    dirty = world.state.dirty
+    is_as_ever = succeeded and not turned and not state.fault and state.allowance is None
+    (dirty.averages if is_as_ever else dirty.backends).add(claimed.lane.backend.id)
 
 
 def _moved(average: float | None, value: float, share: float) -> float:

@@ -1,7 +1,7 @@
 """What users and API keys have spent in each period, and what calls under way may still cost them.
 
 Everything here happens in the event loop's thread without waiting, so that nothing comes between looking at a sum and
-adding to it. The same sums are written with the ledger rows that make them up.
+adding to it. Those of days are written with the ledger rows that make them up: the other periods are made of days.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _FIRST_MONDAY_MS = 4 * DAY_MS
 """1970-01-05."""
 
 PERIODS = tuple(Period)
+_DAILY = PERIODS.index(Period.DAILY)
 
 
 def beginning(period: Period, wall_ms: int) -> int:
@@ -72,16 +73,14 @@ def user_owner(user_id: str) -> str:
     return f"user:{user_id}"
 
 
-def sums_of(days: Iterable[tuple[int, str, str, int]]) -> dict[tuple[str, str, int], int]:
-    """What calls come to, by owner, period and its beginning. Of each UTC day: its number, key, user, nano-dollars."""
-    found: dict[tuple[str, str, int], int] = {}
+def by_owner(days: Iterable[tuple[int, str, str, int]]) -> dict[tuple[str, int], int]:
+    """What calls come to, by owner and day. Of each UTC day: its number since 1970, key, user, nano-dollars."""
+    found: dict[tuple[str, int], int] = {}
     for day, api_key_id, user_id, nano in days:
         owners = [key_owner(api_key_id)] if api_key_id else []
         owners += [user_owner(user_id)] if user_id else []
         for owner in owners:
-            for period in PERIODS:
-                key = (owner, period.value, beginning(period, day * DAY_MS))
-                found[key] = found.get(key, 0) + nano
+            found[owner, day] = found.get((owner, day), 0) + nano
     return {key: nano for key, nano in found.items() if nano}
 
 
@@ -121,7 +120,9 @@ class Spends:
         return Hold(sums, nano, at)
 
     def settle(self, hold: Hold, nano: int) -> tuple[Sum, ...]:
-        """`nano` were spent in place of what was held; the sums that changed. A second time changes nothing."""
+        """`nano` were spent in place of what was held: of each owner the sum of its day, where that changed. A second
+        time changes nothing.
+        """
         if hold.is_settled:
             return ()
         hold.is_settled = True
@@ -130,14 +131,25 @@ class Spends:
         for one in hold.sums:
             one.reserved -= hold.reserved
             one.spent += nano
-        return hold.sums if nano else ()
+        return hold.sums[_DAILY :: len(PERIODS)] if nano else ()
 
-    def restore(self, owner: str, period: Period, since: int, nano: int) -> None:
-        """Take over what was written before a stop. Periods that are over by then are of no use."""
-        self.moment(since)
-        found = self._account(owner)[PERIODS.index(period)]
-        if found.since == since:
-            found.spent = nano
+    def beginnings(self, wall_ms: int) -> tuple[int, ...]:
+        """Unix ms of the beginnings of the periods that are running, in the order of PERIODS."""
+        self.moment(wall_ms)
+        return self._current
+
+    def restore(self, owner: str, nano: Iterable[int]) -> None:
+        """Take over what was spent in the running periods, in the order of PERIODS, before a stop."""
+        for one, spent in zip(self._account(owner), nano, strict=True):
+            one.spent = spent
+
+    def correct(self, owner: str, day: int, nano: int) -> None:
+        """Add `nano`, which may be below zero, to what was spent on a `day` (since 1970), in those of its periods that
+        are running.
+        """
+        for one in self._account(owner):
+            if beginning(one.period, day * DAY_MS) == one.since:
+                one.spent = max(0, one.spent + nano)
 
     def _account(self, owner: str) -> tuple[Sum, ...]:
         """The owner's current sums, one a period. One that is over lives on in the holds of its last calls."""

@@ -88,20 +88,30 @@ class BackendState(msgspec.Struct):
 
 
 class Dirty(msgspec.Struct):
-    """What changed since it was last written: ids of backends and provider keys, names of buckets, base URLs."""
+    """What changed since it was last written: ids of backends and provider keys, names of buckets, base URLs.
+
+    Of the backends in `averages` nothing but what each call moves a little: that may wait longer.
+    """
 
     backends: set[str] = msgspec.field(default_factory=set)
     buckets: set[str] = msgspec.field(default_factory=set)
     endpoints: set[str] = msgspec.field(default_factory=set)
     learned: set[str] = msgspec.field(default_factory=set)
+    averages: set[str] = msgspec.field(default_factory=set)
 
     def __bool__(self) -> bool:
+        return self.is_urgent or bool(self.averages)
+
+    @property
+    def is_urgent(self) -> bool:
         return bool(self.backends or self.buckets or self.endpoints or self.learned)
 
-    def take(self) -> Dirty:
-        """Everything; afterwards nothing is dirty."""
-        taken = Dirty(self.backends, self.buckets, self.endpoints, self.learned)
+    def take(self, *, with_averages: bool = True) -> Dirty:
+        """Everything, or all that may not wait; afterwards that is not dirty any more."""
+        averages = self.averages if with_averages else set()
+        taken = Dirty(self.backends, self.buckets, self.endpoints, self.learned, averages)
         self.backends, self.buckets, self.endpoints, self.learned = set(), set(), set(), set()
+        self.averages = set() if with_averages else self.averages
         return taken
 
     def put_back(self, taken: Dirty) -> None:
@@ -109,6 +119,7 @@ class Dirty(msgspec.Struct):
         self.buckets |= taken.buckets
         self.endpoints |= taken.endpoints
         self.learned |= taken.learned
+        self.averages |= taken.averages
 
 
 class RuntimeState(msgspec.Struct):

@@ -1,8 +1,8 @@
-"""Rows of `spends`: what each user and API key spent, by period."""
+"""Rows of `spends`: what each user and API key spent, by day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import asdict
@@ -11,60 +11,63 @@ from gateway.store.database import Tx
 from gateway.store.lots import lots
 
 
-class StoredSum(msgspec.Struct, frozen=True):
-    """`nano` nano-dollars were spent by `owner` (`api_key:ID`, `user:ID`) in the `period` that began at `since`."""
+class DaySpend(msgspec.Struct, frozen=True):
+    """`nano` nano-dollars were spent by `owner` (`api_key:ID`, `user:ID`) on the `day` (UTC, days since 1970)."""
 
     owner: str
-    period: str
-    since: int
+    day: int
     nano: int
 
 
-_SUMS = lots(
-    "INSERT OR FAIL INTO spends (owner, period, since, nano)",
-    "ON CONFLICT (owner, period, since) DO UPDATE SET nano = excluded.nano",
+_SPENDS = lots(
+    "INSERT OR FAIL INTO spends (owner, day, nano)", "ON CONFLICT (owner, day) DO UPDATE SET nano = excluded.nano"
 )
 
 
-async def save_many(tx: Tx, sums: Iterable[StoredSum]) -> None:
+async def save_many(tx: Tx, spends: Iterable[DaySpend]) -> None:
     """Write each as the new sum, so that writing the same twice counts once."""
-    await _SUMS.insert(tx, sorted(sums, key=_key), _add)
+    await _SPENDS.insert(tx, sorted(spends, key=_key), _add)
 
 
-async def add(tx: Tx, one: StoredSum) -> None:
+async def add(tx: Tx, one: DaySpend) -> None:
     """Add `nano`, which may be below zero, to what is there."""
     await tx.execute(
         """
-        INSERT INTO spends (owner, period, since, nano) VALUES (:owner, :period, :since, max(0, :nano))
-        ON CONFLICT (owner, period, since) DO UPDATE SET nano = max(0, spends.nano + :nano)
+        INSERT INTO spends (owner, day, nano) VALUES (:owner, :day, max(0, :nano))
+        ON CONFLICT (owner, day) DO UPDATE SET nano = max(0, spends.nano + :nano)
         """,
         asdict(one),
     )
 
 
-async def replace_all(tx: Tx, sums: Iterable[StoredSum]) -> None:
-    await tx.execute("DELETE FROM spends")
-    await save_many(tx, sums)
+async def latest_day(tx: Tx) -> int:
+    """The last day on which anybody spent anything (days since 1970); 0 where nobody did."""
+    async with tx.execute("SELECT coalesce(max(day), 0) FROM spends") as rows:
+        row = await rows.fetchone()
+    return 0 if row is None else int(row[0])
 
 
-async def newest(tx: Tx) -> tuple[StoredSum, ...]:
-    """Of each owner and length of period the one that began last, in the order in which they began."""
+async def since_days(tx: Tx, days: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """What each owner spent since the beginning of each of four days."""
     async with tx.execute(
         """
-        SELECT owner, period, max(since), nano FROM spends GROUP BY owner, period ORDER BY max(since), owner, period
-        """
+        SELECT owner, sum(CASE WHEN day >= ? THEN nano ELSE 0 END), sum(CASE WHEN day >= ? THEN nano ELSE 0 END),
+               sum(CASE WHEN day >= ? THEN nano ELSE 0 END), sum(CASE WHEN day >= ? THEN nano ELSE 0 END)
+        FROM spends GROUP BY owner
+        """,
+        days,
     ) as rows:
-        return tuple(StoredSum(*row) for row in await rows.fetchall())
+        return {row[0]: tuple(row[1:]) for row in await rows.fetchall()}
 
 
-async def every(tx: Tx) -> tuple[StoredSum, ...]:
-    async with tx.execute("SELECT owner, period, since, nano FROM spends ORDER BY owner, period, since") as rows:
-        return tuple(StoredSum(*row) for row in await rows.fetchall())
+async def every(tx: Tx) -> tuple[DaySpend, ...]:
+    async with tx.execute("SELECT owner, day, nano FROM spends ORDER BY owner, day") as rows:
+        return tuple(DaySpend(*row) for row in await rows.fetchall())
 
 
-def _key(one: StoredSum) -> tuple[str, str, int]:
-    return one.owner, one.period, one.since
+def _key(one: DaySpend) -> tuple[str, int]:
+    return one.owner, one.day
 
 
-def _add(values: list[object], one: StoredSum) -> None:
-    values += (one.owner, one.period, one.since, one.nano)
+def _add(values: list[object], one: DaySpend) -> None:
+    values += (one.owner, one.day, one.nano)

@@ -77,8 +77,8 @@ class Till:
         """What the ledger's rows of this key come to, and what is stored as their sum."""
         rows = [row for row in await self.gateway.rows() if row.api_key_id == key_id]
         async with self.gateway.desk.db.read() as tx:
-            stored = {(one.owner, one.period): one.nano for one in await spends.every(tx)}
-        return sum(row.cost_nano or 0 for row in rows), stored.get((key_owner(key_id), "none"), 0)
+            stored = sum(one.nano for one in await spends.every(tx) if one.owner == key_owner(key_id))
+        return sum(row.cost_nano or 0 for row in rows), stored
 
 
 @pytest.fixture

@@ -265,6 +265,31 @@ async def test_what_is_waited_for_is_not_kept_waiting_for_company(db: Database) 
         assert await commits_while(db, one_after_the_other) == 5
 
 
+async def test_averages_of_many_backends_wait_longer_and_are_written_at_the_end(db: Database) -> None:
+    """A fault of one of them does not: it is there after a quarter of a second, and so is all else of that one."""
+    state, clock = RuntimeState(), FakeClock()
+    told: list[str] = []
+    async with open_ledger(db, state, clock):
+        await db._writer.set_trace_callback(
+            lambda statement: told.append(statement) if "INTO backend_states" in statement else None
+        )
+        for name in ("first", "second", "third"):
+            state.of(name).score = 0.5
+            state.dirty.averages.add(name)
+            while name == "first" and not told:
+                await asyncio.sleep(0.01)
+        state.of("second").fault = "HTTP 500"
+        state.dirty.backends.add("second")
+        while "second" in state.dirty.backends or len(told) < 2:
+            await asyncio.sleep(0.01)
+        assert state.dirty.averages == {"second", "third"}
+        assert not any("third" in statement for statement in told)
+    later = RuntimeState()
+    async with open_database(db._path) as again:
+        await restore_state(again, later, clock)
+    assert {name: later.of(name).score for name in later.backends} == dict.fromkeys(("first", "second", "third"), 0.5)
+
+
 async def test_states_are_written_now_and_then_and_all_of_them_at_the_end(db: Database) -> None:
     """Every call changes some; what a kill takes of them is a quarter of a second's."""
     state, clock = RuntimeState(), FakeClock()

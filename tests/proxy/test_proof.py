@@ -18,12 +18,12 @@ from gateway.proxy.ledger import Entry, Ledger, open_ledger
 from gateway.proxy.memory import restore_state
 from gateway.proxy.proof import correct, prove, proving
 from gateway.proxy.recovery import differences, recover
-from gateway.routing.spends import beginning
+from gateway.routing.spends import DAY_MS
 from gateway.routing.state import RuntimeState
 from gateway.store import calls, spends
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 from tests.desks import START_MS, FakeClock
 from tests.store.rows import call
 
@@ -45,33 +45,31 @@ class Till:
 
     def spend(self, number: int) -> None:
         hold = self.state.spends.reserve([OWNER], PRICE, self.clock.wall_ms())
-        sums = self.state.spends.settle(hold, PRICE)
+        days = self.state.spends.settle(hold, PRICE)
         row = call(number, api_key_id="ak1", cost_nano=PRICE, charged_at=hold.charged_at, actual_nano=None, price=None)
-        self.ledger.record(
-            Entry(row, sums=tuple(StoredSum(one.owner, one.period.value, one.since, one.spent) for one in sums))
-        )
+        spent = tuple(DaySpend(one.owner, one.since // DAY_MS, one.spent) for one in days)
+        self.ledger.record(Entry(row, spends=spent))
 
     def spent(self, period: Period = Period.NONE) -> int:
         return self.state.spends.of(OWNER, period, self.clock.wall_ms()).spent
 
-    async def stored(self) -> dict[tuple[str, int], int]:
+    async def stored(self) -> dict[int, int]:
         await self.ledger.flush()
         async with self.db.read() as tx:
-            return {(one.period, one.since): one.nano for one in await spends.every(tx)}
+            return {one.day: one.nano for one in await spends.every(tx)}
 
-    async def wrong(self) -> dict[tuple[str, str, int], int]:
+    async def wrong(self) -> dict[tuple[str, int], int]:
         await self.ledger.flush()
         async with self.db.read() as tx:
             return await differences(tx)
 
     async def prove(self) -> None:
-        await prove(self.path, self.db, self.ledger, self.state.spends, self.clock)
+        await prove(self.path, self.db, self.ledger, self.state.spends)
 
 
-async def add(db: Database, nano: int, *periods: Period, at: int = START_MS) -> None:
+async def add(db: Database, nano: int, at: int = START_MS) -> None:
     async with db.write() as tx:
-        for period in periods or tuple(Period):
-            await spends.add(tx, StoredSum(OWNER, period.value, beginning(period, at), nano))
+        await spends.add(tx, DaySpend(OWNER, at // DAY_MS, nano))
 
 
 @pytest.fixture
@@ -96,7 +94,7 @@ async def opened(path: Path, db: Database, clock: FakeClock) -> Till:
 async def test_a_long_ledger_is_not_gone_through_before_it_is_served(till: Till) -> None:
     await add(till.db, 7)
     await recover(till.db, till.clock, was_left_open=True)
-    assert len(await till.wrong()) == 4
+    assert await till.wrong() == {(OWNER, START_MS // DAY_MS): -7}
 
     async with till.db.write() as tx:
         await tx.execute("UPDATE hours SET calls = 3 WHERE calls > 3")
@@ -113,7 +111,7 @@ async def test_what_is_wrong_is_corrected_in_memory_and_on_the_disk(till: Till, 
     await again.prove()
 
     assert [again.spent(period) for period in Period] == [3 * PRICE] * 4
-    assert set((await again.stored()).values()) == {3 * PRICE}
+    assert await again.stored() == {START_MS // DAY_MS: 3 * PRICE}
 
 
 async def test_nothing_is_written_where_nothing_is_wrong(till: Till, caplog: pytest.LogCaptureFixture) -> None:
@@ -151,20 +149,21 @@ async def test_rows_that_wait_are_written_before_their_sums_are_corrected(till: 
         found = await differences(tx)
     again.spend(100)
 
-    await correct(found, again.db, again.ledger, again.state.spends, again.clock)
+    await correct(found, again.db, again.ledger, again.state.spends)
 
     assert again.spent() == 4 * PRICE
     assert await again.wrong() == {}
 
 
-async def test_a_period_that_is_over_is_corrected_on_the_disk(till: Till) -> None:
-    await add(till.db, 7, Period.DAILY, at=START_MS - 3 * 24 * 3600 * 1000)
+async def test_a_day_that_is_over_is_corrected_on_the_disk_and_in_the_periods_that_it_is_in(till: Till) -> None:
+    await add(till.db, 7, START_MS - 40 * DAY_MS)
     again = await opened(till.path, till.db, till.clock)
-    before = again.spent(Period.DAILY)
+    before = [again.spent(period) for period in Period]
 
     await again.prove()
 
-    assert again.spent(Period.DAILY) == before
+    assert before == [3 * PRICE + 7, 3 * PRICE, 3 * PRICE, 3 * PRICE]
+    assert [again.spent(period) for period in Period] == [3 * PRICE] * 4
     assert await again.wrong() == {}
 
 
@@ -188,7 +187,7 @@ async def test_it_is_done_in_the_background_and_told(till: Till, caplog: pytest.
     with caplog.at_level(logging.ERROR, "gateway.ledger"):
         async with (
             open_ledger(till.db, state, till.clock) as ledger,
-            proving(till.path, till.db, ledger, state.spends, till.clock),
+            proving(till.path, till.db, ledger, state.spends),
         ):
             async with asyncio.timeout(5):
                 while state.spends.of(OWNER, Period.NONE, till.clock.wall_ms()).spent != 3 * PRICE:
@@ -202,7 +201,7 @@ async def test_it_is_done_in_the_background_and_told(till: Till, caplog: pytest.
 async def test_a_stop_does_not_wait_for_it(till: Till) -> None:
     async with (
         open_ledger(till.db, till.state, till.clock) as ledger,
-        proving(till.path, till.db, ledger, till.state.spends, till.clock),
+        proving(till.path, till.db, ledger, till.state.spends),
     ):
         pass
     assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "proof"] == []

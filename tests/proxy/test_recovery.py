@@ -15,12 +15,12 @@ from gateway.model.registry import Price
 from gateway.ops.verify_ledger import verify
 from gateway.proxy.memory import restore_state
 from gateway.proxy.recovery import recover
-from gateway.routing.spends import beginning
+from gateway.routing.spends import DAY_MS
 from gateway.routing.state import RuntimeState
 from gateway.store import calls, reservations, spends
 from gateway.store.database import Database, open_database, was_left_open
 from gateway.store.migrate import migrate
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 from tests.desks import START_MS, FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +75,7 @@ async def test_a_call_without_an_end_becomes_a_row_and_is_charged_once(
     async with db.read() as tx:
         row, unpriced = await calls.get(tx, "req_1"), await calls.get(tx, "req_2")
         assert await reservations.every(tx) == ()
-        stored = {(one.owner, one.period, one.since): one.nano for one in await spends.every(tx)}
+        stored = {(one.owner, one.day): one.nano for one in await spends.every(tx)}
         assert (await verify(tx)).differences == []
     assert row is not None and unpriced is not None
     assert (row.status, row.error_code, row.code) == (CallStatus.CRASHED, "crashed", 500)
@@ -87,11 +87,7 @@ async def test_a_call_without_an_end_becomes_a_row_and_is_charged_once(
     assert (row.cost_nano, row.reserved_nano, row.total_ms, row.is_stream) == (nano, 99_999_999, 5000, True)
     assert (row.asked_model, row.served_model, row.user_name, row.api_key_name) == ("auto", "m", "bea", "laptop")
     assert (unpriced.cost_nano, unpriced.user_id) == (None, None)
-    assert stored == {
-        (owner, period.value, beginning(period, LEFT.charged_at)): nano
-        for owner in ("api_key:k1", "user:u1")
-        for period in Period
-    }
+    assert stored == {(owner, LEFT.charged_at // DAY_MS): nano for owner in ("api_key:k1", "user:u1")}
 
 
 async def test_what_was_spent_is_known_again_after_a_restart(db: Database) -> None:
@@ -112,7 +108,7 @@ async def test_a_sum_that_does_not_fit_its_calls_is_counted_anew_and_told(
     clock = FakeClock()
     await recover(db, clock, was_left_open=True)
     async with db.write() as tx:
-        await spends.add(tx, StoredSum("user:u1", "none", 0, 1))
+        await spends.add(tx, DaySpend("user:u1", 0, 1))
 
     caplog.clear()
     with caplog.at_level(logging.ERROR, "gateway.ledger"):

@@ -82,7 +82,7 @@ def test_a_call_keeps_what_it_used_and_one_that_was_never_sent_nothing(
     book.settle(outcome, sent=sent)
     assert (book.levels, book.state.places) == (levels, {})
     (entry,) = book.entries
-    assert (entry.row.code, entry.row.rate_multiplier, entry.provider, entry.sums) == (outcome.code, None, None, ())
+    assert (entry.row.code, entry.row.rate_multiplier, entry.provider, entry.spends) == (outcome.code, None, None, ())
 
 
 def test_a_request_that_was_refused_at_the_door_holds_nothing() -> None:

@@ -184,3 +184,13 @@ def test_what_is_dirty_is_taken_once_and_may_be_put_back() -> None:
     dirty.backends.add("b")
     dirty.put_back(taken)
     assert dirty == Dirty({"a", "b"}, {"x"})
+
+
+def test_averages_may_be_left_for_later() -> None:
+    dirty = Dirty({"a"}, averages={"b"})
+    assert dirty.take(with_averages=False) == Dirty({"a"})
+    assert (bool(dirty), dirty.is_urgent) == (True, False)
+    taken = dirty.take()
+    assert (taken, bool(dirty)) == (Dirty(averages={"b"}), False)
+    dirty.put_back(taken)
+    assert dirty == Dirty(averages={"b"})

@@ -15,11 +15,11 @@ from gateway.store import spends
 from gateway.store.at_once import carry_out
 from gateway.store.database import Database, Tx, open_database
 from gateway.store.migrate import migrate
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 
 pytestmark = pytest.mark.anyio
 
-ONE, TWO = StoredSum("user:u1", "none", 0, 1), StoredSum("user:u2", "none", 0, 2)
+ONE, TWO = DaySpend("user:u1", 1, 1), DaySpend("user:u2", 1, 2)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
         yield opened
 
 
-async def kept(db: Database) -> tuple[StoredSum, ...]:
+async def kept(db: Database) -> tuple[DaySpend, ...]:
     async with db.read() as tx:
         return await spends.every(tx)
 
@@ -77,7 +77,7 @@ async def test_all_of_it_is_one_transaction(db: Database) -> None:
     await db.write_at_once(work)
     await db.write_at_once(work)
 
-    assert await kept(db) == (ONE, StoredSum("user:u2", "none", 0, 4))
+    assert await kept(db) == (ONE, DaySpend("user:u2", 1, 4))
 
 
 async def test_a_fault_undoes_all_of_it_and_the_next_one_is_clean(db: Database) -> None:
@@ -94,12 +94,12 @@ async def test_a_fault_undoes_all_of_it_and_the_next_one_is_clean(db: Database) 
     async with db.write() as tx:
         await spends.add(tx, TWO)
 
-    assert await kept(db) == (StoredSum("user:u2", "none", 0, 4),)
+    assert await kept(db) == (DaySpend("user:u2", 1, 4),)
 
 
 async def test_a_row_that_may_not_be_there_undoes_the_others(db: Database) -> None:
     async def work(tx: Tx) -> None:
-        await spends.save_many(tx, [ONE, StoredSum("user:u3", "never", 0, 1)])
+        await spends.save_many(tx, [ONE, DaySpend("user:u3", 1, -1)])
 
     with pytest.raises(sqlite3.IntegrityError):
         await db.write_at_once(work)

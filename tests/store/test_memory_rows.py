@@ -10,7 +10,7 @@ from gateway.store.bucket_levels import StoredLevel
 from gateway.store.database import Database
 from gateway.store.endpoint_rests import StoredRest
 from gateway.store.provider_spend import StoredSpend
-from gateway.store.spends import StoredSum
+from gateway.store.spends import DaySpend
 
 pytestmark = pytest.mark.anyio
 
@@ -56,12 +56,8 @@ async def test_a_spend_written_twice_counts_once(db: Database) -> None:
 
 
 async def test_sums_of_many_owners_are_each_the_last_that_was_written(db: Database) -> None:
-    def sums(times: int) -> list[StoredSum]:
-        return [
-            StoredSum(f"user:{number:02d}", period, since, number * times)
-            for number in range(23, -1, -1)
-            for period, since in (("none", 0), ("daily", 86_400_000))
-        ]
+    def sums(times: int) -> list[DaySpend]:
+        return [DaySpend(f"user:{number:02d}", day, number * times) for number in range(23, -1, -1) for day in (0, 1)]
 
     async with db.write() as tx:
         await spends.save_many(tx, sums(1))
@@ -70,3 +66,15 @@ async def test_sums_of_many_owners_are_each_the_last_that_was_written(db: Databa
         found = await spends.every(tx)
     assert set(found) == set(sums(1000))
     assert len(found) == 48
+
+
+async def test_what_owners_spent_is_told_since_the_beginnings_of_periods(db: Database) -> None:
+    async with db.read() as tx:
+        assert (await spends.latest_day(tx), await spends.since_days(tx, (0, 9, 7, 5))) == (0, {})
+    async with db.write() as tx:
+        await spends.save_many(tx, [DaySpend("user:a", day, 10**day) for day in (1, 5, 6, 8, 9)])
+        await spends.save_many(tx, [DaySpend("user:b", 2, 7)])
+    async with db.read() as tx:
+        found = await spends.since_days(tx, (0, 9, 7, 5))
+        assert await spends.latest_day(tx) == 9
+    assert found == {"user:a": (1_101_100_010, 10**9, 1_100_000_000, 1_101_100_000), "user:b": (7, 0, 0, 0)}
