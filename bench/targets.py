@@ -26,6 +26,8 @@ _AFTER_START = 1.5
 # What is written after an answer belongs to its cost.
 _BEHIND = 0.15
 _PROVIDER_KEY = "sk-bench-0123456789"
+# Whoever measures may have told Python not to: every start would then compile everything anew.
+_KEEPS_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Place:
         """The gateway on a port of its own, listening."""
         port = processes.free_port()
         command = [PYTHON, "-m", "gateway", "--data-dir", str(self.directory), "--port", str(port)]
-        with running(*command, cwd=self.tree, log=self.directory / log) as process:
+        with running(*command, cwd=self.tree, log=self.directory / log, env=_KEEPS_BYTECODE) as process:
             listening(port, process)
             yield Target("gateway", f"http://127.0.0.1:{port}{CHAT}", self._headers(), process.pid)
 

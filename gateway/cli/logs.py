@@ -8,12 +8,13 @@ import functools
 import logging
 import re
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
-from typing import TextIO
 
 import msgspec
 
+from gateway.cli.output import Output, writing
 from gateway.model.calls import CallRecord
 
 LONGEST_FIELD = 1024
@@ -44,55 +45,89 @@ class Lines(logging.Formatter):
             return msgspec.json.encode(line | fields, enc_hook=str).decode()
         return " ".join([at, record.levelname.lower(), message, *(f"{name}={text}" for name, text in fields.items())])
 
+    def whole(self, record: logging.LogRecord) -> bytes:
+        """Never raises: who says something is not to blame for how it is written."""
+        try:
+            return self.format(record).encode("utf-8", "backslashreplace")
+        except Exception as error:  # noqa: BLE001  # reason: another line says so
+            return self.instead(error)
 
-class Batches(logging.StreamHandler[TextIO]):
+    def call(self, row: CallRecord) -> bytes:
+        """Of a call that has ended. Not by way of `format`, which takes longer than all the rest of a call's end."""
+        key, model, backend = _names(row.api_key_name, row.asked_model, row.backend)
+        line = _Call(
+            at=_moment(row.started_at + row.total_ms),
+            id=row.id,
+            key=key,
+            model=model,
+            backend=backend,
+            code=row.code,
+            tries=len(row.attempts),
+            ms=row.total_ms,
+            error=row.error_code,
+        )
+        return _as_json(line) if self._is_json else _as_text(line).encode("utf-8", "backslashreplace")
+
+    def instead(self, error: Exception) -> bytes:
+        """For a line that could not be made: where that failed, and nothing of what it was made from."""
+        *_, (frame, number) = traceback.walk_tb(error.__traceback__)
+        where = f"{frame.f_code.co_qualname}:{number}"
+        return self.told("a line could not be written", error=type(error).__name__, where=where)
+
+    def told(self, message: str, **fields: object) -> bytes:
+        """A warning of the log's own."""
+        of_us = {"name": "gateway.logs", "levelno": logging.WARNING, "levelname": "WARNING"}
+        return self.format(logging.makeLogRecord({**of_us, "msg": message, "fields": fields})).encode()
+
+
+class Batches(logging.Handler):
     """Lines of calls wait a moment and are written together; a warning or worse takes all of them out at once.
 
-    Nothing waits where no event loop runs, and what waits at the end of the program is written then.
+    Nothing waits where no event loop runs. `write` gets whole lines, and how many they are.
     """
 
     SECONDS = 0.05
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._waiting: list[str | Callable[[], str]] = []
+    def __init__(self, write: Callable[[bytes, int], None], lines: Lines) -> None:
+        super().__init__()
+        self._write = write
+        self._lines = lines
+        self._waiting: list[bytes | CallRecord] = []
+
+    def tell(self, row: CallRecord) -> None:
+        """Of a call that has just ended; its line is made when it is written, in half the time."""
+        self._waiting.append(row)
+        if len(self._waiting) == 1:  # any other goes with the one before it
+            self._flush_soon()
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            line = self.format(record)
-        except Exception:  # noqa: BLE001  # reason: as every handler, it tells on standard error and goes on
-            self.handleError(record)
-            return
-        self.add(line, is_urgent=record.levelno >= logging.WARNING or _running_loop() is None)
+        self._waiting.append(self._lines.whole(record))
+        if record.levelno >= logging.WARNING:
+            self.flush()
+        else:
+            self._flush_soon()
 
-    def add(self, line: str | Callable[[], str], *, is_urgent: bool = False) -> None:
-        """A line, or what makes it when it is written: many are made one after the other in half the time."""
-        self._waiting.append(line)
-        if not is_urgent and len(self._waiting) > 1:
-            return  # it goes with the one before it; to ask for the loop is a system call each time
-        loop = None if is_urgent else _running_loop()
-        if loop is None:
+    def _flush_soon(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
             self.flush()
         else:
             loop.call_later(self.SECONDS, self.flush)
 
     def flush(self) -> None:
         with self.lock or contextlib.nullcontext():
-            waiting, self._waiting = self._waiting, []
-            lines = [line if isinstance(line, str) else line() for line in waiting]
-            try:
-                if lines:
-                    self.stream.write("\n".join(lines) + "\n")
-                self.stream.flush()
-            except (OSError, ValueError):
-                pass  # nobody reads standard output any more
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+            waiting = self._waiting.copy()
+            del self._waiting[: len(waiting)]  # not those that another thread adds meanwhile
+            lines = []
+            for line in waiting:
+                try:
+                    lines.append(line if isinstance(line, bytes) else self._lines.call(line))
+                except Exception as error:  # noqa: BLE001  # reason: whatever is wrong with it, the others are written
+                    lines.append(self._lines.instead(error))
+            if lines:
+                lines.append(b"")
+                self._write(b"\n".join(lines), len(waiting))
 
 
 class _Call(msgspec.Struct):
@@ -112,31 +147,7 @@ class _Call(msgspec.Struct):
     message: str = "call"
 
 
-class Calls:
-    """Writes one line a call. It goes past `logging`, which takes longer than all the rest of a call's end."""
-
-    def __init__(self, output: Batches, *, is_json: bool) -> None:
-        self._output = output
-        self._is_json = is_json
-
-    def __call__(self, row: CallRecord) -> None:
-        """Of a call that has just ended."""
-        self._output.add(functools.partial(self._line, row))
-
-    def _line(self, row: CallRecord) -> str:
-        key, model, backend = _names(row.api_key_name, row.asked_model, row.backend)
-        line = _Call(
-            at=_moment(row.started_at + row.total_ms),
-            id=row.id,
-            key=key,
-            model=model,
-            backend=backend,
-            code=row.code,
-            tries=len(row.attempts),
-            ms=row.total_ms,
-            error=row.error_code,
-        )
-        return msgspec.json.encode(line).decode() if self._is_json else _as_text(line)
+_as_json: Callable[[_Call], bytes] = msgspec.json.Encoder().encode
 
 
 def _as_text(line: _Call) -> str:
@@ -147,7 +158,8 @@ def _as_text(line: _Call) -> str:
 
 
 def _moment(unix_ms: int) -> str:
-    return f"{_second(unix_ms // 1000)}.{unix_ms % 1000:03d}Z"
+    """Of any time but the first second of 1970."""
+    return f"{_second(unix_ms // 1000)}.{str(unix_ms)[-3:]}Z"
 
 
 @functools.lru_cache(8)
@@ -155,32 +167,52 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _names(*texts: str) -> tuple[str, ...]:
+def _names(key: str, model: str, backend: str) -> tuple[str, str, str]:
     """What others named, cleaned; the same few come again and again."""
-    return _short_names(texts) if sum(map(len, texts)) <= _LONGEST_NAMES else tuple(map(_clean, texts))
+    if len(key) + len(model) + len(backend) <= _LONGEST_NAMES:
+        return _short_names(key, model, backend)
+    return _clean(key), _clean(model), _clean(backend)
 
 
 @functools.lru_cache(256)
-def _short_names(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(_clean, texts))
+def _short_names(key: str, model: str, backend: str) -> tuple[str, str, str]:
+    return _clean(key), _clean(model), _clean(backend)
 
 
-def configure(log_format: str) -> Calls:
-    """Send every logger to standard output; libraries that log headers or each request are kept quiet. What writes
-    the lines of calls.
+class Log(msgspec.Struct, frozen=True):
+    """`tell` writes the line of a call; `output` takes what is no line of the log, such as the first words."""
+
+    tell: Callable[[CallRecord], None]
+    output: Output
+
+
+@contextlib.contextmanager
+def configured(log_format: str) -> Generator[Log]:
+    """While open, every logger's lines go to standard output, and nobody waits for its reader.
+
+    Libraries that log headers or each request are kept quiet.
     """
     # Nobody is shown where in the source a line was written, nor by which thread: they need not be looked up.
     logging._srcfile = None  # as the documentation of logging advises
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = Batches(sys.stdout)
-    handler.setFormatter(Lines(log_format == "json"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    for name in ("httpx", "httpcore", "aiosqlite", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    return Calls(handler, is_json=log_format == "json")
+    lines = Lines(log_format == "json")
+
+    def loss(lost: int) -> bytes:
+        return lines.told("standard output was not read: lines were dropped", lines=lost)
+
+    with writing(sys.stdout, loss) as output:
+        handler = Batches(output.put, lines)
+        root = logging.getLogger()
+        root.handlers[:] = [handler]
+        root.setLevel(logging.INFO)
+        for name in ("httpx", "httpcore", "aiosqlite", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        try:
+            yield Log(handler.tell, output)
+        finally:
+            handler.flush()
+            root.removeHandler(handler)
 
 
 def _clean(text: str, keep: int = LONGEST_FIELD) -> str:

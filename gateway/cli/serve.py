@@ -12,7 +12,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -24,12 +24,12 @@ from gateway.app import open_app
 from gateway.cli import banner, client_file, lock, logs
 from gateway.cli.memory import giving_back, hold_little
 from gateway.cli.offline import offline_desk
+from gateway.cli.output import Output
 from gateway.control import first_start, setup
 from gateway.control.desk import Desk
 from gateway.control.first_start import Detected
 from gateway.edge.protocol import edge_protocol
 from gateway.errors import ConfigurationFault, InvalidFields
-from gateway.model.calls import CallRecord
 from gateway.ops.detect import detect
 from gateway.settings import Settings
 from gateway.store.uncounted import count_no_memory
@@ -49,8 +49,8 @@ def serve(settings: Settings) -> int:
         with bound(settings) as listener:
             settings = replace(settings, port=listener.getsockname()[1])
             held.announce(settings.base_url)
-            tell = logs.configure(settings.log_format)
-            asyncio.run(_run(settings, listener, tell))
+            with logs.configured(settings.log_format) as log:
+                asyncio.run(_run(settings, listener, log))
     return 0
 
 
@@ -141,9 +141,9 @@ class _Stop:
             self._server.handle_exit(number, frame)
 
 
-async def _run(settings: Settings, listener: socket.socket, tell: Callable[[CallRecord], None]) -> None:
+async def _run(settings: Settings, listener: socket.socket, log: logs.Log) -> None:
     stop = _Stop()
-    async with open_app(settings, tell=tell) as app, giving_back():
+    async with open_app(settings, tell=log.tell) as app, giving_back():
         lines = await prepare(app.desk)
         config = uvicorn.Config(
             app.asgi,
@@ -162,15 +162,16 @@ async def _run(settings: Settings, listener: socket.socket, tell: Callable[[Call
         server = _Server(config)
         stop.reaches(app, server)
         if not stop.is_asked:
-            announce(lines, settings.log_format)
+            announce(lines, settings.log_format, log.output)
             await server.serve(sockets=[listener])
 
 
-def announce(lines: banner.Banner, log_format: str) -> None:
+def announce(lines: banner.Banner, log_format: str, output: Output) -> None:
     """Text for people; where standard output is for JSON lines, it gets one of those, and people read the other."""
-    if log_format == "json":
-        print(banner.json(lines), flush=True)
-    print(banner.text(lines), file=sys.stderr if log_format == "json" else sys.stdout, flush=True)
+    is_json = log_format == "json"
+    if is_json:
+        output.put(f"{banner.json(lines)}\n".encode())
+    output.put(f"{banner.text(lines)}\n".encode("utf-8", "backslashreplace"), stream=sys.stderr if is_json else None)
 
 
 async def prepare(desk: Desk) -> banner.Banner:

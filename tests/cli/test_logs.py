@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
 import sys
@@ -11,7 +10,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from gateway.cli.logs import Batches, Calls, Lines
+from gateway.cli.logs import Batches, Lines
 from gateway.model.calls import CallRecord
 from tests.store.rows import CALL
 
@@ -69,94 +68,141 @@ def test_what_json_has_no_word_for_is_shown_as_text() -> None:
     assert json.loads(line("x", version=sys.version_info, kind=ValueError))["kind"] == "<class 'ValueError'>"
 
 
-def a_logger(stream: io.StringIO) -> logging.Logger:
+class Screen:
+    """What was written, and how many lines that was said to be."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.counted = 0
+
+    def write(self, data: bytes, lines: int) -> None:
+        self.text += data.decode()
+        self.counted += lines
+
+    @property
+    def ends(self) -> list[str]:
+        """The last word of each line."""
+        return [shown.split()[-1] for shown in self.text.splitlines()]
+
+    async def lines(self, number: int) -> None:
+        while self.counted < number:
+            await asyncio.sleep(0.01)
+
+
+def a_logger(screen: Screen, *, is_json: bool = False) -> logging.Logger:
     logger = logging.Logger("gateway.test", logging.INFO)
-    handler = Batches(stream)
-    handler.setFormatter(Lines(is_json=False))
-    logger.addHandler(handler)
+    logger.addHandler(Batches(screen.write, Lines(is_json)))
     return logger
 
 
 async def test_lines_of_calls_are_written_together_a_moment_later_and_in_order() -> None:
-    stream = io.StringIO()
-    logger = a_logger(stream)
+    screen = Screen()
+    logger = a_logger(screen)
 
     for number in range(3):
         logger.info("call", extra={"fields": {"number": number}})
-    assert stream.getvalue() == ""
+    assert screen.text == ""
 
-    while not stream.getvalue():  # noqa: ASYNC110  # it is the output that is waited for
-        await asyncio.sleep(0.01)
-    assert [shown.rpartition(" ")[2] for shown in stream.getvalue().splitlines()] == [
-        "number=0",
-        "number=1",
-        "number=2",
-    ]
+    await screen.lines(3)
+    assert screen.ends == ["number=0", "number=1", "number=2"]
 
 
 async def test_a_warning_is_written_at_once_and_takes_out_what_waits_before_it() -> None:
-    stream = io.StringIO()
-    logger = a_logger(stream)
+    screen = Screen()
+    logger = a_logger(screen)
 
     logger.info("first")
     logger.warning("second")
 
-    assert [shown.split()[-1] for shown in stream.getvalue().splitlines()] == ["first", "second"]
+    assert screen.ends == ["first", "second"]
 
 
 def test_nothing_waits_where_no_loop_runs() -> None:
-    stream = io.StringIO()
+    screen = Screen()
 
-    a_logger(stream).info("start")
+    a_logger(screen).info("start")
 
-    assert stream.getvalue().endswith("info start\n")
+    assert screen.text.endswith("info start\n")
 
 
 async def test_what_a_thread_without_a_loop_says_takes_out_what_waits_before_it() -> None:
-    stream = io.StringIO()
-    logger = a_logger(stream)
+    screen = Screen()
+    logger = a_logger(screen)
 
     logger.info("first")
     await asyncio.to_thread(logger.info, "second")
 
-    assert [shown.split()[-1] for shown in stream.getvalue().splitlines()] == ["first", "second"]
+    assert screen.ends == ["first", "second"]
 
 
 async def test_lines_wait_again_once_those_before_them_were_written() -> None:
-    stream = io.StringIO()
-    tell = Calls(Batches(stream), is_json=False)
+    screen = Screen()
+    tell = Batches(screen.write, Lines(is_json=False)).tell
 
     for round_number in (1, 2):
         tell(CALL)
         tell(CALL)
-        assert len(stream.getvalue().splitlines()) == 2 * (round_number - 1)
-        while len(stream.getvalue().splitlines()) < 2 * round_number:  # noqa: ASYNC110  # the output is waited for
-            await asyncio.sleep(0.01)
+        assert screen.counted == len(screen.ends) == 2 * (round_number - 1)
+        await screen.lines(2 * round_number)
+
+
+def test_what_no_encoding_has_a_word_for_is_spelled() -> None:
+    screen = Screen()
+
+    a_logger(screen).info("a \ud800 b")
+
+    assert screen.text.endswith("a \\ud800 b\n")
 
 
 async def test_what_waits_at_the_end_of_the_program_is_written() -> None:
-    stream = io.StringIO()
-    logger = a_logger(stream)
+    screen = Screen()
+    logger = a_logger(screen)
 
     logger.info("last")
     logger.handlers[0].close()
     logger.handlers[0].flush()
 
-    assert stream.getvalue().endswith("info last\n")
+    assert screen.text.endswith("info last\n")
 
 
-async def test_an_output_that_nobody_reads_any_more_stops_nothing() -> None:
-    stream = io.StringIO()
-    logger = a_logger(stream)
-    stream.close()
+class Unspeakable:
+    def __str__(self) -> str:
+        raise LookupError("the secret")
 
-    logger.warning("into the void")
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_a_line_that_cannot_be_made_says_where_that_failed_and_no_more(is_json: bool) -> None:
+    screen = Screen()
+    logger = a_logger(screen, is_json=is_json)
+
+    logger.info("before")
+    logger.info("of %s", Unspeakable())
+    logger.info("after")
+
+    before, instead, after = screen.text.splitlines()
+    assert "before" in before and "after" in after
+    assert "a line could not be written" in instead and "LookupError" in instead and "Unspeakable.__str__" in instead
+    assert "the secret" not in screen.text
+
+
+async def test_a_line_of_a_call_that_cannot_be_made_takes_no_other_along() -> None:
+    screen = Screen()
+    tell = Batches(screen.write, Lines(is_json=False)).tell
+
+    tell(replace(CALL, id="req_1"))
+    tell(replace(CALL, attempts=None))
+    tell(replace(CALL, id="req_3"))
+    await screen.lines(3)
+
+    before, instead, after = screen.text.splitlines()
+    assert "id=req_1" in before and "id=req_3" in after
+    assert "error=TypeError where=Lines.call" in instead
 
 
 def told(row: CallRecord, *, is_json: bool) -> str:
-    stream = io.StringIO()
-    Calls(Batches(stream), is_json=is_json)(row)
-    return stream.getvalue()
+    screen = Screen()
+    Batches(screen.write, Lines(is_json)).tell(row)
+    return screen.text
 
 
 def test_a_call_is_one_line_under_the_id_that_its_client_got() -> None:
