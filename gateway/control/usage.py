@@ -13,7 +13,7 @@ from gateway.control import subjects
 from gateway.control.desk import Desk
 from gateway.control.usage_terms import NONE, RANGES, Metric, Wanted
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, TOTAL_BOUNDS_MS, percentile
-from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, total
+from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, less, total
 from gateway.store import figures
 from gateway.store.database import Tx
 from gateway.store.figure_pieces import Question
@@ -41,6 +41,18 @@ class Row(msgspec.Struct, frozen=True):
     sums: Sums
     value: float | None
     share: float | None
+
+
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """A group by what it is called and how much it has; `pair` is what its sums are kept by."""
+
+    pair: tuple[str, str]
+    subject: str
+    name: str
+    second: str
+    second_name: str
+    value: float | None
+    requests: int
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -79,8 +91,10 @@ async def explore(desk: Desk, wanted: Wanted) -> Usage:
         before = await figures.sums(
             tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
         )
-        rows = await _rows(tx, wanted, whole, names)
-        own = _own(rows)
+        everything = total(group.sums for group in await figures.sums(tx, alone))
+        places = await _places(tx, wanted, whole, names)
+        rows = await _rows(tx, wanted, whole, places, everything)
+        own = _own(wanted.metric, places)
         pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
         series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
         heat = await _heat(tx, wanted, alone)
@@ -89,10 +103,10 @@ async def explore(desk: Desk, wanted: Wanted) -> Usage:
         since=since,
         until=until,
         bucket_ms=bucket_ms,
-        total=total(row.sums for row in rows),
+        total=everything,
         before=total(group.sums for group in before),
         series=tuple(Series(one, _name(names, wanted.group, one), points) for one, points in series.items()),
-        rows=_shown(rows, wanted.metric),
+        rows=rows,
         heat=heat,
         filter_names={dimension: _name(names, dimension, subject) for dimension, subject in wanted.only.items()},
     )
@@ -156,47 +170,65 @@ def picked(asked: Question, dimension: str, first: str, second: str) -> str:
     return first if dimension == asked.first else second if dimension == asked.second else ""
 
 
-async def _rows(tx: Tx, wanted: Wanted, asked: Question, names: Mapping[str, Mapping[str, str]]) -> list[Row]:
+async def _places(
+    tx: Tx, wanted: Wanted, asked: Question, names: Mapping[str, Mapping[str, str]]
+) -> tuple[_Place, ...]:
     """Every group, largest first."""
-    times = {}
-    if wanted.metric.share is not None:
-        ask = figures.first_byte_times if wanted.metric.is_first_byte else figures.total_times
-        times = {(one.first, one.second): one.counts for one in await ask(tx, asked)}
-    groups = await figures.sums(tx, asked)
-    everything = sum(wanted.metric.of(group.sums) for group in groups)
+    metric = wanted.metric
+    counts = {}
+    if metric.share is not None:
+        ask = figures.first_byte_times if metric.is_first_byte else figures.total_times
+        counts = {(one.first, one.second): one.counts for one in await ask(tx, asked)}
     found = []
-    for group in groups:
-        subject = picked(asked, wanted.group, group.first, group.second)
-        second = picked(asked, wanted.subgroup, group.first, group.second)
-        found.append(
-            Row(
-                subject=subject,
-                name=_name(names, wanted.group, subject),
-                second=second,
-                second_name=_name(names, wanted.subgroup, second) if wanted.subgroup != NONE else "",
-                sums=group.sums,
-                value=_value(wanted.metric, group.sums, times.get((group.first, group.second), ())),
-                share=wanted.metric.of(group.sums) / everything if everything and wanted.metric.share is None else None,
-            )
-        )
-    return sorted(found, key=lambda row: (-(row.value or 0), -row.sums.requests, row.name, row.second_name))
+    for one in await figures.amounts(tx, asked, metric.code if metric.share is None else "requests"):
+        pair = (one.first, one.second)
+        subject, second = picked(asked, wanted.group, *pair), picked(asked, wanted.subgroup, *pair)
+        name = _name(names, wanted.group, subject)
+        second_name = _name(names, wanted.subgroup, second) if wanted.subgroup != NONE else ""
+        value = one.amount if metric.share is None else _percentile(metric, counts.get(pair, ()))
+        found.append(_Place(pair, subject, name, second, second_name, value, one.requests))
+    return tuple(sorted(found, key=lambda one: (-(one.value or 0), -one.requests, one.name, one.second_name)))
 
 
-def _value(metric: Metric, sums: Sums, counts: Sequence[int]) -> float | None:
-    if metric.share is None:
-        return metric.of(sums)
+async def _rows(tx: Tx, wanted: Wanted, asked: Question, places: Sequence[_Place], everything: Sums) -> tuple[Row, ...]:
+    """The first ROWS of them, and the others in one row. All figures are asked for of those alone that are told."""
+    told = places if len(places) <= ROWS else places[: ROWS - 1]
+    pairs = [place.pair for place in told]
+    of = {(one.first, one.second): one.sums for one in await figures.sums(tx, asked, pairs if asked.second else None)}
+    rows = [
+        Row(one.subject, one.name, one.second, one.second_name, of[one.pair], one.value, share)
+        for one in told
+        for share in (_share(wanted.metric, one.value, everything),)
+    ]
+    if len(told) == len(places):
+        return tuple(rows)
+    rest = less(everything, total(row.sums for row in rows))
+    value = wanted.metric.of(rest) if wanted.metric.share is None else None
+    count = f"{len(places) - len(told)} others"
+    return (*rows, Row(OTHER, count, "", "", rest, value, _share(wanted.metric, value, everything)))
+
+
+def _share(metric: Metric, value: float | None, everything: Sums) -> float | None:
+    """None where the metric does not add up, or there is nothing of it."""
+    if metric.share is not None or value is None or not metric.of(everything):
+        return None
+    return value / metric.of(everything)
+
+
+def _percentile(metric: Metric, counts: Sequence[int]) -> float | None:
+    assert metric.share is not None
     return percentile(counts, metric.share, FIRST_BYTE_BOUNDS_MS if metric.is_first_byte else TOTAL_BOUNDS_MS)
 
 
-def _own(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The subjects that get a line of their own: those with most, over all their rows."""
-    sums: dict[str, float] = {}
-    for row in rows:
+def _own(metric: Metric, places: Sequence[_Place]) -> tuple[str, ...]:
+    """The subjects that get a line of their own: those with most, over all their places."""
+    most: dict[str, float] = {}
+    for place in places:
         # Of percentiles there is no sum: the busiest are shown.
-        sums[row.subject] = sums.get(row.subject, 0) + (
-            (row.value or 0) if row.share is not None else row.sums.requests
+        most[place.subject] = most.get(place.subject, 0) + (
+            (place.value or 0) if metric.share is None else place.requests
         )
-    return tuple(sorted(sums, key=lambda one: (-sums[one], one))[:SERIES])
+    return tuple(sorted(most, key=lambda one: (-most[one], one))[:SERIES])
 
 
 async def _series(
@@ -218,7 +250,7 @@ async def _series(
             put(one.bucket, one.first, one.second, one.amount)
     else:
         for times in await (figures.first_byte_times if metric.is_first_byte else figures.total_times)(tx, asked):
-            put(times.bucket, times.first, times.second, _value(metric, Sums(), times.counts))
+            put(times.bucket, times.first, times.second, _percentile(metric, times.counts))
     order = [*(one for one in own if one in found), *(one for one in found if one not in own)]
     return {one: tuple(found[one]) for one in order if any(found[one])}
 
@@ -236,14 +268,3 @@ async def _heat(tx: Tx, wanted: Wanted, asked: Question) -> tuple[tuple[int, ...
         at = datetime.fromtimestamp((asked.since + one.bucket * HOUR_MS) / 1000, zone)
         found[at.weekday()][at.hour] += one.amount
     return tuple(map(tuple, found))
-
-
-def _shown(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
-    """The first ROWS of them, and the others in one row."""
-    if len(rows) <= ROWS:
-        return tuple(rows)
-    rest = total(row.sums for row in rows[ROWS - 1 :])
-    share = sum(row.share or 0 for row in rows[ROWS - 1 :]) if metric.share is None else None
-    value = metric.of(rest) if metric.share is None else None
-    count = len(rows) - ROWS + 1
-    return (*rows[: ROWS - 1], Row(OTHER, f"{count} others", "", "", rest, value, share))

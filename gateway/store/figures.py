@@ -6,6 +6,10 @@ there are two dimensions, are added up before those of hours and calls: all at o
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
@@ -15,6 +19,15 @@ from gateway.store.figure_pieces import Question, terms
 
 OTHER = "*"
 """Stands for all subjects that are not told apart; no id and no model is called so."""
+_READ = "input_tokens + cache_read_tokens + cache_creation_tokens"
+_FIGURES: Mapping[str, str] = MappingProxyType(
+    {
+        **{name: name for name in ("requests", "failed", "denied", "cancelled", "unpriced")},
+        **{"cost": "cost_nano", "actual": "actual_nano", "output": "output_tokens"},
+        **{"input": _READ, "tokens": f"{_READ} + output_tokens"},
+    }
+)
+"""What `{figure}` in a statement stands for. A CASE of all columns would have SQLite read and sort all of them."""
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -27,12 +40,13 @@ class Group(msgspec.Struct, frozen=True, gc=False):
 
 
 class Amount(msgspec.Struct, frozen=True, gc=False):
-    """One figure of one piece of time and one subject, or two."""
+    """One figure of one piece of time and one subject, or two, and of how many requests."""
 
     bucket: int
     first: str
     second: str
     amount: int
+    requests: int
 
 
 class Times(msgspec.Struct, frozen=True, gc=False):
@@ -44,8 +58,11 @@ class Times(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[int, ...]
 
 
-async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
-    """By bucket, then subjects; what had no calls is left out."""
+async def sums(tx: Tx, asked: Question, pairs: Collection[tuple[str, str]] | None = None) -> tuple[Group, ...]:
+    """By bucket, then subjects; what had no calls is left out.
+
+    Of `pairs`, first and second, alone where they are given; a few of many take a fraction of the time. Not with `own`.
+    """
     rows = await tx.execute_fetchall(
         """
         SELECT bucket, one, other, sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced),
@@ -64,10 +81,18 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                  sum(reasoning_tokens) AS reasoning_tokens, sum(cost_nano) AS cost_nano,
                  sum(actual_nano) AS actual_nano
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:pairs IS NULL, :days, NULL)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT (day - :since) / :bucket_ms, first, second,
+                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
+                 cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+          FROM json_each(:pairs) AS pair CROSS JOIN json_each(:days) AS whole_day CROSS JOIN daily_sums
+          ON dimensions = :dimensions AND day = whole_day.value
+            AND first = json_extract(pair.value, '$[0]') AND second = json_extract(pair.value, '$[1]')
+          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
           SELECT (at - :since) / :bucket_ms,
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
@@ -92,6 +117,8 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
               AND hour + 60000 * substr(subject, 1, 2) >= :since
               AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
           WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+            AND (:pairs IS NULL OR first || char(31) || second IN (
+              SELECT json_extract(value, '$[0]') || char(31) || json_extract(value, '$[1]') FROM json_each(:pairs)))
           UNION ALL
           SELECT (started_at - :since) / :bucket_ms,
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
@@ -121,10 +148,12 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
               SELECT value FROM json_each(:waiting)) AS singly
             CROSS JOIN calls ON calls.id = singly.id)
           WHERE (:only_first IS NULL OR first = :only_first)
-            AND (:only_second IS NULL OR second = :only_second))
+            AND (:only_second IS NULL OR second = :only_second)
+            AND (:pairs IS NULL OR first || char(31) || second IN (
+              SELECT json_extract(value, '$[0]') || char(31) || json_extract(value, '$[1]') FROM json_each(:pairs))))
         GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
-        await terms(tx, asked),
+        {**await terms(tx, asked), "pairs": None if pairs is None else json.dumps(list(pairs))},
     )
     return tuple(Group(row[0], row[1], row[2], Sums(*row[3:])) for row in rows)
 
@@ -135,20 +164,22 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
     """
     rows = await tx.execute_fetchall(
         """
-        SELECT bucket, one, other, sum(figure)
+        SELECT bucket, one, other, sum(figure), sum(requests)
         FROM (
-          SELECT (day - :since) / :bucket_ms AS bucket,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 AS one,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-                 AS other,
-                 CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
-                   WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
-                   WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
-                   WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+          SELECT 0 AS bucket, first AS one, second AS other, sum({figure}) AS figure, sum(requests) AS requests
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT (day - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
+                 {figure}, requests
+          FROM daily_sums
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, NULL, :days)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
@@ -156,25 +187,17 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
                  CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
                    THEN second ELSE '*' END,
-                 figure
+                 figure, requests
           FROM (
             SELECT hour AS at,
                    CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
                    CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
-                   CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
-                     WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
-                     WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
-                     WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+                   {figure} AS figure, requests
             FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
             UNION ALL
             SELECT hour + 60000 * substr(subject, 1, 2),
                    CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
-                   CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
-                     WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
-                     WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
-                     WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+                   {figure} AS figure, requests
             FROM hourly_sums
             WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
               AND hour + 60000 * substr(subject, 1, 2) >= :since
@@ -185,11 +208,7 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
                  CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
                    THEN second ELSE '*' END,
-                 CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
-                   WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
-                   WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
-                   WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END
+                 {figure}, requests
           FROM (
             SELECT started_at,
                    CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
@@ -214,8 +233,8 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
           WHERE (:only_first IS NULL OR first = :only_first)
             AND (:only_second IS NULL OR second = :only_second))
         GROUP BY bucket, one, other ORDER BY bucket, one, other
-        """,
-        {**await terms(tx, asked), "figure": figure},
+        """.replace("{figure}", _FIGURES[figure]),
+        await terms(tx, asked),
     )
     return tuple(Amount(*row) for row in rows)
 
@@ -236,20 +255,23 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
         SELECT bucket, one, other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8),
                sum(c9), sum(c10), sum(c11), sum(c12)
         FROM (
-          SELECT (day - :since) / :bucket_ms AS bucket,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 AS one,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-                 AS other,
-                 CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
-                 CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
-                 CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
-                 CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
-                 CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
-                 CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
-                 CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
+          SELECT 0 AS bucket, first AS one, second AS other,
+                 sum({x}0) AS c0, sum({x}1) AS c1, sum({x}2) AS c2, sum({x}3) AS c3, sum({x}4) AS c4,
+                 sum({x}5) AS c5, sum({x}6) AS c6, sum({x}7) AS c7, sum({x}8) AS c8, sum({x}9) AS c9,
+                 sum({x}10) AS c10, sum({x}11) AS c11, sum({x}12) AS c12
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT (day - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
+                 {x}0, {x}1, {x}2, {x}3, {x}4, {x}5, {x}6, {x}7, {x}8, {x}9, {x}10, {x}11, {x}12
+          FROM daily_sums
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, NULL, :days)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
@@ -262,24 +284,14 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
             SELECT hour AS at,
                    CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
                    CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
-                   CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
-                   CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
-                   CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
-                   CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
-                   CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
-                   CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
-                   CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
+                   {x}0 AS c0, {x}1 AS c1, {x}2 AS c2, {x}3 AS c3, {x}4 AS c4, {x}5 AS c5, {x}6 AS c6, {x}7 AS c7,
+                   {x}8 AS c8, {x}9 AS c9, {x}10 AS c10, {x}11 AS c11, {x}12 AS c12
             FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
             UNION ALL
             SELECT hour + 60000 * substr(subject, 1, 2),
                    CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
-                   CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
-                   CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
-                   CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
-                   CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
-                   CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
-                   CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
-                   CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
+                   {x}0 AS c0, {x}1 AS c1, {x}2 AS c2, {x}3 AS c3, {x}4 AS c4, {x}5 AS c5, {x}6 AS c6, {x}7 AS c7,
+                   {x}8 AS c8, {x}9 AS c9, {x}10 AS c10, {x}11 AS c11, {x}12 AS c12
             FROM hourly_sums
             WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
               AND hour + 60000 * substr(subject, 1, 2) >= :since
@@ -317,7 +329,7 @@ async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
           WHERE ms IS NOT NULL AND (:only_first IS NULL OR first = :only_first)
             AND (:only_second IS NULL OR second = :only_second))
         GROUP BY bucket, one, other ORDER BY bucket, one, other
-        """,
+        """.replace("{x}", "f" if least == FIRST_BYTE_LEAST_MS else "t"),
         {**await terms(tx, asked), "least": least},
     )
     return tuple(Times(row[0], row[1], row[2], row[3:]) for row in rows)
