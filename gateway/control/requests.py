@@ -16,7 +16,7 @@ from gateway.errors import InvalidFields
 from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import merged
 from gateway.model.sums import MINUTE_MS, total, whole
-from gateway.store import attempt_minutes, calls, figures, retention
+from gateway.store import attempt_minutes, calls, figure_times, figures, retention
 from gateway.store.call_search import CallFilter, Found, search
 from gateway.store.calls import CallRow
 from gateway.store.figure_pieces import Question
@@ -102,8 +102,8 @@ async def overview(desk: Desk, span_code: str = DEFAULT_SPAN) -> Overview:
     async with desk.db.read() as tx:
         groups = await figures.sums(tx, now)
         before = await figures.sums(tx, earlier)
-        times = await figures.first_byte_times(tx, Question(since, until))
-        times_before = await figures.first_byte_times(tx, earlier)
+        times = await figure_times.of_first_bytes(tx, Question(since, until))
+        times_before = await figure_times.of_first_bytes(tx, earlier)
         minutes = await attempt_minutes.by_provider(tx, hour_ago, until)
         recent = await calls.page(tx, CallFilter(), None, _RECENT)
         used, oldest = await retention.used_bytes(tx), await retention.oldest_at(tx)

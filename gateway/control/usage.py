@@ -14,10 +14,14 @@ from gateway.control.desk import Desk
 from gateway.control.usage_terms import NONE, RANGES, Metric, Wanted
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, TOTAL_BOUNDS_MS, percentile
 from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, less, total
-from gateway.store import figures
+from gateway.store import figure_times, figures
 from gateway.store.database import Tx
 from gateway.store.figure_pieces import Question
+from gateway.store.figure_times import Times
 from gateway.store.figures import OTHER
+
+Pair = tuple[str, str]
+"""Subjects of a question's first and second dimension."""
 
 SERIES = 5
 ROWS = 40
@@ -44,9 +48,9 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class _Place(msgspec.Struct, frozen=True, gc=False):
-    """A group by what it is called and how much it has; `pair` is what its sums are kept by."""
+    """A row of the table before its figures; `pair` is what these are kept by."""
 
-    pair: tuple[str, str]
+    pair: Pair
     subject: str
     name: str
     second: str
@@ -91,9 +95,10 @@ async def explore(desk: Desk, wanted: Wanted) -> Usage:
         before = await figures.sums(
             tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
         )
-        everything = total(group.sums for group in await figures.sums(tx, alone))
-        places = await _places(tx, wanted, whole, names)
-        rows = await _rows(tx, wanted, whole, places, everything)
+        known = {} if are_many(wanted) else {one.pair: one.sums for one in await figures.sums(tx, whole)}
+        everything = total(known.values() if known else [one.sums for one in await figures.sums(tx, alone)])
+        places = _ranked(wanted, whole, await _values(tx, wanted.metric, whole, known), names)
+        rows = await _rows(tx, wanted.metric, whole, places, known, everything)
         own = _own(wanted.metric, places)
         pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
         series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
@@ -170,42 +175,55 @@ def picked(asked: Question, dimension: str, first: str, second: str) -> str:
     return first if dimension == asked.first else second if dimension == asked.second else ""
 
 
-async def _places(
-    tx: Tx, wanted: Wanted, asked: Question, names: Mapping[str, Mapping[str, str]]
-) -> tuple[_Place, ...]:
-    """Every group, largest first."""
-    metric = wanted.metric
-    counts = {}
+def are_many(wanted: Wanted) -> bool:
+    """Groups of which most are in the last row: all figures of each would take longer than to ask for those shown."""
+    return wanted.subgroup != NONE and wanted.range.length_ms > DAY_MS
+
+
+async def _values(
+    tx: Tx, metric: Metric, asked: Question, known: Mapping[Pair, Sums]
+) -> list[tuple[Pair, float | None, int]]:
+    """How much of the metric each group has, and how many requests."""
     if metric.share is not None:
-        ask = figures.first_byte_times if metric.is_first_byte else figures.total_times
-        counts = {(one.first, one.second): one.counts for one in await ask(tx, asked)}
+        return [(one.pair, _percentile(metric, one.counts), one.requests) for one in await _times(tx, metric, asked)]
+    if known:
+        return [(pair, metric.of(sums), sums.requests) for pair, sums in known.items()]
+    return [(one.pair, one.amount, one.requests) for one in await figures.amounts(tx, asked, metric.code)]
+
+
+def _ranked(
+    wanted: Wanted,
+    asked: Question,
+    values: Sequence[tuple[Pair, float | None, int]],
+    names: Mapping[str, Mapping[str, str]],
+) -> list[_Place]:
+    """Largest first."""
     found = []
-    for one in await figures.amounts(tx, asked, metric.code if metric.share is None else "requests"):
-        pair = (one.first, one.second)
+    for pair, value, requests in values:
         subject, second = picked(asked, wanted.group, *pair), picked(asked, wanted.subgroup, *pair)
-        name = _name(names, wanted.group, subject)
         second_name = _name(names, wanted.subgroup, second) if wanted.subgroup != NONE else ""
-        value = one.amount if metric.share is None else _percentile(metric, counts.get(pair, ()))
-        found.append(_Place(pair, subject, name, second, second_name, value, one.requests))
-    return tuple(sorted(found, key=lambda one: (-(one.value or 0), -one.requests, one.name, one.second_name)))
+        found.append(_Place(pair, subject, _name(names, wanted.group, subject), second, second_name, value, requests))
+    return sorted(found, key=lambda one: (-(one.value or 0), -one.requests, one.name, one.second_name))
 
 
-async def _rows(tx: Tx, wanted: Wanted, asked: Question, places: Sequence[_Place], everything: Sums) -> tuple[Row, ...]:
-    """The first ROWS of them, and the others in one row. All figures are asked for of those alone that are told."""
-    told = places if len(places) <= ROWS else places[: ROWS - 1]
-    pairs = [place.pair for place in told]
-    of = {(one.first, one.second): one.sums for one in await figures.sums(tx, asked, pairs if asked.second else None)}
+async def _rows(
+    tx: Tx, metric: Metric, asked: Question, places: Sequence[_Place], known: Mapping[Pair, Sums], everything: Sums
+) -> tuple[Row, ...]:
+    """The first ROWS of them, and the others in one row. What is not known is asked of those alone that are shown."""
+    shown = places if len(places) <= ROWS else places[: ROWS - 1]
+    if shown and not known:
+        known = {one.pair: one.sums for one in await figures.sums(tx, asked, [place.pair for place in shown])}
     rows = [
-        Row(one.subject, one.name, one.second, one.second_name, of[one.pair], one.value, share)
-        for one in told
-        for share in (_share(wanted.metric, one.value, everything),)
+        Row(one.subject, one.name, one.second, one.second_name, known[one.pair], one.value, share)
+        for one in shown
+        for share in (_share(metric, one.value, everything),)
     ]
-    if len(told) == len(places):
+    if len(shown) == len(places):
         return tuple(rows)
     rest = less(everything, total(row.sums for row in rows))
-    value = wanted.metric.of(rest) if wanted.metric.share is None else None
-    count = f"{len(places) - len(told)} others"
-    return (*rows, Row(OTHER, count, "", "", rest, value, _share(wanted.metric, value, everything)))
+    value = metric.of(rest) if metric.share is None else None
+    others = f"{len(places) - len(shown)} others"
+    return (*rows, Row(OTHER, others, "", "", rest, value, _share(metric, value, everything)))
 
 
 def _share(metric: Metric, value: float | None, everything: Sums) -> float | None:
@@ -213,6 +231,10 @@ def _share(metric: Metric, value: float | None, everything: Sums) -> float | Non
     if metric.share is not None or value is None or not metric.of(everything):
         return None
     return value / metric.of(everything)
+
+
+async def _times(tx: Tx, metric: Metric, asked: Question) -> tuple[Times, ...]:
+    return await (figure_times.of_first_bytes if metric.is_first_byte else figure_times.of_all)(tx, asked)
 
 
 def _percentile(metric: Metric, counts: Sequence[int]) -> float | None:
@@ -249,7 +271,7 @@ async def _series(
         for one in await figures.amounts(tx, asked, metric.code):
             put(one.bucket, one.first, one.second, one.amount)
     else:
-        for times in await (figures.first_byte_times if metric.is_first_byte else figures.total_times)(tx, asked):
+        for times in await _times(tx, metric, asked):
             put(times.bucket, times.first, times.second, _percentile(metric, times.counts))
     order = [*(one for one in own if one in found), *(one for one in found if one not in own)]
     return {one: tuple(found[one]) for one in order if any(found[one])}

@@ -69,6 +69,7 @@ async def terms(tx: Tx, asked: Question) -> dict[str, object]:
         "bucket_ms": asked.bucket_ms or max(1, asked.until - asked.since),
         "only_first": asked.only_first,
         "only_second": asked.only_second,
+        "only_subject": None if asked.second else asked.only_first,
         "own": json.dumps(asked.own),
         "own_of": asked.own_of,
         "is_whole": asked.is_whole,

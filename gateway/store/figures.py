@@ -7,27 +7,16 @@ there are two dimensions, are added up before those of hours and calls: all at o
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Collection
 
 import msgspec
 
-from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import Sums
 from gateway.store.database import Tx
 from gateway.store.figure_pieces import Question, terms
 
 OTHER = "*"
 """Stands for all subjects that are not told apart; no id and no model is called so."""
-_READ = "input_tokens + cache_read_tokens + cache_creation_tokens"
-_FIGURES: Mapping[str, str] = MappingProxyType(
-    {
-        **{name: name for name in ("requests", "failed", "denied", "cancelled", "unpriced")},
-        **{"cost": "cost_nano", "actual": "actual_nano", "output": "output_tokens"},
-        **{"input": _READ, "tokens": f"{_READ} + output_tokens"},
-    }
-)
-"""What `{figure}` in a statement stands for. A CASE of all columns would have SQLite read and sort all of them."""
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +26,10 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     first: str
     second: str
     sums: Sums
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.first, self.second
 
 
 class Amount(msgspec.Struct, frozen=True, gc=False):
@@ -48,14 +41,9 @@ class Amount(msgspec.Struct, frozen=True, gc=False):
     amount: int
     requests: int
 
-
-class Times(msgspec.Struct, frozen=True, gc=False):
-    """A histogram of `gateway.model.histograms`, of one piece of time and one subject, or two."""
-
-    bucket: int
-    first: str
-    second: str
-    counts: tuple[int, ...]
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.first, self.second
 
 
 async def sums(tx: Tx, asked: Question, pairs: Collection[tuple[str, str]] | None = None) -> tuple[Group, ...]:
@@ -106,7 +94,9 @@ async def sums(tx: Tx, asked: Question, pairs: Collection[tuple[str, str]] | Non
                    CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
                    requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                    cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+            FROM hourly_sums
+            WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+              AND subject >= coalesce(:only_subject, '') AND subject <= coalesce(:only_subject, x'')
             UNION ALL
             SELECT hour + 60000 * substr(subject, 1, 2),
                    CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
@@ -166,9 +156,27 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
         """
         SELECT bucket, one, other, sum(figure), sum(requests)
         FROM (
-          SELECT 0 AS bucket, first AS one, second AS other, sum({figure}) AS figure, sum(requests) AS requests
+          SELECT 0 AS bucket, first AS one, second AS other, sum(requests) AS figure, sum(requests) AS requests
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, :days, NULL)))
+          WHERE dimensions = :dimensions
+            AND day IN (SELECT value FROM json_each(iif(:is_whole AND :figure = 'requests', :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT 0, first, second, sum(cost_nano), sum(requests)
+          FROM daily_sums
+          WHERE dimensions = :dimensions
+            AND day IN (SELECT value FROM json_each(iif(:is_whole AND :figure = 'cost', :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT 0, first, second,
+                 sum(input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens), sum(requests)
+          FROM daily_sums
+          WHERE dimensions = :dimensions
+            AND day IN (SELECT value FROM json_each(iif(:is_whole AND :figure = 'tokens', :days, NULL)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           GROUP BY first, second
@@ -177,9 +185,14 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
                  CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
                    THEN second ELSE '*' END,
-                 {figure}, requests
+                 CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                   WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                   WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                   WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END, requests
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, NULL, :days)))
+          WHERE dimensions = :dimensions AND day IN (
+              SELECT value FROM json_each(iif(:is_whole AND :figure IN ('requests', 'cost', 'tokens'), NULL, :days)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
@@ -192,12 +205,24 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
             SELECT hour AS at,
                    CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
                    CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
-                   {figure} AS figure, requests
-            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+                   CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                     WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                     WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                     WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure,
+                   requests
+            FROM hourly_sums
+            WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+              AND subject >= coalesce(:only_subject, '') AND subject <= coalesce(:only_subject, x'')
             UNION ALL
             SELECT hour + 60000 * substr(subject, 1, 2),
                    CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
-                   {figure} AS figure, requests
+                   CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                     WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                     WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                     WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure,
+                   requests
             FROM hourly_sums
             WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
               AND hour + 60000 * substr(subject, 1, 2) >= :since
@@ -208,7 +233,11 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
                  CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
                    THEN second ELSE '*' END,
-                 {figure}, requests
+                 CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
+                   WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
+                   WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
+                   WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
+                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END, requests
           FROM (
             SELECT started_at,
                    CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
@@ -233,103 +262,7 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
           WHERE (:only_first IS NULL OR first = :only_first)
             AND (:only_second IS NULL OR second = :only_second))
         GROUP BY bucket, one, other ORDER BY bucket, one, other
-        """.replace("{figure}", _FIGURES[figure]),
-        await terms(tx, asked),
+        """,
+        {**await terms(tx, asked), "figure": figure},
     )
     return tuple(Amount(*row) for row in rows)
-
-
-async def first_byte_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
-    """How long calls waited for their first byte, by bucket, then subjects."""
-    return await _times(tx, asked, FIRST_BYTE_LEAST_MS)
-
-
-async def total_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
-    """How long calls took in all, by bucket, then subjects."""
-    return await _times(tx, asked, TOTAL_LEAST_MS)
-
-
-async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
-    rows = await tx.execute_fetchall(
-        """
-        SELECT bucket, one, other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8),
-               sum(c9), sum(c10), sum(c11), sum(c12)
-        FROM (
-          SELECT 0 AS bucket, first AS one, second AS other,
-                 sum({x}0) AS c0, sum({x}1) AS c1, sum({x}2) AS c2, sum({x}3) AS c3, sum({x}4) AS c4,
-                 sum({x}5) AS c5, sum({x}6) AS c6, sum({x}7) AS c7, sum({x}8) AS c8, sum({x}9) AS c9,
-                 sum({x}10) AS c10, sum({x}11) AS c11, sum({x}12) AS c12
-          FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, :days, NULL)))
-            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
-            AND (:only_second IS NULL OR second = :only_second)
-          GROUP BY first, second
-          UNION ALL
-          SELECT (day - :since) / :bucket_ms,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                   THEN second ELSE '*' END,
-                 {x}0, {x}1, {x}2, {x}3, {x}4, {x}5, {x}6, {x}7, {x}8, {x}9, {x}10, {x}11, {x}12
-          FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:is_whole, NULL, :days)))
-            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
-            AND (:only_second IS NULL OR second = :only_second)
-          UNION ALL
-          SELECT (at - :since) / :bucket_ms,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                   THEN second ELSE '*' END,
-                 c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12
-          FROM (
-            SELECT hour AS at,
-                   CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
-                   CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
-                   {x}0 AS c0, {x}1 AS c1, {x}2 AS c2, {x}3 AS c3, {x}4 AS c4, {x}5 AS c5, {x}6 AS c6, {x}7 AS c7,
-                   {x}8 AS c8, {x}9 AS c9, {x}10 AS c10, {x}11 AS c11, {x}12 AS c12
-            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
-            UNION ALL
-            SELECT hour + 60000 * substr(subject, 1, 2),
-                   CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
-                   {x}0 AS c0, {x}1 AS c1, {x}2 AS c2, {x}3 AS c3, {x}4 AS c4, {x}5 AS c5, {x}6 AS c6, {x}7 AS c7,
-                   {x}8 AS c8, {x}9 AS c9, {x}10 AS c10, {x}11 AS c11, {x}12 AS c12
-            FROM hourly_sums
-            WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
-              AND hour + 60000 * substr(subject, 1, 2) >= :since
-              AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
-          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-          UNION ALL
-          SELECT (started_at - :since) / :bucket_ms,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                   THEN second ELSE '*' END,
-                 ms < :least AS c0, ms >= :least << 0 AND ms < :least << 1 AS c1,
-                 ms >= :least << 1 AND ms < :least << 2 AS c2, ms >= :least << 2 AND ms < :least << 3 AS c3,
-                 ms >= :least << 3 AND ms < :least << 4 AS c4, ms >= :least << 4 AND ms < :least << 5 AS c5,
-                 ms >= :least << 5 AND ms < :least << 6 AS c6, ms >= :least << 6 AND ms < :least << 7 AS c7,
-                 ms >= :least << 7 AND ms < :least << 8 AS c8, ms >= :least << 8 AND ms < :least << 9 AS c9,
-                 ms >= :least << 9 AND ms < :least << 10 AS c10, ms >= :least << 10 AND ms < :least << 11 AS c11,
-                 ms >= :least << 11 AS c12
-          FROM (
-            SELECT started_at,
-                   CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
-                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                   AS first,
-                   CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
-                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                   AS second,
-                   CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms
-            FROM (
-              SELECT calls.id AS id FROM json_each(:spans) AS span CROSS JOIN calls
-              ON started_at >= json_extract(span.value, '$[0]') AND started_at < json_extract(span.value, '$[1]')
-              UNION ALL
-              SELECT value FROM json_each(:waiting)) AS singly
-            CROSS JOIN calls ON calls.id = singly.id)
-          WHERE ms IS NOT NULL AND (:only_first IS NULL OR first = :only_first)
-            AND (:only_second IS NULL OR second = :only_second))
-        GROUP BY bucket, one, other ORDER BY bucket, one, other
-        """.replace("{x}", "f" if least == FIRST_BYTE_LEAST_MS else "t"),
-        {**await terms(tx, asked), "least": least},
-    )
-    return tuple(Times(row[0], row[1], row[2], row[3:]) for row in rows)

@@ -17,7 +17,7 @@ from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import DAY_MS, HAS_MINUTES, HOUR_MS, MINUTE_MS, PAIRS, SINGLES, whole
 from gateway.ops import rollups
-from gateway.store import attempt_minutes, call_sums, calls, figures, unsummed
+from gateway.store import attempt_minutes, call_sums, calls, figure_times, figures, unsummed
 from gateway.store import rollups as store
 from gateway.store.call_sums import Calls
 from gateway.store.database import Database, open_database
@@ -194,7 +194,7 @@ async def test_figures_of_minutes_are_those_of_the_calls_at_any_moment(db: Datab
                 asked = Question(since, until, first, bucket_ms=rng.choice([None, MINUTE_MS, 2 * MINUTE_MS]))
                 assert await told(db, asked) == expected(rows, asked), asked
             async with db.read() as tx:
-                times = await figures.first_byte_times(tx, Question(since, until))
+                times = await figure_times.of_first_bytes(tx, Question(since, until))
                 minutes = await attempt_minutes.by_provider(tx, since, until)
             timed = [row for row in rows if since <= row.started_at < until and row.first_byte_ms is not None]
             assert sum(sum(one.counts) for one in times) == len(timed)
@@ -232,7 +232,7 @@ async def test_times_are_those_of_the_calls_too(db: Database, least: int, is_tot
         ms = row.total_ms if is_total else row.first_byte_ms
         if ms is not None:
             wanted[bucket_of(ms, least)] += 1
-    ask = figures.total_times if is_total else figures.first_byte_times
+    ask = figure_times.of_all if is_total else figure_times.of_first_bytes
 
     for _ in range(2):
         for first, second in (("total", ""), ("model", "provider")):
