@@ -86,23 +86,26 @@ class Part(msgspec.Struct, frozen=True):
 
 
 async def explore(desk: Desk, wanted: Wanted) -> Usage:
+    return await desk.db.read_at_once(lambda tx: _explored(tx, desk, wanted))
+
+
+async def _explored(tx: Tx, desk: Desk, wanted: Wanted) -> Usage:
     since, until = bounds(wanted, desk.clock.wall_ms())
     bucket_ms = HOUR_MS if wanted.bucket == "hour" else DAY_MS
     whole = question(wanted, (wanted.group, wanted.subgroup), since, until)
     alone = question(wanted, (), since, until)
-    async with desk.db.read() as tx:
-        names = {dimension: await subjects.names(tx, desk, dimension) for dimension in named(wanted)}
-        before = await figures.sums(
-            tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
-        )
-        known = {} if are_many(wanted) else {one.pair: one.sums for one in await figures.sums(tx, whole)}
-        everything = total(known.values() if known else [one.sums for one in await figures.sums(tx, alone)])
-        places = _ranked(wanted, whole, await _values(tx, wanted.metric, whole, known), names)
-        rows = await _rows(tx, wanted.metric, whole, places, known, everything)
-        own = _own(wanted.metric, places)
-        pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
-        series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
-        heat = await _heat(tx, wanted, alone)
+    names = {dimension: await subjects.names(tx, desk, dimension) for dimension in named(wanted)}
+    before = await figures.sums(
+        tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
+    )
+    known = {} if are_many(wanted) else {one.pair: one.sums for one in await figures.sums(tx, whole)}
+    everything = total(known.values() if known else [one.sums for one in await figures.sums(tx, alone)])
+    places = _ranked(wanted, whole, await _values(tx, wanted.metric, whole, known), names)
+    rows = await _rows(tx, wanted.metric, whole, places, known, everything)
+    own = _own(wanted.metric, places)
+    pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
+    series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
+    heat = await _heat(tx, wanted, alone)
     return Usage(
         wanted=wanted,
         since=since,
@@ -128,13 +131,16 @@ async def costs(desk: Desk, range_code: str) -> dict[str, tuple[Part, ...]]:
     wanted = RANGES[range_code]
     until = desk.clock.wall_ms() + 1
     since = -(-until // wanted.step_ms) * wanted.step_ms - wanted.length_ms
-    found = {}
-    async with desk.db.read() as tx:
+
+    async def look(tx: Tx) -> dict[str, tuple[Part, ...]]:
+        found = {}
         for dimension in (Dimension.USER, Dimension.API_KEY, Dimension.MODEL, Dimension.PROVIDER):
             spent = await figures.amounts(tx, Question(since, until, dimension), "cost")
             named = await subjects.names(tx, desk, dimension)
             found[dimension.value] = _parts({one.first: one.amount for one in spent}, named)
-    return found
+        return found
+
+    return await desk.db.read_at_once(look)
 
 
 def _parts(spent: Mapping[str, int], named: Mapping[str, str]) -> tuple[Part, ...]:
