@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.control.sums_proof import differences
+from gateway.control.usage_terms import METRICS
 from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import DAY_MS, HAS_MINUTES, HOUR_MS, MINUTE_MS, PAIRS, SINGLES, whole
@@ -20,8 +21,9 @@ from gateway.ops import rollups
 from gateway.store import attempt_minutes, call_sums, calls, figure_times, figures, unsummed
 from gateway.store import rollups as store
 from gateway.store.call_sums import Calls
-from gateway.store.database import Database, open_database
+from gateway.store.database import Database, Tx, open_database
 from gateway.store.figure_pieces import Question
+from gateway.store.figures import Group
 from gateway.store.migrate import migrate
 from gateway.store.rollups import Stale
 from tests.desks import FakeClock
@@ -96,6 +98,7 @@ def expected(rows: list[CallRecord], asked: Question) -> dict[tuple[int, str, st
 async def told(db: Database, asked: Question) -> dict[tuple[int, str, str], tuple[int, ...]]:
     async with db.read() as tx:
         groups = await figures.sums(tx, asked)
+        await are_told_alike(tx, asked, groups)
     return {
         (group.bucket, group.first, group.second): (
             group.sums.requests,
@@ -107,6 +110,19 @@ async def told(db: Database, asked: Question) -> dict[tuple[int, str, str], tupl
         )
         for group in groups
     }
+
+
+async def are_told_alike(tx: Tx, asked: Question, groups: tuple[Group, ...]) -> None:
+    """One figure, some of the groups and times are asked for by other statements, and are of the same calls."""
+    requests = [(group.bucket, group.pair, group.sums.requests) for group in groups]
+    for figure in ("requests", "cost", "tokens", "failed"):
+        found = await figures.amounts(tx, asked, figure)
+        assert [(one.bucket, one.pair, one.requests) for one in found] == requests
+        assert [one.amount for one in found] == [METRICS[figure].of(group.sums) for group in groups]
+    for ask in (figure_times.of_first_bytes, figure_times.of_all):
+        assert [(one.bucket, one.pair, one.requests) for one in await ask(tx, asked)] == requests
+    some = {group.pair for group in groups[::2]}
+    assert await figures.sums(tx, asked, some) == tuple(group for group in groups if group.pair in some)
 
 
 def bucket_of(ms: int, least: int) -> int:
