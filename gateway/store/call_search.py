@@ -82,19 +82,20 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     else:
         lowest_of, ids_of, all_rows = _lowest_in_order, _in_order, _MOST_IN_ORDER
     ids: tuple[str, ...] = ()
-    lowest = None
+    lowest: str | None = None
     for looked_at in _steps(most, all_rows):
-        lowest = await lowest_of(tx, {**asked, "looked_at": looked_at})
-        ids = await ids_of(tx, {**asked, "floor": lowest or asked["floor"]})
+        piece = {**asked, "before": lowest or asked["before"], "most": most - len(ids), "looked_at": looked_at}
+        lowest = await lowest_of(tx, piece)
+        ids += await ids_of(tx, {**piece, "floor": lowest or asked["floor"]})
         if len(ids) == most or lowest is None:
             break
     return Found(ids, lowest if len(ids) < most else None)
 
 
 def _steps(most: int, all_rows: int) -> tuple[int, ...]:
-    """How many to look at, then how many instead. Most often a page is filled by the first few."""
+    """How many to look at, and how many after them. Most often a page is filled by the first few."""
     few = max(_FIRST_ROWS, 2 * most)
-    return (few, all_rows) if 3 * few <= all_rows else (all_rows,)
+    return (few, all_rows - few) if few < all_rows else (all_rows,)
 
 
 def _driver(wanted: CallFilter) -> tuple[str, str | None]:
