@@ -157,7 +157,7 @@ def _assemble(
     pipeline = Pipeline(snapshot, world, forwarder, settler, ledger.reserve)
     headers = AnswerHeaders(entrance, state, pipeline.outlooks)
     surface = ClientSurface(pipeline, settler, ledger, entrance, stored, headers)
-    trier = Trier(lambda snapshot: Pipeline(snapshot, world, forwarder, settler, ledger.reserve), cell, settler, clock)
+    trier = Trier(lambda tried: Pipeline(tried, world, forwarder, settler, ledger.reserve), snapshot, settler, clock)
     desk = replace(desk, try_call=trier.try_call)
 
     def readiness() -> list[str]:

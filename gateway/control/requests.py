@@ -85,21 +85,20 @@ async def listing(desk: Desk, wanted: CallFilter, before: str | None, limit: int
 
     async def look(tx: Tx) -> tuple[Found, Found, tuple[CallRow, ...]]:
         every = await search(tx, wanted, None, COUNT_CAP)
-        found = _older(every, before, limit) or await search(tx, wanted, before, limit + 1)
+        found = every
+        if before is not None:
+            found = Found(tuple(call_id for call_id in every.ids if call_id < before), None)
+            if len(found.ids) <= limit and not _is_all(every):  # what was counted ends within the page
+                found = await search(tx, wanted, before, limit + 1)
         return every, found, await calls.rows_of(tx, found.ids[:limit])
 
     every, found, shown = await desk.db.read_at_once(look)
-    is_exact = every.next_before is None and len(every.ids) < COUNT_CAP
+    is_exact = _is_all(every)
     return Page(shown, len(every.ids), is_exact, found.ids[limit - 1] if len(found.ids) > limit else found.next_before)
 
 
-def _older(every: Found, before: str | None, limit: int) -> Found | None:
-    """What `every` has of a page that goes on after `before`; None where the search has to go further."""
-    if before is None:
-        return every
-    older = tuple(call_id for call_id in every.ids if call_id < before)
-    is_all = every.next_before is None and len(every.ids) < COUNT_CAP
-    return Found(older, None) if is_all or len(older) > limit else None
+def _is_all(counted: Found) -> bool:
+    return counted.next_before is None and len(counted.ids) < COUNT_CAP
 
 
 async def get(desk: Desk, call_id: str) -> CallRecord:

@@ -19,7 +19,7 @@ from gateway.formats.intermediate import Answer, BadAnswer, Destination, Event, 
 from gateway.formats.metering import AnswerFacts, Tap, covering
 from gateway.formats.request import Request
 from gateway.formats.side import StreamSide
-from gateway.formats.sse import is_whole_event, split_events
+from gateway.formats.sse import is_plain, is_whole_event, split_events
 from gateway.formats.table import FORMATS, Format, Translation
 from gateway.hiding import hiding
 from gateway.model.calls import Usage
@@ -158,7 +158,7 @@ class SameStream:
         return b"" if self.tap.read(event) and self._hides_usage else event
 
     def pass_block(self, block: bytes) -> bytes | None:
-        if block.find(b"\r") >= 0 or block.find(b"\n\n\n") >= 0:
+        if not is_plain(block):
             return None
         of_usage = self._blocks.read(block)
         if self._hides_usage:

@@ -38,11 +38,11 @@ class EventSplitter:
         text = self._rest + chunk if self._rest else chunk
         # The end may begin up to three bytes before the new chunk; what is older was searched already.
         search = max(0, len(self._rest) - 3)
-        if text.find(b"\r") >= 0 or text.find(b"\n\n\n") >= 0:
-            end = _last_end(text, search)
-        else:
+        if is_plain(text):
             end = text.rfind(b"\n\n", search) + 2
             end = 0 if end == 1 else end
+        else:
+            end = _last_end(text, search)
         self._rest = text[end:]
         if len(self._rest) > LARGEST_EVENT:
             raise UpstreamFailed("The provider sent one event that is too large to relay.")
@@ -57,9 +57,23 @@ class EventSplitter:
         return self._rest
 
 
+def is_plain(text: bytes) -> bool:
+    """Whether every event in it ends with \\n\\n and with nothing else, as nearly all do.
+
+    By `find`, as everywhere where a stream is looked at: `in` tries first whether what it looks for is a number.
+    """
+    return text.find(b"\r") < 0 and text.find(b"\n\n\n") < 0
+
+
+def first_event(block: bytes) -> tuple[bytes, bytes]:
+    """The first of whole events, and the others; all of them where they do not end in the plain way."""
+    end = block.find(b"\n\n") + 2 if block and is_plain(block) else len(block)
+    return block[:end], block[end:]
+
+
 def split_events(block: bytes) -> list[bytes]:
     """Whole events, one by one, each with its end."""
-    if block.find(b"\r") < 0 and block.find(b"\n\n\n") < 0:
+    if is_plain(block):
         return [event + b"\n\n" for event in block[:-2].split(b"\n\n")] if block else []
     events, start = [], 0
     for found in _END.finditer(block):

@@ -16,7 +16,7 @@ from gateway.formats.metering import Tap, estimated, message_of
 from gateway.formats.passage import MOST_NAMES, Passage, not_asking_usage, same, translated
 from gateway.formats.raw import NoSplitter, RawSide
 from gateway.formats.side import StreamSide
-from gateway.formats.sse import EventSplitter, Splitter, split_events
+from gateway.formats.sse import EventSplitter, Splitter, first_event, split_events
 from gateway.formats.table import FORMATS
 from gateway.hiding import hiding
 from gateway.model.calls import Usage
@@ -55,7 +55,7 @@ class WholeAnswer(msgspec.Struct, frozen=True):
 class OpenStream(msgspec.Struct):
     """A stream under way: what was held back of it, and where the rest comes from, which may be silent for
     `idle_seconds`. After `ping_seconds` of silence the client gets a ping, where its stream has one. `not_sent` names
-    what of the request was not carried.
+    what of the request was not carried, `unread` are whole events that nobody has looked at yet.
     """
 
     status: int
@@ -98,8 +98,8 @@ class OpenStream(msgspec.Struct):
         block = await self._block()
         if block is None:
             return False
-        if (end := self._first_end(block)) < len(block):
-            block, self.unread = block[:end], block[end:]
+        if self.is_events:  # the client gets the first ones before the others are looked at
+            block, self.unread = first_event(block)
         passed = self._passed(block)
         self.held.append(passed)
         self.held_events += passed.count(b"\n\n") + passed.count(b"\r\n\r\n")
@@ -132,16 +132,10 @@ class OpenStream(msgspec.Struct):
         chunk = await self.answer.next()
         return None if chunk is None else self.splitter.whole(chunk)
 
-    def _first_end(self, block: bytes) -> int:
-        """Where the first of many events ends: the client gets it before the others are looked at."""
-        is_plain = self.is_events and block.find(b"\r") < 0 and block.find(b"\n\n\n") < 0
-        return block.find(b"\n\n") + 2 if is_plain and block else len(block)
-
     def _passed(self, block: bytes) -> bytes:
         """What the client gets of them."""
         if not block:
             return b""
-        # `find` here and wherever a stream is looked at: `in` tries first whether what it looks for is a number.
         if block.find(b'"error"') < 0 and (passed := self.side.pass_block(block)) is not None:
             return passed
         # Our key is cut out of what a provider says of an error: it may quote it.

@@ -30,7 +30,7 @@ def is_kept(settings: SystemSettings, row: CallRecord) -> bool:
     if settings.capture is _OFF:
         return False
     failed = row.status is not CallStatus.COMPLETED or row.code >= 400  # noqa: PLR2004
-    return settings.capture is Capture.ALL or (settings.capture is Capture.ERRORS and failed)
+    return settings.capture is Capture.ALL or failed
 
 
 def captured(call: Call, answered: Iterable[Header], kept: Kept, most: int) -> tuple[Captured, ...]:

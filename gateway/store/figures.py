@@ -151,6 +151,8 @@ async def sums(tx: Tx, asked: Question, pairs: Collection[tuple[str, str]] | Non
 async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
     """One figure alone, which takes a fraction of the time of all: requests, failed, denied, cancelled, unpriced, cost,
     actual, output, input (with those of a cache) or tokens.
+
+    It is picked in each part: picked once of them all, it takes a quarter longer.
     """
     rows = await tx.execute_fetchall(
         """

@@ -53,12 +53,11 @@ def asking_usage(request: Request) -> Request | None:
     """The same stream with the usage chunk asked for, whose options we can read; None where that is not to be."""
     if not request.is_stream or request.wants_usage:
         return None
-    if "stream_options" not in request.fields:
-        return request.with_fields({**request.fields, "stream_options": _ASKING})
-    options = bodies.decode_any(request.fields["stream_options"])
+    found = request.fields.get("stream_options")
+    options = None if found is None else bodies.decode_any(found)
     if options is not None and not isinstance(options, dict):
         return None
-    asking = bodies.raw({**(options or {}), "include_usage": True})
+    asking = bodies.raw({**options, "include_usage": True}) if options else _ASKING
     return request.with_fields({**request.fields, "stream_options": asking})
 
 
