@@ -42,8 +42,7 @@ class AgentSession(msgspec.Struct, frozen=True):
 
 async def get(desk: Desk, session: str) -> AgentSession:
     """Raises NotFound where no call was made in it."""
-    async with desk.db.read() as tx:
-        found = await agent_sessions.groups(tx, session, MOST_CALLS)
+    found = await desk.db.read_at_once(lambda tx: agent_sessions.groups(tx, session, MOST_CALLS))
     groups = require(found or None, "session")
     whole = total(group.sums for group in groups)
     return AgentSession(

@@ -69,8 +69,7 @@ def parse_filter(raw: Mapping[str, object]) -> AuditFilter:
 async def listing(desk: Desk, wanted: AuditFilter, before: int | None, limit: int) -> Page:
     """Rows older than the one with the number `before`; at most MOST_PER_PAGE."""
     limit = max(1, min(limit, MOST_PER_PAGE))
-    async with desk.db.read() as tx:
-        found = await audit.page(tx, wanted, before, limit + 1)
+    found = await desk.db.read_at_once(lambda tx: audit.page(tx, wanted, before, limit + 1))
     shown = found[:limit]
     return Page(shown, shown[-1].seq if len(found) > limit else None)
 

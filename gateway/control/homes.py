@@ -25,6 +25,7 @@ from gateway.routing.resolve import models_for
 from gateway.routing.snapshot import Lane
 from gateway.store import figures
 from gateway.store.audit import AuditFilter
+from gateway.store.database import Tx
 from gateway.store.figure_pieces import Question
 
 MOST_KEYS = 50
@@ -130,9 +131,12 @@ async def usage(desk: Desk, user: User) -> Usage:
     since = now // DAY_MS * DAY_MS - (DAYS - 1) * DAY_MS
     mine = Question(since, now + 1, Dimension.USER, only_first=user.id, bucket_ms=DAY_MS)
     by_key = Question(since, now + 1, Dimension.USER, Dimension.API_KEY, only_first=user.id)
-    async with desk.db.read() as tx:
+
+    async def look(tx: Tx) -> tuple[dict[int, Sums], dict[str, Sums]]:
         by_day = {group.bucket: group.sums for group in await figures.sums(tx, mine)}
-        of_keys = {group.second: group.sums for group in await figures.sums(tx, by_key)}
+        return by_day, {group.second: group.sums for group in await figures.sums(tx, by_key)}
+
+    by_day, of_keys = await desk.db.read_at_once(look)
     days = tuple(Day(since + number * DAY_MS, by_day.get(number, Sums())) for number in range(DAYS))
     return Usage(days, total(day.sums for day in days), of_keys)
 

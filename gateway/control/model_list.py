@@ -16,6 +16,8 @@ from gateway.model.registry import Model, ModelStatus
 from gateway.model.sums import DAY_MS, HOUR_MS, whole
 from gateway.routing.snapshot import Snapshot
 from gateway.store import model_checks, model_tests, models, usage_reports
+from gateway.store.database import Tx
+from gateway.store.usage_reports import UsageSum
 
 WEEK_MS = 7 * DAY_MS
 
@@ -77,10 +79,12 @@ async def search(desk: Desk, wanted: ModelFilter) -> tuple[Model, ...]:
 async def rows(desk: Desk, found: Sequence[Model]) -> tuple[ModelRow, ...]:
     """What a list shows of these models, as of now."""
     now = desk.clock.wall_ms() + 1
-    async with desk.db.read() as tx:
+
+    async def look(tx: Tx) -> tuple[tuple[UsageSum, ...], dict[str, ModelCheck], dict[str, tuple[int, int]]]:
         used = await usage_reports.sums(tx, whole(now - DAY_MS, HOUR_MS), now)
-        checks = await model_checks.latest(tx)
-        tests = await model_tests.counts(tx, now - WEEK_MS)
+        return used, await model_checks.latest(tx), await model_tests.counts(tx, now - WEEK_MS)
+
+    used, checks, tests = await desk.db.read_at_once(look)
     calls: dict[str, int] = {}
     for item in used:
         if not item.is_reported:

@@ -94,8 +94,8 @@ def of_model(snapshot: Snapshot, model: Model) -> PriceTable | None:
 async def unpriced(desk: Desk) -> tuple[Unpriced, ...]:
     """The most used first."""
     now = desk.clock.wall_ms() + 1
-    async with desk.db.read() as tx:
-        groups = await figures.sums(tx, Question(whole(now - SEEN_DAYS * DAY_MS, HOUR_MS), now, "model"))
+    seen = Question(whole(now - SEEN_DAYS * DAY_MS, HOUR_MS), now, "model")
+    groups = await desk.db.read_at_once(lambda tx: figures.sums(tx, seen))
     without = [one for one in effective(desk.snapshot()) if one.table is None]
     found = [
         Unpriced(group.first, group.sums.unpriced, tuple(one for one in without if one.model.code == group.first))

@@ -77,9 +77,12 @@ async def recognise(desk: Desk, token: str, *, is_activity: bool = True) -> tupl
     Only `is_activity` keeps it from becoming idle: a page that looks again by itself is nobody at the keyboard.
     """
     token_hash = desk.vault.hash_token(token)
-    async with desk.db.read() as tx:
+
+    async def look(tx: Tx) -> tuple[User | None, Session | None]:
         session = await sessions.by_hash(tx, token_hash)
-        user = await users.by_id(tx, session.user_id) if session else None
+        return await users.by_id(tx, session.user_id) if session else None, session
+
+    user, session = await desk.db.read_at_once(look)
     now = desk.clock.wall_ms()
     if session is None or user is None or not user.is_welcome:
         return None

@@ -13,11 +13,15 @@ from gateway.control import subjects
 from gateway.control.desk import Desk
 from gateway.control.usage_terms import NONE, RANGES, Metric, Wanted
 from gateway.model.histograms import FIRST_BYTE_BOUNDS_MS, TOTAL_BOUNDS_MS, percentile
-from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, total
-from gateway.store import figures
+from gateway.model.sums import DAY_MS, HOUR_MS, TOTAL, Dimension, Sums, less, total
+from gateway.store import figure_times, figures
 from gateway.store.database import Tx
 from gateway.store.figure_pieces import Question
+from gateway.store.figure_times import Times
 from gateway.store.figures import OTHER
+
+Pair = tuple[str, str]
+"""Subjects of a question's first and second dimension."""
 
 SERIES = 5
 ROWS = 40
@@ -41,6 +45,18 @@ class Row(msgspec.Struct, frozen=True):
     sums: Sums
     value: float | None
     share: float | None
+
+
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """A row of the table before its figures; `pair` is what these are kept by."""
+
+    pair: Pair
+    subject: str
+    name: str
+    second: str
+    second_name: str
+    value: float | None
+    requests: int
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -70,29 +86,35 @@ class Part(msgspec.Struct, frozen=True):
 
 
 async def explore(desk: Desk, wanted: Wanted) -> Usage:
+    return await desk.db.read_at_once(lambda tx: _explored(tx, desk, wanted))
+
+
+async def _explored(tx: Tx, desk: Desk, wanted: Wanted) -> Usage:
     since, until = bounds(wanted, desk.clock.wall_ms())
     bucket_ms = HOUR_MS if wanted.bucket == "hour" else DAY_MS
     whole = question(wanted, (wanted.group, wanted.subgroup), since, until)
     alone = question(wanted, (), since, until)
-    async with desk.db.read() as tx:
-        names = {dimension: await subjects.names(tx, desk, dimension) for dimension in named(wanted)}
-        before = await figures.sums(
-            tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
-        )
-        rows = await _rows(tx, wanted, whole, names)
-        own = _own(rows)
-        pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
-        series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
-        heat = await _heat(tx, wanted, alone)
+    names = {dimension: await subjects.names(tx, desk, dimension) for dimension in named(wanted)}
+    before = await figures.sums(
+        tx, replace(alone, since=since - wanted.range.length_ms, until=until - wanted.range.length_ms)
+    )
+    known = {} if are_many(wanted) else {one.pair: one.sums for one in await figures.sums(tx, whole)}
+    everything = total(known.values() if known else [one.sums for one in await figures.sums(tx, alone)])
+    places = _ranked(wanted, whole, await _values(tx, wanted.metric, whole, known), names)
+    rows = await _rows(tx, wanted.metric, whole, places, known, everything)
+    own = _own(wanted.metric, places)
+    pieces = replace(question(wanted, (wanted.group,), since, until), bucket_ms=bucket_ms)
+    series = await _series(tx, wanted, pieces, own, wanted.range.length_ms // bucket_ms)
+    heat = await _heat(tx, wanted, alone)
     return Usage(
         wanted=wanted,
         since=since,
         until=until,
         bucket_ms=bucket_ms,
-        total=total(row.sums for row in rows),
+        total=everything,
         before=total(group.sums for group in before),
         series=tuple(Series(one, _name(names, wanted.group, one), points) for one, points in series.items()),
-        rows=_shown(rows, wanted.metric),
+        rows=rows,
         heat=heat,
         filter_names={dimension: _name(names, dimension, subject) for dimension, subject in wanted.only.items()},
     )
@@ -109,13 +131,16 @@ async def costs(desk: Desk, range_code: str) -> dict[str, tuple[Part, ...]]:
     wanted = RANGES[range_code]
     until = desk.clock.wall_ms() + 1
     since = -(-until // wanted.step_ms) * wanted.step_ms - wanted.length_ms
-    found = {}
-    async with desk.db.read() as tx:
+
+    async def look(tx: Tx) -> dict[str, tuple[Part, ...]]:
+        found = {}
         for dimension in (Dimension.USER, Dimension.API_KEY, Dimension.MODEL, Dimension.PROVIDER):
             spent = await figures.amounts(tx, Question(since, until, dimension), "cost")
             named = await subjects.names(tx, desk, dimension)
             found[dimension.value] = _parts({one.first: one.amount for one in spent}, named)
-    return found
+        return found
+
+    return await desk.db.read_at_once(look)
 
 
 def _parts(spent: Mapping[str, int], named: Mapping[str, str]) -> tuple[Part, ...]:
@@ -156,47 +181,82 @@ def picked(asked: Question, dimension: str, first: str, second: str) -> str:
     return first if dimension == asked.first else second if dimension == asked.second else ""
 
 
-async def _rows(tx: Tx, wanted: Wanted, asked: Question, names: Mapping[str, Mapping[str, str]]) -> list[Row]:
-    """Every group, largest first."""
-    times = {}
-    if wanted.metric.share is not None:
-        ask = figures.first_byte_times if wanted.metric.is_first_byte else figures.total_times
-        times = {(one.first, one.second): one.counts for one in await ask(tx, asked)}
-    groups = await figures.sums(tx, asked)
-    everything = sum(wanted.metric.of(group.sums) for group in groups)
+def are_many(wanted: Wanted) -> bool:
+    """Groups of which most are in the last row: all figures of each would take longer than to ask for those shown."""
+    return wanted.subgroup != NONE and wanted.range.length_ms > DAY_MS
+
+
+async def _values(
+    tx: Tx, metric: Metric, asked: Question, known: Mapping[Pair, Sums]
+) -> list[tuple[Pair, float | None, int]]:
+    """How much of the metric each group has, and how many requests."""
+    if metric.share is not None:
+        return [(one.pair, _percentile(metric, one.counts), one.requests) for one in await _times(tx, metric, asked)]
+    if known:
+        return [(pair, metric.of(sums), sums.requests) for pair, sums in known.items()]
+    return [(one.pair, one.amount, one.requests) for one in await figures.amounts(tx, asked, metric.code)]
+
+
+def _ranked(
+    wanted: Wanted,
+    asked: Question,
+    values: Sequence[tuple[Pair, float | None, int]],
+    names: Mapping[str, Mapping[str, str]],
+) -> list[_Place]:
+    """Largest first."""
     found = []
-    for group in groups:
-        subject = picked(asked, wanted.group, group.first, group.second)
-        second = picked(asked, wanted.subgroup, group.first, group.second)
-        found.append(
-            Row(
-                subject=subject,
-                name=_name(names, wanted.group, subject),
-                second=second,
-                second_name=_name(names, wanted.subgroup, second) if wanted.subgroup != NONE else "",
-                sums=group.sums,
-                value=_value(wanted.metric, group.sums, times.get((group.first, group.second), ())),
-                share=wanted.metric.of(group.sums) / everything if everything and wanted.metric.share is None else None,
-            )
-        )
-    return sorted(found, key=lambda row: (-(row.value or 0), -row.sums.requests, row.name, row.second_name))
+    for pair, value, requests in values:
+        subject, second = picked(asked, wanted.group, *pair), picked(asked, wanted.subgroup, *pair)
+        second_name = _name(names, wanted.subgroup, second) if wanted.subgroup != NONE else ""
+        found.append(_Place(pair, subject, _name(names, wanted.group, subject), second, second_name, value, requests))
+    return sorted(found, key=lambda one: (-(one.value or 0), -one.requests, one.name, one.second_name))
 
 
-def _value(metric: Metric, sums: Sums, counts: Sequence[int]) -> float | None:
-    if metric.share is None:
-        return metric.of(sums)
+async def _rows(
+    tx: Tx, metric: Metric, asked: Question, places: Sequence[_Place], known: Mapping[Pair, Sums], everything: Sums
+) -> tuple[Row, ...]:
+    """The first ROWS of them, and the others in one row. What is not known is asked of those alone that are shown."""
+    shown = places if len(places) <= ROWS else places[: ROWS - 1]
+    if shown and not known:
+        known = {one.pair: one.sums for one in await figures.sums(tx, asked, [place.pair for place in shown])}
+    rows = [
+        Row(one.subject, one.name, one.second, one.second_name, known[one.pair], one.value, share)
+        for one in shown
+        for share in (_share(metric, one.value, everything),)
+    ]
+    if len(shown) == len(places):
+        return tuple(rows)
+    rest = less(everything, total(row.sums for row in rows))
+    value = metric.of(rest) if metric.share is None else None
+    others = f"{len(places) - len(shown)} others"
+    return (*rows, Row(OTHER, others, "", "", rest, value, _share(metric, value, everything)))
+
+
+def _share(metric: Metric, value: float | None, everything: Sums) -> float | None:
+    """None where the metric does not add up, or there is nothing of it."""
+    if metric.share is not None or value is None or not metric.of(everything):
+        return None
+    return value / metric.of(everything)
+
+
+async def _times(tx: Tx, metric: Metric, asked: Question) -> tuple[Times, ...]:
+    return await (figure_times.of_first_bytes if metric.is_first_byte else figure_times.of_all)(tx, asked)
+
+
+def _percentile(metric: Metric, counts: Sequence[int]) -> float | None:
+    assert metric.share is not None
     return percentile(counts, metric.share, FIRST_BYTE_BOUNDS_MS if metric.is_first_byte else TOTAL_BOUNDS_MS)
 
 
-def _own(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The subjects that get a line of their own: those with most, over all their rows."""
-    sums: dict[str, float] = {}
-    for row in rows:
+def _own(metric: Metric, places: Sequence[_Place]) -> tuple[str, ...]:
+    """The subjects that get a line of their own: those with most, over all their places."""
+    most: dict[str, float] = {}
+    for place in places:
         # Of percentiles there is no sum: the busiest are shown.
-        sums[row.subject] = sums.get(row.subject, 0) + (
-            (row.value or 0) if row.share is not None else row.sums.requests
+        most[place.subject] = most.get(place.subject, 0) + (
+            (place.value or 0) if metric.share is None else place.requests
         )
-    return tuple(sorted(sums, key=lambda one: (-sums[one], one))[:SERIES])
+    return tuple(sorted(most, key=lambda one: (-most[one], one))[:SERIES])
 
 
 async def _series(
@@ -217,8 +277,8 @@ async def _series(
         for one in await figures.amounts(tx, asked, metric.code):
             put(one.bucket, one.first, one.second, one.amount)
     else:
-        for times in await (figures.first_byte_times if metric.is_first_byte else figures.total_times)(tx, asked):
-            put(times.bucket, times.first, times.second, _value(metric, Sums(), times.counts))
+        for times in await _times(tx, metric, asked):
+            put(times.bucket, times.first, times.second, _percentile(metric, times.counts))
     order = [*(one for one in own if one in found), *(one for one in found if one not in own)]
     return {one: tuple(found[one]) for one in order if any(found[one])}
 
@@ -236,14 +296,3 @@ async def _heat(tx: Tx, wanted: Wanted, asked: Question) -> tuple[tuple[int, ...
         at = datetime.fromtimestamp((asked.since + one.bucket * HOUR_MS) / 1000, zone)
         found[at.weekday()][at.hour] += one.amount
     return tuple(map(tuple, found))
-
-
-def _shown(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
-    """The first ROWS of them, and the others in one row."""
-    if len(rows) <= ROWS:
-        return tuple(rows)
-    rest = total(row.sums for row in rows[ROWS - 1 :])
-    share = sum(row.share or 0 for row in rows[ROWS - 1 :]) if metric.share is None else None
-    value = metric.of(rest) if metric.share is None else None
-    count = len(rows) - ROWS + 1
-    return (*rows[: ROWS - 1], Row(OTHER, f"{count} others", "", "", rest, value, share))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -75,3 +76,8 @@ def whole(since: int, step_ms: int) -> int:
 def total(sums: Iterable[Sums]) -> Sums:
     columns = zip(astuple(Sums()), *map(astuple, sums), strict=True)
     return Sums(*map(sum, columns))
+
+
+def less(sums: Sums, part: Sums) -> Sums:
+    """Of `sums` what is not in `part`."""
+    return Sums(*map(operator.sub, astuple(sums), astuple(part)))

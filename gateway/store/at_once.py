@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
-Work = Callable[[Any], Coroutine[Any, Any, None]]
+Done = TypeVar("Done")
+Work = Callable[[Any], Coroutine[Any, Any, Done]]
 """Takes a connection as functions of this package do, and awaits nothing but statements."""
 
 
@@ -48,16 +49,20 @@ class _Here:
     def execute(self, sql: str, parameters: Any = ()) -> _Found:
         return _Found(self._one(sql, parameters))
 
+    async def execute_fetchall(self, sql: str, parameters: Any = ()) -> list[Any]:
+        return self._one(sql, parameters).fetchall()
+
     def executemany(self, sql: str, parameters: Iterable[Any]) -> _Found:
         return _Found(self._many(sql, parameters))
 
 
-def carry_out(connection: sqlite3.Connection, work: Work) -> None:
-    """Do all of `work` now. Raises what it raises, and RuntimeError where it awaits anything else."""
-    done = work(_Here(connection))
+def carry_out(connection: sqlite3.Connection, work: Work[Done]) -> Done:
+    """What comes of `work`, done now. Raises what it raises, and RuntimeError where it awaits anything else."""
+    doing = work(_Here(connection))
     try:
-        done.send(None)
-    except StopIteration:
-        return
-    done.close()
+        doing.send(None)
+    except StopIteration as end:
+        done: Done = end.value
+        return done
+    doing.close()
     raise RuntimeError("only statements can be awaited in the database's thread")

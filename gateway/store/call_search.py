@@ -7,6 +7,7 @@ are wanted, the search stops early and says where to go on.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,9 +18,12 @@ from gateway.store.database import Tx
 
 _AFTER_EVERY_ID = "~"
 # What is looked at takes about 15 ms: entries of one index that has all columns, or rows found by another.
-_MOST_TROUBLED = 60_000
-_FIRST_ROWS, _MOST_ROWS = 1_000, 6_000
+_MOST_TROUBLED = 40_000
+_MOST_ROWS = 6_000
 _MOST_IN_ORDER = 20_000
+_FIRST_ROWS = 1_000
+_OF_SESSIONS = ("status", "code", "code_class", "since", "until")
+"""What the index of sessions has of a call."""
 
 
 class CallFilter(msgspec.Struct, frozen=True):
@@ -66,25 +70,32 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     driver, asked["subject"] = _driver(wanted)
     asked["driver"] = driver
     asked |= _also(wanted, driver)
+    if driver and wanted == replace(CallFilter(known=wanted.known), **{driver: getattr(wanted, driver)}):
+        return Found(await _all_indexed(tx, asked), None)
+    if wanted == CallFilter(since=wanted.since, until=wanted.until):
+        return Found(await _in_order(tx, asked), None)
     # What a session comes to is little beside all trouble, and the index of that does not name it.
     if wanted.is_of_trouble and driver != "session":
-        lowest = await _lowest_troubled(tx, asked)
-        ids = await _troubled(tx, {**asked, "floor": lowest or asked["floor"]})
-    elif driver and wanted == replace(CallFilter(known=wanted.known), **{driver: getattr(wanted, driver)}):
-        ids, lowest = await _all_indexed(tx, asked), None
+        lowest_of, ids_of, all_rows = _lowest_troubled, _troubled, _MOST_TROUBLED
     elif driver:
-        ids, lowest = (), None
-        # Most often a page is filled by the first few; to put all in order that there may be takes longer.
-        for looked_at in (_FIRST_ROWS, _MOST_ROWS) if most < _FIRST_ROWS else (_MOST_ROWS,):
-            lowest = await _lowest_indexed(tx, {**asked, "looked_at": looked_at})
-            ids = await _indexed(tx, {**asked, "floor": lowest or asked["floor"]})
-            if len(ids) == most or lowest is None:
-                break
+        lowest_of, ids_of, all_rows = _lowest_indexed, _indexed, _MOST_ROWS
     else:
-        is_any = wanted == CallFilter(since=wanted.since, until=wanted.until)
-        lowest = None if is_any else await _lowest_in_order(tx, asked)
-        ids = await _in_order(tx, {**asked, "floor": lowest or asked["floor"]})
+        lowest_of, ids_of, all_rows = _lowest_in_order, _in_order, _MOST_IN_ORDER
+    ids: tuple[str, ...] = ()
+    lowest: str | None = None
+    for looked_at in _steps(most, all_rows):
+        piece = {**asked, "before": lowest or asked["before"], "most": most - len(ids), "looked_at": looked_at}
+        lowest = await lowest_of(tx, piece)
+        ids += await ids_of(tx, {**piece, "floor": lowest or asked["floor"]})
+        if len(ids) == most or lowest is None:
+            break
     return Found(ids, lowest if len(ids) < most else None)
+
+
+def _steps(most: int, all_rows: int) -> tuple[int, ...]:
+    """How many to look at, and how many after them. Most often a page is filled by the first few."""
+    few = max(_FIRST_ROWS, 2 * most)
+    return (few, all_rows - few) if few < all_rows else (all_rows,)
 
 
 def _driver(wanted: CallFilter) -> tuple[str, str | None]:
@@ -102,7 +113,9 @@ def _also(wanted: CallFilter, driver: str) -> dict[str, object]:
     for name in ("user", "backend", "model", "provider"):
         is_indexed = name != driver and (name == "model" or name in wanted.known)
         found[f"also_{name}"] = getattr(wanted, name) if is_indexed else None
-    there = {driver, *(name.removeprefix("also_") for name, subject in found.items() if subject is not None)}
+    of_driver = _OF_SESSIONS if driver == "session" else ()
+    indexed = [name.removeprefix("also_") for name, subject in found.items() if subject is not None]
+    there = {driver, *of_driver, *indexed}
     others = {name for name, value in asdict(wanted).items() if value is not None and name not in (*there, "known")}
     return {**found, "is_in_indexes": not others}
 
@@ -111,7 +124,7 @@ async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
     """Names that one id alone is known by are that id."""
     if wanted.api_key is None and wanted.user is None and wanted.provider is None and wanted.backend is None:
         return wanted
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT 'api_key', :api_key WHERE EXISTS (SELECT 1 FROM calls WHERE api_key_id = :api_key)
         UNION SELECT 'user', :user WHERE EXISTS (SELECT 1 FROM calls WHERE user_id = :user)
@@ -125,8 +138,8 @@ async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
            OR (dimension = 'provider' AND name = :provider)
         """,
         asdict(wanted),
-    ) as rows:
-        found = [(row[0], row[1]) for row in await rows.fetchall()]
+    )
+    found = [(row[0], row[1]) for row in rows]
     one: dict[str, Any] = {name: subject for name, subject in found if sum(name == other for other, _ in found) == 1}
     return replace(wanted, **one, known=frozenset(one))
 
@@ -141,47 +154,47 @@ async def _bounds(tx: Tx, wanted: CallFilter, before: str) -> dict[str, str]:
     return {"floor": floor, "before": before}
 
 
-def _value(row: sqlite3.Row | None) -> str | None:
-    return None if row is None else row[0]
+def _value(rows: Iterable[sqlite3.Row]) -> str | None:
+    return next((row[0] for row in rows), None)
 
 
 async def _first_since(tx: Tx, since: int) -> str | None:
     """Not above the id of any call that began then or later."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT min(id) FROM (SELECT id FROM calls WHERE started_at >= :since - 60000 ORDER BY started_at LIMIT 1000)
         """,
         {"since": since},
-    ) as rows:
-        return _value(await rows.fetchone())
+    )
+    return _value(rows)
 
 
 async def _last_until(tx: Tx, until: int) -> str | None:
     """Not below the id of any call that began before then."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT max(id) FROM (SELECT id FROM calls WHERE started_at < :until + 60000 ORDER BY started_at DESC LIMIT 1000)
         """,
         {"until": until},
-    ) as rows:
-        return _value(await rows.fetchone())
+    )
+    return _value(rows)
 
 
 async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
     """Where the search stops early; None where it does not."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls INDEXED BY calls_in_trouble WHERE status <> 'completed' AND id < :before AND id >= :floor
         ORDER BY id DESC LIMIT 1 OFFSET :looked_at
         """,
-        {**asked, "looked_at": _MOST_TROUBLED},
-    ) as rows:
-        return _value(await rows.fetchone())
+        asked,
+    )
+    return _value(rows)
 
 
 async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
     """Where the search stops early; None where it does not."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT max(low) FROM (
           SELECT (SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
@@ -207,24 +220,24 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
                   AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at))
         """,
         asked,
-    ) as rows:
-        return _value(await rows.fetchone())
+    )
+    return _value(rows)
 
 
 async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
     """Where the search stops early; None where it does not."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at
         """,
-        {**asked, "looked_at": _MOST_IN_ORDER},
-    ) as rows:
-        return _value(await rows.fetchone())
+        asked,
+    )
+    return _value(rows)
 
 
 async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the index that has all these columns of calls that did not complete."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls INDEXED BY calls_in_trouble
         WHERE status <> 'completed' AND id < :before AND id >= :floor
@@ -242,40 +255,37 @@ async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
         ORDER BY id DESC LIMIT :most
         """,
         asked,
-    ) as rows:
-        return tuple(row[0] for row in await rows.fetchall())
+    )
+    return tuple(row[0] for row in rows)
 
 
 async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the index of one column, where nothing else is wanted: it is in order already."""
-    async with tx.execute(
+    """From the index of one column, where nothing else is wanted: it is in order already.
+
+    A limit for each of them would have SQLite put them in order again, and read rows that nobody asks for.
+    """
+    rows = await tx.execute_fetchall(
         """
-        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
-                        ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
         UNION ALL
-        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before
-                        ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before
         UNION ALL
-        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before
-                        ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before
         UNION ALL
-        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before
-                        ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before
         UNION ALL
-        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject
-                        AND asked_model <> served_model AND id < :before ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls
+        WHERE :driver = 'model' AND asked_model = :subject AND asked_model <> served_model AND id < :before
         UNION ALL
-        SELECT id FROM (SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
-                        ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
         UNION ALL
-        SELECT id FROM (SELECT id FROM calls INDEXED BY calls_by_agent_session
-                        WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
-                        AND id < :before ORDER BY id DESC LIMIT :most)
+        SELECT id FROM calls INDEXED BY calls_by_agent_session
+        WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> '' AND id < :before
         ORDER BY id DESC LIMIT :most
         """,
         asked,
-    ) as rows:
-        return tuple(row[0] for row in await rows.fetchall())
+    )
+    return tuple(row[0] for row in rows)
 
 
 async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
@@ -283,7 +293,7 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
 
     What another index knows is looked up there first: a call's row is some twenty times as long as an entry.
     """
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         WITH looked_at AS (
           SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before AND id >= :floor
@@ -301,7 +311,12 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           UNION ALL
           SELECT id FROM calls INDEXED BY calls_by_agent_session
           WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
-            AND id < :before AND id >= :floor)
+            AND id < :before AND id >= :floor
+            AND (:status IS NULL OR status = :status)
+            AND (:code IS NULL OR code = :code)
+            AND (:code_class IS NULL OR code / 100 = :code_class)
+            AND (:since IS NULL OR started_at >= :since)
+            AND (:until IS NULL OR started_at < :until))
         SELECT id FROM looked_at
         WHERE (:also_user IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_user
@@ -334,13 +349,13 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
         ORDER BY id DESC LIMIT :most
         """,
         asked,
-    ) as rows:
-        return tuple(row[0] for row in await rows.fetchall())
+    )
+    return tuple(row[0] for row in rows)
 
 
 async def _in_order(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the calls themselves."""
-    async with tx.execute(
+    rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls
         WHERE id < :before AND id >= :floor
@@ -357,8 +372,8 @@ async def _in_order(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
         ORDER BY id DESC LIMIT :most
         """,
         asked,
-    ) as rows:
-        return tuple(row[0] for row in await rows.fetchall())
+    )
+    return tuple(row[0] for row in rows)
 
 
 def _literally(text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 import aiosqlite
 
 from gateway.errors import Unavailable
-from gateway.store.at_once import Work, carry_out
+from gateway.store.at_once import Done, Work, carry_out
 
 Tx = aiosqlite.Connection
 """A connection inside a transaction. Whoever is handed one uses it and does not end it."""
@@ -34,22 +34,23 @@ _MANY_SUBJECTS = 500
 small cache these are written early and read again."""
 
 
-class _Writer(aiosqlite.Connection):
-    async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+class _Connection(aiosqlite.Connection):
+    async def visit(self, work: Callable[[sqlite3.Connection], Done]) -> Done:
         """Run `work` in the connection's own thread, between other statements."""
-        await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        done: Done = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return done
 
 
 class Database:
-    """Made by `open_database`. `write` and `read` each give one transaction, `write_at_once` carries one out."""
+    """Made by `open_database`. `write` and `read` each give one transaction, what ends in `at_once` carries one out."""
 
-    def __init__(self, path: Path, writer: _Writer, readers: list[Tx]) -> None:
+    def __init__(self, path: Path, writer: _Connection, readers: list[_Connection]) -> None:
         self._path = path
         self._writer = writer
         self._write_turn = asyncio.Lock()
         self._is_durable = False
         self._next_checkpoint = 0.0
-        self._readers: asyncio.LifoQueue[Tx] = asyncio.LifoQueue()
+        self._readers: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()
         for reader in readers:
             self._readers.put_nowait(reader)
 
@@ -74,7 +75,7 @@ class Database:
                     raise _unavailable(error) from error
                 raise
 
-    async def write_at_once(self, work: Work, *, is_durable: bool = False) -> None:
+    async def write_at_once(self, work: Work[None], *, is_durable: bool = False) -> None:
         """One write transaction as `write` gives it, whose statements are all carried out in one visit to its thread.
 
         Cancelled, it is committed or rolled back all the same, and keeps its turn until then.
@@ -89,7 +90,7 @@ class Database:
             except sqlite3.OperationalError as error:
                 raise _unavailable(error) from error
 
-    def _transaction(self, work: Work, writer: sqlite3.Connection, *, is_durable: bool) -> None:
+    def _transaction(self, work: Work[None], writer: sqlite3.Connection, *, is_durable: bool) -> None:
         if is_durable and not self._is_durable:
             writer.execute("PRAGMA synchronous = FULL")
         elif self._is_durable and not is_durable:
@@ -108,9 +109,7 @@ class Database:
         """One consistent view. What takes longer than `seconds` in all is cut off and answers 503."""
         reader = await self._readers.get()
         try:
-            deadline = time.monotonic() + seconds
-            await reader.set_progress_handler(lambda: int(time.monotonic() > deadline), 20_000)
-            await reader.execute("BEGIN")
+            await reader.visit(partial(_begin_view, seconds))
             yield reader
         except sqlite3.OperationalError as error:
             raise _unavailable(error) from error
@@ -120,6 +119,20 @@ class Database:
             finally:
                 # Cancelled at this very moment, it would be lost to everybody else, and never closed.
                 self._readers.put_nowait(reader)
+
+    async def read_at_once(self, work: Work[Done], seconds: float = READ_SECONDS) -> Done:
+        """What `work` finds in a view as `read` gives it; all its statements are one visit to the reader's thread."""
+        reader = await self._readers.get()
+        visit = asyncio.ensure_future(reader.visit(partial(_view, work, seconds)))
+        try:
+            return await asyncio.shield(visit)
+        except asyncio.CancelledError:
+            await asyncio.gather(visit, return_exceptions=True)
+            raise
+        except sqlite3.OperationalError as error:
+            raise _unavailable(error) from error
+        finally:
+            self._readers.put_nowait(reader)
 
     def who_locks(self) -> str:
         """In words for the log, which other process holds the file's write lock; empty where none is found.
@@ -175,7 +188,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
     """Open the file at `path`, whose schema is already current (see migrate.py)."""
     async with contextlib.AsyncExitStack() as opened:
         connect = partial(sqlite3.connect, path, isolation_level=None, cached_statements=256)
-        writer = _Writer(connect, iter_chunk_size=64)
+        writer = _Connection(connect, iter_chunk_size=64)
         await writer
         opened.push_async_callback(writer.close)
         for pragma in (
@@ -190,7 +203,9 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             await writer.execute(pragma)
         readers = []
         for _ in range(READERS):
-            reader = await aiosqlite.connect(_read_only(path), uri=True, isolation_level=None)
+            look = partial(sqlite3.connect, _read_only(path), uri=True, isolation_level=None)
+            reader = _Connection(look, iter_chunk_size=64)
+            await reader
             opened.push_async_callback(reader.close)
             for pragma in (
                 "PRAGMA query_only = ON",
@@ -246,6 +261,20 @@ async def open_reader(path: Path) -> AsyncIterator[Tx]:
     finally:
         await reader.interrupt()  # whoever leaves in the middle of a statement does not wait for its end
         await reader.close()
+
+
+def _begin_view(seconds: float, reader: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + seconds
+    reader.set_progress_handler(lambda: int(time.monotonic() > deadline), 20_000)
+    reader.execute("BEGIN")
+
+
+def _view(work: Work[Done], seconds: float, reader: sqlite3.Connection) -> Done:
+    _begin_view(seconds, reader)
+    try:
+        return carry_out(reader, work)
+    finally:
+        reader.rollback()
 
 
 def _read_only(path: Path) -> str:

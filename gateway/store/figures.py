@@ -6,9 +6,11 @@ there are two dimensions, are added up before those of hours and calls: all at o
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
+
 import msgspec
 
-from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import Sums
 from gateway.store.database import Tx
 from gateway.store.figure_pieces import Question, terms
@@ -25,27 +27,30 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     second: str
     sums: Sums
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.first, self.second
+
 
 class Amount(msgspec.Struct, frozen=True, gc=False):
-    """One figure of one piece of time and one subject, or two."""
+    """One figure of one piece of time and one subject, or two, and of how many requests."""
 
     bucket: int
     first: str
     second: str
     amount: int
+    requests: int
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.first, self.second
 
 
-class Times(msgspec.Struct, frozen=True, gc=False):
-    """A histogram of `gateway.model.histograms`, of one piece of time and one subject, or two."""
+async def sums(tx: Tx, asked: Question, pairs: Collection[tuple[str, str]] | None = None) -> tuple[Group, ...]:
+    """By bucket, then subjects; what had no calls is left out.
 
-    bucket: int
-    first: str
-    second: str
-    counts: tuple[int, ...]
-
-
-async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
-    """By bucket, then subjects; what had no calls is left out."""
+    Of `pairs`, first and second, alone where they are given; a few of many take a fraction of the time. Not with `own`.
+    """
     rows = await tx.execute_fetchall(
         """
         SELECT bucket, one, other, sum(requests), sum(failed), sum(cancelled), sum(denied), sum(unpriced),
@@ -64,10 +69,18 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                  sum(reasoning_tokens) AS reasoning_tokens, sum(cost_nano) AS cost_nano,
                  sum(actual_nano) AS actual_nano
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(iif(:pairs IS NULL, :days, NULL)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT (day - :since) / :bucket_ms, first, second,
+                 requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
+                 cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
+          FROM json_each(:pairs) AS pair CROSS JOIN json_each(:days) AS whole_day CROSS JOIN daily_sums
+          ON dimensions = :dimensions AND day = whole_day.value
+            AND first = json_extract(pair.value, '$[0]') AND second = json_extract(pair.value, '$[1]')
+          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
           SELECT (at - :since) / :bucket_ms,
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
@@ -81,7 +94,9 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
                    CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
                    requests, failed, cancelled, denied, unpriced, input_tokens, output_tokens, cache_read_tokens,
                    cache_creation_tokens, reasoning_tokens, cost_nano, actual_nano
-            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+            FROM hourly_sums
+            WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+              AND subject >= coalesce(:only_subject, '') AND subject <= coalesce(:only_subject, x'')
             UNION ALL
             SELECT hour + 60000 * substr(subject, 1, 2),
                    CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
@@ -92,6 +107,8 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
               AND hour + 60000 * substr(subject, 1, 2) >= :since
               AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
           WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
+            AND (:pairs IS NULL OR first || char(31) || second IN (
+              SELECT json_extract(value, '$[0]') || char(31) || json_extract(value, '$[1]') FROM json_each(:pairs)))
           UNION ALL
           SELECT (started_at - :since) / :bucket_ms,
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
@@ -121,10 +138,12 @@ async def sums(tx: Tx, asked: Question) -> tuple[Group, ...]:
               SELECT value FROM json_each(:waiting)) AS singly
             CROSS JOIN calls ON calls.id = singly.id)
           WHERE (:only_first IS NULL OR first = :only_first)
-            AND (:only_second IS NULL OR second = :only_second))
+            AND (:only_second IS NULL OR second = :only_second)
+            AND (:pairs IS NULL OR first || char(31) || second IN (
+              SELECT json_extract(value, '$[0]') || char(31) || json_extract(value, '$[1]') FROM json_each(:pairs))))
         GROUP BY bucket, one, other ORDER BY bucket, one, other
         """,
-        await terms(tx, asked),
+        {**await terms(tx, asked), "pairs": None if pairs is None else json.dumps(list(pairs))},
     )
     return tuple(Group(row[0], row[1], row[2], Sums(*row[3:])) for row in rows)
 
@@ -137,20 +156,45 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
     """
     rows = await tx.execute_fetchall(
         """
-        SELECT bucket, one, other, sum(figure)
+        SELECT bucket, one, other, sum(figure), sum(requests)
         FROM (
-          SELECT (day - :since) / :bucket_ms AS bucket,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 AS one,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-                 AS other,
+          SELECT 0 AS bucket, first AS one, second AS other, sum(requests) AS figure, sum(requests) AS requests
+          FROM daily_sums
+          WHERE dimensions = :dimensions
+            AND day IN (SELECT value FROM json_each(iif(:is_whole AND :figure = 'requests', :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT 0, first, second, sum(cost_nano), sum(requests)
+          FROM daily_sums
+          WHERE dimensions = :dimensions
+            AND day IN (SELECT value FROM json_each(iif(:is_whole AND :figure = 'cost', :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT 0, first, second,
+                 sum(input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens), sum(requests)
+          FROM daily_sums
+          WHERE dimensions = :dimensions
+            AND day IN (SELECT value FROM json_each(iif(:is_whole AND :figure = 'tokens', :days, NULL)))
+            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
+            AND (:only_second IS NULL OR second = :only_second)
+          GROUP BY first, second
+          UNION ALL
+          SELECT (day - :since) / :bucket_ms,
+                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
+                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
+                   THEN second ELSE '*' END,
                  CASE :figure WHEN 'requests' THEN requests WHEN 'failed' THEN failed WHEN 'denied' THEN denied
                    WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
                    WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
                    WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END, requests
           FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
+          WHERE dimensions = :dimensions AND day IN (
+              SELECT value FROM json_each(iif(:is_whole AND :figure IN ('requests', 'cost', 'tokens'), NULL, :days)))
             AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
             AND (:only_second IS NULL OR second = :only_second)
           UNION ALL
@@ -158,7 +202,7 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                  CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
                  CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
                    THEN second ELSE '*' END,
-                 figure
+                 figure, requests
           FROM (
             SELECT hour AS at,
                    CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
@@ -167,8 +211,11 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                      WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
                      WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
                      WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
-            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure,
+                   requests
+            FROM hourly_sums
+            WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
+              AND subject >= coalesce(:only_subject, '') AND subject <= coalesce(:only_subject, x'')
             UNION ALL
             SELECT hour + 60000 * substr(subject, 1, 2),
                    CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
@@ -176,7 +223,8 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                      WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
                      WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
                      WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure
+                     ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END AS figure,
+                   requests
             FROM hourly_sums
             WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
               AND hour + 60000 * substr(subject, 1, 2) >= :since
@@ -191,7 +239,7 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
                    WHEN 'cancelled' THEN cancelled WHEN 'unpriced' THEN unpriced WHEN 'cost' THEN cost_nano
                    WHEN 'actual' THEN actual_nano WHEN 'output' THEN output_tokens
                    WHEN 'input' THEN input_tokens + cache_read_tokens + cache_creation_tokens
-                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END
+                   ELSE input_tokens + cache_read_tokens + cache_creation_tokens + output_tokens END, requests
           FROM (
             SELECT started_at,
                    CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
@@ -220,106 +268,3 @@ async def amounts(tx: Tx, asked: Question, figure: str) -> tuple[Amount, ...]:
         {**await terms(tx, asked), "figure": figure},
     )
     return tuple(Amount(*row) for row in rows)
-
-
-async def first_byte_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
-    """How long calls waited for their first byte, by bucket, then subjects."""
-    return await _times(tx, asked, FIRST_BYTE_LEAST_MS)
-
-
-async def total_times(tx: Tx, asked: Question) -> tuple[Times, ...]:
-    """How long calls took in all, by bucket, then subjects."""
-    return await _times(tx, asked, TOTAL_LEAST_MS)
-
-
-async def _times(tx: Tx, asked: Question, least: int) -> tuple[Times, ...]:
-    rows = await tx.execute_fetchall(
-        """
-        SELECT bucket, one, other, sum(c0), sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8),
-               sum(c9), sum(c10), sum(c11), sum(c12)
-        FROM (
-          SELECT (day - :since) / :bucket_ms AS bucket,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END
-                 AS one,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own)) THEN second ELSE '*' END
-                 AS other,
-                 CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
-                 CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
-                 CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
-                 CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
-                 CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
-                 CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
-                 CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
-          FROM daily_sums
-          WHERE dimensions = :dimensions AND day IN (SELECT value FROM json_each(:days))
-            AND first >= coalesce(:only_first, '') AND first <= coalesce(:only_first, x'')
-            AND (:only_second IS NULL OR second = :only_second)
-          UNION ALL
-          SELECT (at - :since) / :bucket_ms,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                   THEN second ELSE '*' END,
-                 c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12
-          FROM (
-            SELECT hour AS at,
-                   CASE :second WHEN '' THEN subject ELSE substr(subject, 1, instr(subject, char(31)) - 1) END AS first,
-                   CASE :second WHEN '' THEN '' ELSE substr(subject, instr(subject, char(31)) + 1) END AS second,
-                   CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
-                   CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
-                   CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
-                   CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
-                   CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
-                   CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
-                   CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
-            FROM hourly_sums WHERE dimension = :dimensions AND hour IN (SELECT value FROM json_each(:hours))
-            UNION ALL
-            SELECT hour + 60000 * substr(subject, 1, 2),
-                   CASE :first WHEN 'model' THEN substr(subject, 4) ELSE '' END, '',
-                   CASE :least WHEN 16 THEN f0 ELSE t0 END AS c0, CASE :least WHEN 16 THEN f1 ELSE t1 END AS c1,
-                   CASE :least WHEN 16 THEN f2 ELSE t2 END AS c2, CASE :least WHEN 16 THEN f3 ELSE t3 END AS c3,
-                   CASE :least WHEN 16 THEN f4 ELSE t4 END AS c4, CASE :least WHEN 16 THEN f5 ELSE t5 END AS c5,
-                   CASE :least WHEN 16 THEN f6 ELSE t6 END AS c6, CASE :least WHEN 16 THEN f7 ELSE t7 END AS c7,
-                   CASE :least WHEN 16 THEN f8 ELSE t8 END AS c8, CASE :least WHEN 16 THEN f9 ELSE t9 END AS c9,
-                   CASE :least WHEN 16 THEN f10 ELSE t10 END AS c10, CASE :least WHEN 16 THEN f11 ELSE t11 END AS c11,
-                   CASE :least WHEN 16 THEN f12 ELSE t12 END AS c12
-            FROM hourly_sums
-            WHERE dimension = 'minute+model' AND hour IN (SELECT value FROM json_each(:minute_hours))
-              AND hour + 60000 * substr(subject, 1, 2) >= :since
-              AND hour + 60000 * substr(subject, 1, 2) < :minutes_end)
-          WHERE (:only_first IS NULL OR first = :only_first) AND (:only_second IS NULL OR second = :only_second)
-          UNION ALL
-          SELECT (started_at - :since) / :bucket_ms,
-                 CASE WHEN :own_of <> 'first' OR first IN (SELECT value FROM json_each(:own)) THEN first ELSE '*' END,
-                 CASE WHEN :own_of <> 'second' OR second IN (SELECT value FROM json_each(:own))
-                   THEN second ELSE '*' END,
-                 ms < :least AS c0, ms >= :least << 0 AND ms < :least << 1 AS c1,
-                 ms >= :least << 1 AND ms < :least << 2 AS c2, ms >= :least << 2 AND ms < :least << 3 AS c3,
-                 ms >= :least << 3 AND ms < :least << 4 AS c4, ms >= :least << 4 AND ms < :least << 5 AS c5,
-                 ms >= :least << 5 AND ms < :least << 6 AS c6, ms >= :least << 6 AND ms < :least << 7 AS c7,
-                 ms >= :least << 7 AND ms < :least << 8 AS c8, ms >= :least << 8 AND ms < :least << 9 AS c9,
-                 ms >= :least << 9 AND ms < :least << 10 AS c10, ms >= :least << 10 AND ms < :least << 11 AS c11,
-                 ms >= :least << 11 AS c12
-          FROM (
-            SELECT started_at,
-                   CASE :first WHEN 'user' THEN coalesce(user_id, '') WHEN 'api_key' THEN coalesce(api_key_id, '')
-                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                   AS first,
-                   CASE :second WHEN 'api_key' THEN coalesce(api_key_id, '')
-                     WHEN 'model' THEN served_model WHEN 'provider' THEN coalesce(provider_id, '')
-                     WHEN 'provider_key' THEN coalesce(substr(backend_id, instr(backend_id, ':') + 1), '') ELSE '' END
-                   AS second,
-                   CASE :least WHEN 16 THEN first_byte_ms ELSE total_ms END AS ms
-            FROM (
-              SELECT calls.id AS id FROM json_each(:spans) AS span CROSS JOIN calls
-              ON started_at >= json_extract(span.value, '$[0]') AND started_at < json_extract(span.value, '$[1]')
-              UNION ALL
-              SELECT value FROM json_each(:waiting)) AS singly
-            CROSS JOIN calls ON calls.id = singly.id)
-          WHERE ms IS NOT NULL AND (:only_first IS NULL OR first = :only_first)
-            AND (:only_second IS NULL OR second = :only_second))
-        GROUP BY bucket, one, other ORDER BY bucket, one, other
-        """,
-        {**await terms(tx, asked), "least": least},
-    )
-    return tuple(Times(row[0], row[1], row[2], row[3:]) for row in rows)

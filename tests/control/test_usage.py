@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from msgspec.structs import replace
 
 from gateway.control import api_keys, usage, usage_terms
 from gateway.control.desk import Desk
 from gateway.control.usage import Usage
+from gateway.control.usage_terms import METRICS
 from gateway.errors import InvalidFields
-from gateway.model.calls import CallRecord
-from gateway.model.sums import DAY_MS, HOUR_MS
+from gateway.model.calls import CallRecord, CallStatus
+from gateway.model.sums import DAY_MS, HOUR_MS, total
 from gateway.ops import rollups
 from gateway.store import calls
 from tests.desks import ANN, START_MS, Office
@@ -97,6 +100,46 @@ async def test_what_is_small_is_one_line_of_the_chart_and_one_row_of_the_table(o
     assert sum(found.series[-1].points[index] or 0 for index in range(24)) == 55
     assert (len(found.rows), found.rows[-1].name, found.rows[-1].sums.requests) == (40, "21 others", 21)
     assert sum(row.share or 0 for row in found.rows) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("is_summed", [False, True])
+@pytest.mark.parametrize("metric", list(METRICS))
+async def test_of_very_many_pairs_the_largest_are_told_and_the_rest_together(
+    office: Office, metric: str, *, is_summed: bool
+) -> None:
+    office.clock.wall = NOON + 1000
+    rng = Random(metric)
+    rows = [
+        used(
+            number,
+            rng.randrange(1, 20),
+            f"m{rng.randrange(9)}",
+            f"k{rng.randrange(9)}",
+            cost_nano=rng.choice([None, 0, rng.randrange(100)]),
+            first_byte_ms=rng.choice([None, rng.randrange(9000)]),
+            status=rng.choice([CallStatus.COMPLETED, CallStatus.CANCELLED]),
+        )
+        for number in range(300)
+    ]
+    await store(office.desk, *rows)
+    if is_summed:
+        await rollups.catch_up(office.desk.db, office.clock)
+
+    found = await explored(office.desk, group="model", subgroup="api_key", range="30d", metric=metric)
+
+    assert len(found.rows) == 40
+    assert found.total == total(row.sums for row in found.rows)
+    assert (found.total.requests, found.total.cost_nano) == (300, sum(row.cost_nano or 0 for row in rows))
+    for row in found.rows[:-1]:
+        its = [one for one in rows if (one.served_model, one.api_key_id) == (row.subject, row.second)]
+        assert (row.sums.requests, row.sums.cost_nano) == (len(its), sum(one.cost_nano or 0 for one in its))
+    values = [row.value or 0 for row in found.rows[:-1]]
+    assert values == sorted(values, reverse=True)
+    if METRICS[metric].share is None:
+        assert values == [METRICS[metric].of(row.sums) for row in found.rows[:-1]]
+        most = found.rows[-1].sums.requests
+        assert sum(sum(filter(None, one.points)) for one in found.series) == METRICS[metric].of(found.total)
+        assert most == 300 - sum(row.sums.requests for row in found.rows[:-1])
 
 
 async def test_percentiles_come_from_merged_histograms(office: Office) -> None:

@@ -13,15 +13,17 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.control.sums_proof import differences
+from gateway.control.usage_terms import METRICS
 from gateway.model.calls import CallRecord, CallStatus
 from gateway.model.histograms import FIRST_BYTE_LEAST_MS, TOTAL_LEAST_MS
 from gateway.model.sums import DAY_MS, HAS_MINUTES, HOUR_MS, MINUTE_MS, PAIRS, SINGLES, whole
 from gateway.ops import rollups
-from gateway.store import attempt_minutes, call_sums, calls, figures, unsummed
+from gateway.store import attempt_minutes, call_sums, calls, figure_times, figures, unsummed
 from gateway.store import rollups as store
 from gateway.store.call_sums import Calls
-from gateway.store.database import Database, open_database
+from gateway.store.database import Database, Tx, open_database
 from gateway.store.figure_pieces import Question
+from gateway.store.figures import Group
 from gateway.store.migrate import migrate
 from gateway.store.rollups import Stale
 from tests.desks import FakeClock
@@ -96,6 +98,7 @@ def expected(rows: list[CallRecord], asked: Question) -> dict[tuple[int, str, st
 async def told(db: Database, asked: Question) -> dict[tuple[int, str, str], tuple[int, ...]]:
     async with db.read() as tx:
         groups = await figures.sums(tx, asked)
+        await are_told_alike(tx, asked, groups)
     return {
         (group.bucket, group.first, group.second): (
             group.sums.requests,
@@ -107,6 +110,19 @@ async def told(db: Database, asked: Question) -> dict[tuple[int, str, str], tupl
         )
         for group in groups
     }
+
+
+async def are_told_alike(tx: Tx, asked: Question, groups: tuple[Group, ...]) -> None:
+    """One figure, some of the groups and times are asked for by other statements, and are of the same calls."""
+    requests = [(group.bucket, group.pair, group.sums.requests) for group in groups]
+    for figure in ("requests", "cost", "tokens", "failed"):
+        found = await figures.amounts(tx, asked, figure)
+        assert [(one.bucket, one.pair, one.requests) for one in found] == requests
+        assert [one.amount for one in found] == [METRICS[figure].of(group.sums) for group in groups]
+    for ask in (figure_times.of_first_bytes, figure_times.of_all):
+        assert [(one.bucket, one.pair, one.requests) for one in await ask(tx, asked)] == requests
+    some = {group.pair for group in groups[::2]}
+    assert await figures.sums(tx, asked, some) == tuple(group for group in groups if group.pair in some)
 
 
 def bucket_of(ms: int, least: int) -> int:
@@ -194,7 +210,7 @@ async def test_figures_of_minutes_are_those_of_the_calls_at_any_moment(db: Datab
                 asked = Question(since, until, first, bucket_ms=rng.choice([None, MINUTE_MS, 2 * MINUTE_MS]))
                 assert await told(db, asked) == expected(rows, asked), asked
             async with db.read() as tx:
-                times = await figures.first_byte_times(tx, Question(since, until))
+                times = await figure_times.of_first_bytes(tx, Question(since, until))
                 minutes = await attempt_minutes.by_provider(tx, since, until)
             timed = [row for row in rows if since <= row.started_at < until and row.first_byte_ms is not None]
             assert sum(sum(one.counts) for one in times) == len(timed)
@@ -232,7 +248,7 @@ async def test_times_are_those_of_the_calls_too(db: Database, least: int, is_tot
         ms = row.total_ms if is_total else row.first_byte_ms
         if ms is not None:
             wanted[bucket_of(ms, least)] += 1
-    ask = figures.total_times if is_total else figures.first_byte_times
+    ask = figure_times.of_all if is_total else figure_times.of_first_bytes
 
     for _ in range(2):
         for first, second in (("total", ""), ("model", "provider")):

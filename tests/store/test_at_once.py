@@ -43,13 +43,14 @@ def test_functions_of_the_store_find_what_they_await_done() -> None:
         async with tx.execute("SELECT name FROM things ORDER BY name") as rows:
             found.append(await rows.fetchone())
             found.append(await rows.fetchall())
+        found.append(await tx.execute_fetchall("SELECT count(*) FROM things"))
         async with tx.execute("DELETE FROM things") as done:
             found.append(done.rowcount)
 
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         carry_out(connection, work)
 
-    assert found == [("a",), [("b",)], 2]
+    assert found == [("a",), [("b",)], [(2,)], 2]
 
 
 def test_waiting_for_anything_else_is_a_fault_of_the_program() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.model.calls import Attribution, CallRecord, CallStatus
 from gateway.store import api_keys, calls, rollups
-from gateway.store.call_search import CallFilter, search
+from gateway.store.call_search import CallFilter, Found, search
 from gateway.store.database import Database, Tx
 from tests.store.rows import API_KEY, call, failed
 
@@ -143,6 +143,19 @@ async def test_a_search_for_little_in_much_stops_and_goes_on_where_it_stopped(db
     assert len(found) == 1
     assert pages == (1 if wanted.text else pages)
     assert pages > 1 or wanted.text
+
+
+@pytest.mark.parametrize("wanted", [CallFilter(code=201), CallFilter(api_key="ak1", provider="none")])
+async def test_what_is_not_among_the_first_few_is_looked_for_further_on(db: Database, wanted: CallFilter) -> None:
+    few = [call(number, provider="none", code=201) for number in range(1, 4)]
+    async with db.write() as tx:
+        await calls.insert_many(tx, [*few, call(4)])
+        await copies_of(tx, call(4).id, 5, 5_000)
+        await calls.insert_many(tx, [call(5_001, provider="none", code=201)])
+
+    async with db.read() as tx:
+        found = await search(tx, wanted, None, 50)
+    assert found == Found((call(5_001).id, *(row.id for row in reversed(few))), None)
 
 
 async def test_calls_of_a_session_are_found_without_looking_at_any_other(db: Database) -> None:

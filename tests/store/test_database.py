@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Unavailable
-from gateway.store.database import READERS, Database, open_database
+from gateway.store.database import READERS, Database, Tx, open_database
 from gateway.store.migrate import migrate
 
 pytestmark = pytest.mark.anyio
@@ -154,11 +155,42 @@ async def test_a_question_is_given_as_long_as_its_asker_says(db: Database) -> No
         assert await rows.fetchone() is not None
 
 
-async def test_a_reader_is_given_back_whenever_its_user_is_cancelled(tmp_path: Path) -> None:
+async def test_what_is_read_at_once_is_one_view_and_what_was_found_in_it(db: Database) -> None:
+    async def look(tx: Tx) -> list[int]:
+        async with tx.execute("SELECT count(*) FROM login_failures") as rows:
+            (there,) = await rows.fetchone() or ()
+        # Another connection commits meanwhile, and this view does not see it.
+        write_alone(db)
+        return [there, *(row[0] for row in await tx.execute_fetchall("SELECT count(*) FROM login_failures"))]
+
+    assert await db.read_at_once(look) == [0, 0]
+    assert await subjects(db) == ["alone"]
+
+
+def write_alone(db: Database) -> None:
+    with contextlib.closing(sqlite3.connect(db._path)) as other, other:
+        other.execute(INSERT, {"s": "alone"})
+
+
+async def test_what_is_read_at_once_cannot_write_and_ends_in_time(db: Database) -> None:
+    endless = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    with pytest.raises(Unavailable):
+        await db.read_at_once(lambda tx: tx.execute_fetchall(INSERT, {"s": "a"}))
+    with pytest.raises(Unavailable, match="too long"):
+        await db.read_at_once(lambda tx: tx.execute_fetchall(endless), 0.05)
+    assert await db.read_at_once(lambda tx: tx.execute_fetchall("SELECT 1")) == [(1,)]
+
+
+@pytest.mark.parametrize("is_at_once", [False, True])
+async def test_a_reader_is_given_back_whenever_its_user_is_cancelled(tmp_path: Path, *, is_at_once: bool) -> None:
     migrate(tmp_path / "gateway.db")
     async with open_database(tmp_path / "gateway.db") as db:
 
         async def look() -> None:
+            if is_at_once:
+                await db.read_at_once(lambda tx: tx.execute_fetchall("SELECT 1"))
+                return
             async with db.read() as tx, tx.execute("SELECT 1") as rows:
                 await rows.fetchall()
 

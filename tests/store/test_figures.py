@@ -8,7 +8,7 @@ from gateway.control.usage_terms import METRICS
 from gateway.model.calls import CallStatus, Usage, UsageSource
 from gateway.model.sums import DAY_MS, HOUR_MS, MINUTE_MS, Sums
 from gateway.ops import rollups
-from gateway.store import calls, figures
+from gateway.store import calls, figure_times, figures
 from gateway.store.database import Database
 from gateway.store.figure_pieces import Question
 from gateway.store.figures import Group
@@ -38,8 +38,8 @@ async def test_sums_count_what_began_inside_the_span(db: Database) -> None:
 async def test_of_nothing_there_are_no_figures(db: Database) -> None:
     async with db.read() as tx:
         assert await figures.sums(tx, Question(0, 10**15)) == ()
-        assert await figures.first_byte_times(tx, Question(0, 10**15)) == ()
-        assert await figures.total_times(tx, Question(5, 5)) == ()
+        assert await figure_times.of_first_bytes(tx, Question(0, 10**15)) == ()
+        assert await figure_times.of_all(tx, Question(5, 5)) == ()
 
 
 async def test_sums_are_by_bucket_and_subject(db: Database) -> None:
@@ -102,7 +102,7 @@ async def test_a_first_byte_falls_into_its_power_of_two(db: Database, first_byte
     async with db.write() as tx:
         await calls.insert_many(tx, [call(1, first_byte_ms=first_byte_ms), call(2, first_byte_ms=None)])
     async with db.read() as tx:
-        (found,) = await figures.first_byte_times(tx, Question(0, 10))
+        (found,) = await figure_times.of_first_bytes(tx, Question(0, 10))
     assert found.counts == tuple(int(number == bucket) for number in range(13))
 
 
