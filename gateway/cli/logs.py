@@ -19,8 +19,6 @@ from gateway.model.calls import CallRecord
 
 LONGEST_FIELD = 1024
 _CREDENTIAL = re.compile(r"\b(sk-|gwm-|gw-)[A-Za-z0-9_-]{8,}")
-_LONGEST_NAMES = 300
-_BEGINNINGS = ("sk-", "gwm-", "gw-")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -168,14 +166,10 @@ def _second(seconds: int) -> str:
 
 
 def _names(key: str, model: str, backend: str) -> tuple[str, str, str]:
-    """What others named, cleaned; the same few come again and again."""
-    if len(key) + len(model) + len(backend) <= _LONGEST_NAMES:
-        return _short_names(key, model, backend)
-    return _clean(key), _clean(model), _clean(backend)
-
-
-@functools.lru_cache(256)
-def _short_names(key: str, model: str, backend: str) -> tuple[str, str, str]:
+    """What others named, cleaned. Nearly always nothing is to be done, which one look at all of it tells."""
+    together = f"{key} {model} {backend}"
+    if len(together) <= LONGEST_FIELD and _is_clean(together):
+        return key, model, backend
     return _clean(key), _clean(model), _clean(backend)
 
 
@@ -217,7 +211,11 @@ def configured(log_format: str) -> Generator[Log]:
 
 def _clean(text: str, keep: int = LONGEST_FIELD) -> str:
     """One line, without terminal escapes and without credentials."""
-    if len(text) <= keep and text.isprintable() and not any(word in text for word in _BEGINNINGS):
+    if len(text) <= keep and _is_clean(text):
         return text  # nearly every one
     visible = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text[: keep * 2])
     return _CREDENTIAL.sub(r"\1…", visible)[:keep]
+
+
+def _is_clean(text: str) -> bool:
+    return text.isprintable() and not ("sk-" in text or "gwm-" in text or "gw-" in text)

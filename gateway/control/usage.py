@@ -219,17 +219,17 @@ async def _rows(
     shown = places if len(places) <= ROWS else places[: ROWS - 1]
     if shown and not known:
         known = {one.pair: one.sums for one in await figures.sums(tx, asked, [place.pair for place in shown])}
-    rows = [
-        Row(one.subject, one.name, one.second, one.second_name, known[one.pair], one.value, share)
-        for one in shown
-        for share in (_share(metric, one.value, everything),)
-    ]
+    rows = [_row(one, known[one.pair], _share(metric, one.value, everything)) for one in shown]
     if len(shown) == len(places):
         return tuple(rows)
     rest = less(everything, total(row.sums for row in rows))
     value = metric.of(rest) if metric.share is None else None
     others = f"{len(places) - len(shown)} others"
     return (*rows, Row(OTHER, others, "", "", rest, value, _share(metric, value, everything)))
+
+
+def _row(place: _Place, sums: Sums, share: float | None) -> Row:
+    return Row(place.subject, place.name, place.second, place.second_name, sums, place.value, share)
 
 
 def _share(metric: Metric, value: float | None, everything: Sums) -> float | None:
