@@ -128,8 +128,8 @@ def _in_common(plan: Plan, directory: Path, missing: dict[str, str]) -> Iterator
 
 
 def _asked(everybody: Sequence[Target], experiment: str) -> Sequence[Target]:
-    """What a route adds is added to a call, not to what comes after it."""
-    return [target for target in everybody if experiment == "whole" or target.name != targets.ROUTED]
+    """A route is asked for in a call and in a stream; of translated streams there is only one who makes them."""
+    return [target for target in everybody if experiment != "translated" or target.name != targets.ROUTED]
 
 
 def _resting(everybody: Sequence[Target], case: str) -> Iterator[Row]:

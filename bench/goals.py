@@ -74,7 +74,10 @@ def _streams(results: Results) -> Iterator[Goal]:
             word = f"CPU per chunk, {case}" + (" (stretch)" if peer == "nginx" else "")
             yield Goal(word, f"× {peer}", most, quotient(mine, results.chunk_us("stream", case, peer)))
     first = results.added("stream", "1 quick", "gateway", "first_ms.50")
-    ceiling, nginx = (results.added("stream", "1 quick", peer, "first_ms.50") for peer in ("ceiling", "nginx"))
+    routed, ceiling, nginx = (
+        results.added("stream", "1 quick", peer, "first_ms.50") for peer in ("Starlette", "ceiling", "nginx")
+    )
+    yield Goal("added time to first token, 1 stream", "× Starlette", 2, quotient(first, routed))
     yield Goal("added time to first token, 1 stream", "× ceiling", 2, quotient(first, ceiling))
     over = first.middle - nginx.middle if first and nginx else None
     yield Goal("added time to first token (stretch)", "ms more than nginx", 0.3, over)
