@@ -11,6 +11,7 @@ import msgspec
 from gateway.proxy.http1 import NEVER, Connection
 from gateway.proxy.incoming import Incoming
 from gateway.proxy.outgoing import Outgoing
+from gateway.proxy.signal import Signal
 
 HIGH_WATER = 256 * 1024
 """Bytes that nobody has read yet, above which the provider has to wait."""
@@ -42,8 +43,8 @@ class Exchange(httpx.AsyncByteStream):
 
     # As of `Incoming`: what it begins with is the class's.
     _error: httpx.TransportError | None = None
-    _news: asyncio.Future[None] | None = None
-    _room: asyncio.Future[None] | None = None
+    _news: Signal | None = None
+    _room: Signal | None = None
     _is_sent = _is_reading_paused = False
     _unsent = 0
 
@@ -127,8 +128,9 @@ class Exchange(httpx.AsyncByteStream):
             self._is_reading_paused = True
             self._transport.pause_reading()
         if answer.parts or answer.has_head is not had_head:
-            _wake(self._news)
             _wake(self._room)
+            if self._news is not None:
+                self._news.give()
 
     def cut(self, reason: Exception | None) -> None:
         if reason is not None:
@@ -222,7 +224,7 @@ class Exchange(httpx.AsyncByteStream):
             self._raise_error()
             self._unsent = self._transport.get_write_buffer_size()
             connection.arm(self._until(self._patience.write))
-            self._room = connection.loop.create_future()
+            self._room = Signal(connection.loop)
             try:
                 await self._room
             finally:
@@ -237,7 +239,7 @@ class Exchange(httpx.AsyncByteStream):
         if self._error is not None:
             raise self._error
         self._connection.arm(deadline)
-        self._news = self._connection.loop.create_future()
+        self._news = Signal(self._connection.loop)
         try:
             await self._news
         except asyncio.CancelledError:
@@ -257,9 +259,9 @@ class Exchange(httpx.AsyncByteStream):
     def _finish(self) -> None:
         is_whole = self._is_sent and not self._transport.get_write_buffer_size()
         self._connection.end(is_keepable=is_whole and self.answer.is_keepable)
-        _wake(self._news)
-        if self._room is not None:
-            _wake(self._room)
+        _wake(self._room)
+        if self._news is not None:
+            self._news.give()
 
     def _fail(self, error: httpx.TransportError) -> None:
         if self._error is None and not self.answer.is_complete:
@@ -273,14 +275,14 @@ class Exchange(httpx.AsyncByteStream):
         self._fail(httpx.ReadError("the answer was left before its end"))
 
 
-def _is_waiting(waiter: asyncio.Future[None] | None) -> bool:
+def _is_waiting(waiter: Signal | None) -> bool:
     """Not where what was waited for has come, and only who waited has not had its turn yet."""
     return waiter is not None and not waiter.done()
 
 
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+def _wake(waiter: Signal | None) -> None:
+    if waiter is not None:
+        waiter.give_soon()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -10,13 +10,15 @@ import pytest
 
 from gateway.store.database import Database, Tx, open_database
 from gateway.store.lots import Lots, lots
+from gateway.store.migrate import migrate
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "lots.db") as opened:
+    migrate(tmp_path / "gateway.db")
+    async with open_database(tmp_path / "gateway.db") as opened:
         async with opened.write() as tx:
             await tx.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT CHECK (word <> 'bad')) STRICT")
         yield opened
