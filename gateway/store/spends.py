@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import asdict
@@ -26,7 +27,7 @@ _SPENDS = lots(
 
 async def save_many(tx: Tx, spends: Iterable[DaySpend]) -> None:
     """Write each as the new sum, so that writing the same twice counts once."""
-    await _SPENDS.insert(tx, sorted(spends, key=_key), _add)
+    await _SPENDS.insert(tx, sorted(spends, key=attrgetter("owner", "day")), _add)
 
 
 async def add(tx: Tx, one: DaySpend) -> None:
@@ -63,10 +64,6 @@ async def since_days(tx: Tx, days: Sequence[int]) -> dict[str, tuple[int, ...]]:
 async def every(tx: Tx) -> tuple[DaySpend, ...]:
     async with tx.execute("SELECT owner, day, nano FROM spends ORDER BY owner, day") as rows:
         return tuple(DaySpend(*row) for row in await rows.fetchall())
-
-
-def _key(one: DaySpend) -> tuple[str, int]:
-    return one.owner, one.day
 
 
 def _add(values: list[object], one: DaySpend) -> None:
