@@ -350,16 +350,17 @@ CREATE TABLE calls (
   agent_session TEXT NOT NULL DEFAULT '',
   agent_id TEXT NOT NULL DEFAULT '',
   parent_agent_id TEXT NOT NULL DEFAULT '',
-  request_class TEXT NOT NULL DEFAULT ''
+  request_class TEXT NOT NULL DEFAULT '',
+  segment INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX calls_by_time ON calls (started_at);
-CREATE INDEX calls_by_key ON calls (api_key_id, id);
-CREATE INDEX calls_by_model ON calls (served_model, id);
-CREATE INDEX calls_by_backend ON calls (backend_id, id);
-CREATE INDEX calls_by_user ON calls (user_id, id);
-CREATE INDEX calls_by_provider ON calls (provider_id, id);
+CREATE INDEX calls_by_key ON calls (segment, api_key_id, id);
+CREATE INDEX calls_by_model ON calls (segment, served_model, id);
+CREATE INDEX calls_by_backend ON calls (segment, backend_id, id);
+CREATE INDEX calls_by_user ON calls (segment, user_id, id);
+CREATE INDEX calls_by_provider ON calls (segment, provider_id, id);
 CREATE INDEX calls_of_tests ON calls (started_at) WHERE source = 'TEST';
-CREATE INDEX calls_by_other_name ON calls (asked_model, id) WHERE asked_model <> served_model;
+CREATE INDEX calls_by_other_name ON calls (segment, asked_model, id) WHERE asked_model <> served_model;
 CREATE INDEX calls_by_agent_session ON calls (
   agent_session, id, agent_id, parent_agent_id, request_class, started_at, status, code, attempt_count, usage_source,
   input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cache_creation_1h_tokens, reasoning_tokens,
@@ -367,6 +368,20 @@ CREATE INDEX calls_by_agent_session ON calls (
 CREATE INDEX calls_in_trouble ON calls (
   id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model,
   provider_id, provider, backend_id, backend) WHERE status <> 'completed';
+
+-- Some thousand calls each, by id: those above `after_id`, up to the next one's. The first has no lower end.
+CREATE TABLE segments (
+  number INTEGER PRIMARY KEY,
+  after_id TEXT NOT NULL,
+  calls INTEGER NOT NULL
+) STRICT;
+INSERT INTO segments (number, after_id, calls) VALUES (0, '', 0);
+
+-- When each API key was last used (Unix ms), which is known when its calls are deleted, too.
+CREATE TABLE last_uses (
+  api_key_id TEXT PRIMARY KEY,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attempts (
   call_id TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
@@ -697,4 +712,4 @@ CREATE TABLE stored_responses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stored_responses_by_time ON stored_responses (created_at);
 
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;

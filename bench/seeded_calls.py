@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from gateway.store.segments import FULL
+
 DAYS = 60
 MODELS = (
     *("gpt-5", "gpt-5-mini", "gpt-4.1", "o4-mini", "claude-sonnet", "claude-haiku"),
@@ -45,8 +47,8 @@ def write_calls(database: Path, cast: Cast, rows: int, rng: Random, now: int) ->
     made = _calls(cast, sorted(_moments(rows, rng, now)), rng)
     calls: list[tuple[object, ...]] = []
     attempts: list[tuple[object, ...]] = []
-    for call, tries in made:
-        calls.append(call)
+    for number, (call, tries) in enumerate(made):
+        calls.append((*call, number // FULL))
         attempts.extend(tries)
         if len(calls) == _BATCH:
             _insert(db, calls, attempts)
@@ -56,6 +58,19 @@ def write_calls(database: Path, cast: Cast, rows: int, rng: Random, now: int) ->
         db.execute(sql)
     db.execute(
         "INSERT INTO hours (hour, calls) SELECT started_at / 3600000 * 3600000 AS hour, count(*) FROM calls GROUP BY 1"
+    )
+    db.execute("DELETE FROM segments")
+    db.execute(
+        """
+        INSERT INTO segments (number, after_id, calls)
+        SELECT segment, coalesce(lag(max(id)) OVER (ORDER BY segment), ''), count(*) FROM calls GROUP BY segment
+        """
+    )
+    db.execute(
+        """
+        INSERT INTO last_uses (api_key_id, at)
+        SELECT api_key_id, max(started_at) FROM calls WHERE api_key_id IS NOT NULL GROUP BY api_key_id
+        """
     )
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -69,7 +84,7 @@ _CALL_COLUMNS = (
     *("usage_source", "input_price", "output_price", "cache_read_price", "cache_creation_price", "request_price"),
     *("cost_nano", "total_ms", "first_byte_ms", "overhead_us", "config_version", "client_ip", "attempt_count", "skips"),
     *("source", "considered", "rate_multiplier", "actual_nano", "user_id", "user_name", "upstream_format"),
-    *("charged_at", "agent_session", "agent_id", "parent_agent_id", "request_class"),
+    *("charged_at", "agent_session", "agent_id", "parent_agent_id", "request_class", "segment"),
 )
 _ATTEMPT_COLUMNS = (
     *("call_id", "number", "backend_id", "backend", "pool", "upstream_model", "started_ms", "headers_ms"),

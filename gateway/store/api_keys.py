@@ -79,6 +79,7 @@ async def rotate(tx: Tx, key: ApiKey) -> None:
 
 
 async def delete(tx: Tx, key_id: str) -> None:
+    await tx.execute("DELETE FROM last_uses WHERE api_key_id = :id", {"id": key_id})
     await tx.execute("DELETE FROM api_keys WHERE id = :id", {"id": key_id})
 
 

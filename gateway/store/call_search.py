@@ -6,8 +6,6 @@ are wanted, the search stops early and says where to go on.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,8 +13,8 @@ from msgspec.structs import asdict, replace
 
 from gateway.model.calls import CallStatus
 from gateway.store.database import Tx
+from gateway.store.search_terms import AFTER_EVERY_ID, bounds, known_ids, value
 
-_AFTER_EVERY_ID = "~"
 # What is looked at takes about 15 ms: entries of one index that has all columns, or rows found by another.
 _MOST_TROUBLED = 40_000
 _MOST_ROWS = 6_000
@@ -65,7 +63,10 @@ class Found(msgspec.Struct, frozen=True):
 async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> Found:
     """At most `most` calls that are older than the one with the id `before`; fewer where the search stops early."""
     wanted = await _with_ids(tx, wanted)
-    asked: dict[str, object] = {**asdict(wanted), **await _bounds(tx, wanted, before or _AFTER_EVERY_ID)}
+    asked: dict[str, object] = {
+        **asdict(wanted),
+        **await bounds(tx, wanted.since, wanted.until, before or AFTER_EVERY_ID),
+    }
     asked |= {"text": None if wanted.text is None else f"%{_literally(wanted.text)}%", "most": most}
     driver, asked["subject"] = _driver(wanted)
     asked["driver"] = driver
@@ -108,10 +109,13 @@ def _driver(wanted: CallFilter) -> tuple[str, str | None]:
 
 
 def _also(wanted: CallFilter, driver: str) -> dict[str, object]:
-    """What else than by the driver can be looked up in an index, None where it cannot; and whether that is all."""
+    """What else than by the driver can be looked up in an index, None where it cannot; and whether that is all.
+
+    Of a session's calls nothing can: their index does not tell the segment.
+    """
     found: dict[str, object] = {}
     for name in ("user", "backend", "model", "provider"):
-        is_indexed = name != driver and (name == "model" or name in wanted.known)
+        is_indexed = driver not in (name, "session") and (name == "model" or name in wanted.known)
         found[f"also_{name}"] = getattr(wanted, name) if is_indexed else None
     of_driver = _OF_SESSIONS if driver == "session" else ()
     indexed = [name.removeprefix("also_") for name, subject in found.items() if subject is not None]
@@ -124,60 +128,8 @@ async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
     """Names that one id alone is known by are that id."""
     if wanted.api_key is None and wanted.user is None and wanted.provider is None and wanted.backend is None:
         return wanted
-    rows = await tx.execute_fetchall(
-        """
-        SELECT 'api_key', :api_key WHERE EXISTS (SELECT 1 FROM calls WHERE api_key_id = :api_key)
-        UNION SELECT 'user', :user WHERE EXISTS (SELECT 1 FROM calls WHERE user_id = :user)
-        UNION SELECT 'provider', :provider WHERE EXISTS (SELECT 1 FROM calls WHERE provider_id = :provider)
-        UNION SELECT 'backend', :backend WHERE EXISTS (SELECT 1 FROM calls WHERE backend_id = :backend)
-        UNION SELECT 'api_key', id FROM api_keys WHERE id = :api_key OR name = :api_key
-        UNION SELECT 'user', id FROM users WHERE id = :user OR username = :user
-        UNION SELECT 'provider', id FROM providers WHERE id = :provider OR name = :provider
-        UNION SELECT dimension, subject FROM subject_names
-        WHERE (dimension = 'api_key' AND name = :api_key) OR (dimension = 'user' AND name = :user)
-           OR (dimension = 'provider' AND name = :provider)
-        """,
-        asdict(wanted),
-    )
-    found = [(row[0], row[1]) for row in rows]
-    one: dict[str, Any] = {name: subject for name, subject in found if sum(name == other for other, _ in found) == 1}
+    one: dict[str, Any] = await known_ids(tx, asdict(wanted))
     return replace(wanted, **one, known=frozenset(one))
-
-
-async def _bounds(tx: Tx, wanted: CallFilter, before: str) -> dict[str, str]:
-    """Ids that bound the time. They are made as calls come, so those of a minute around it may be out of order."""
-    floor = ""
-    if wanted.since is not None:
-        floor = await _first_since(tx, wanted.since) or _AFTER_EVERY_ID
-    if wanted.until is not None:
-        before = min(before, (await _last_until(tx, wanted.until) or "") + _AFTER_EVERY_ID)
-    return {"floor": floor, "before": before}
-
-
-def _value(rows: Iterable[sqlite3.Row]) -> str | None:
-    return next((row[0] for row in rows), None)
-
-
-async def _first_since(tx: Tx, since: int) -> str | None:
-    """Not above the id of any call that began then or later."""
-    rows = await tx.execute_fetchall(
-        """
-        SELECT min(id) FROM (SELECT id FROM calls WHERE started_at >= :since - 60000 ORDER BY started_at LIMIT 1000)
-        """,
-        {"since": since},
-    )
-    return _value(rows)
-
-
-async def _last_until(tx: Tx, until: int) -> str | None:
-    """Not below the id of any call that began before then."""
-    rows = await tx.execute_fetchall(
-        """
-        SELECT max(id) FROM (SELECT id FROM calls WHERE started_at < :until + 60000 ORDER BY started_at DESC LIMIT 1000)
-        """,
-        {"until": until},
-    )
-    return _value(rows)
 
 
 async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -189,7 +141,7 @@ async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
         """,
         asked,
     )
-    return _value(rows)
+    return value(rows)
 
 
 async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -197,23 +149,30 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
     rows = await tx.execute_fetchall(
         """
         SELECT max(low) FROM (
-          SELECT (SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
-                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at) AS low
+          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
+                  WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at) AS low
           UNION ALL
-          SELECT (SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before
-                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
+                  WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
           UNION ALL
-          SELECT (SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before
-                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
+                  WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
           UNION ALL
-          SELECT (SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before
-                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
+                  WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
           UNION ALL
-          SELECT (SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject AND id < :before
-                  AND asked_model <> served_model AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND asked_model = :subject
+                    AND asked_model <> served_model
+                  WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
           UNION ALL
-          SELECT (SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
-                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at)
+          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
+                  WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
           UNION ALL
           SELECT (SELECT id FROM calls INDEXED BY calls_by_agent_session
                   WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> '' AND id < :before
@@ -221,7 +180,7 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
         """,
         asked,
     )
-    return _value(rows)
+    return value(rows)
 
 
 async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -232,7 +191,7 @@ async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
         """,
         asked,
     )
-    return _value(rows)
+    return value(rows)
 
 
 async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
@@ -266,26 +225,32 @@ async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """
     rows = await tx.execute_fetchall(
         """
-        SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before
+        SELECT number AS of_segment, id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
+        WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before
         UNION ALL
-        SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before
+        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
+        WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before
         UNION ALL
-        SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before
+        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
+        WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before
         UNION ALL
-        SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before
+        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
+        WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before
         UNION ALL
-        SELECT id FROM calls
-        WHERE :driver = 'model' AND asked_model = :subject AND asked_model <> served_model AND id < :before
+        SELECT number, id FROM segments CROSS JOIN calls
+          ON segment = number AND asked_model = :subject AND asked_model <> served_model
+        WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before
         UNION ALL
-        SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before
+        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
+        WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before
         UNION ALL
-        SELECT id FROM calls INDEXED BY calls_by_agent_session
+        SELECT 0, id FROM calls INDEXED BY calls_by_agent_session
         WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> '' AND id < :before
-        ORDER BY id DESC LIMIT :most
+        ORDER BY of_segment DESC, id DESC LIMIT :most
         """,
         asked,
     )
-    return tuple(row[0] for row in rows)
+    return tuple(row[1] for row in rows)
 
 
 async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
@@ -296,20 +261,26 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     rows = await tx.execute_fetchall(
         """
         WITH looked_at AS (
-          SELECT id FROM calls WHERE :driver = 'api_key' AND api_key_id = :subject AND id < :before AND id >= :floor
+          SELECT number AS of_segment, id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
+          WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls WHERE :driver = 'user' AND user_id = :subject AND id < :before AND id >= :floor
+          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
+          WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls WHERE :driver = 'backend' AND backend_id = :subject AND id < :before AND id >= :floor
+          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
+          WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls WHERE :driver = 'model' AND served_model = :subject AND id < :before AND id >= :floor
+          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
+          WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls WHERE :driver = 'model' AND asked_model = :subject AND asked_model <> served_model
-            AND id < :before AND id >= :floor
+          SELECT number, id FROM segments CROSS JOIN calls
+            ON segment = number AND asked_model = :subject AND asked_model <> served_model
+          WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls WHERE :driver = 'provider' AND provider_id = :subject AND id < :before AND id >= :floor
+          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
+          WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
           UNION ALL
-          SELECT id FROM calls INDEXED BY calls_by_agent_session
+          SELECT 0, id FROM calls INDEXED BY calls_by_agent_session
           WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
             AND id < :before AND id >= :floor
             AND (:status IS NULL OR status = :status)
@@ -320,19 +291,20 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
         SELECT id FROM looked_at
         WHERE (:also_user IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_user
-            WHERE one.user_id = :also_user AND one.id = looked_at.id))
+            WHERE one.segment = of_segment AND one.user_id = :also_user AND one.id = looked_at.id))
           AND (:also_backend IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_backend
-            WHERE one.backend_id = :also_backend AND one.id = looked_at.id))
+            WHERE one.segment = of_segment AND one.backend_id = :also_backend AND one.id = looked_at.id))
           AND (:also_provider IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_provider
-            WHERE one.provider_id = :also_provider AND one.id = looked_at.id))
+            WHERE one.segment = of_segment AND one.provider_id = :also_provider AND one.id = looked_at.id))
           AND (:also_model IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_model
-            WHERE one.served_model = :also_model AND one.id = looked_at.id)
+            WHERE one.segment = of_segment AND one.served_model = :also_model AND one.id = looked_at.id)
            OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_other_name
-            WHERE one.asked_model = :also_model AND one.asked_model <> one.served_model AND one.id = looked_at.id))
+            WHERE one.segment = of_segment AND one.asked_model = :also_model AND one.asked_model <> one.served_model
+              AND one.id = looked_at.id))
           AND (:is_in_indexes OR EXISTS (
             SELECT 1 FROM calls WHERE calls.id = looked_at.id
             AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
@@ -346,7 +318,7 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
             AND (:since IS NULL OR started_at >= :since)
             AND (:until IS NULL OR started_at < :until)
             AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
-        ORDER BY id DESC LIMIT :most
+        ORDER BY of_segment DESC, id DESC LIMIT :most
         """,
         asked,
     )

@@ -26,7 +26,7 @@ from gateway.model.calls import (
     UsageSource,
 )
 from gateway.model.registry import Price
-from gateway.store import rollups
+from gateway.store import last_uses, rollups, segments
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
 from gateway.store.lots import lots
@@ -79,9 +79,9 @@ _CALLS = lots(
                                cache_creation_1h_tokens, total_ms, overhead_us, config_version, client_ip,
                                attempt_count, route, considered, user_name, upstream_format, charged_at, price_origin,
                                first_byte_ms, seed, rate_multiplier, cost_nano, actual_nano, reserved_nano, user_id,
-                               input_price, output_price, cache_read_price, cache_creation_price, request_price,
-                               cache_creation_1h_price, status, source, error_code, error, agent_session, agent_id,
-                               parent_agent_id, request_class, skips, dropped)
+                               segment, input_price, output_price, cache_read_price, cache_creation_price,
+                               request_price, cache_creation_1h_price, status, source, error_code, error,
+                               agent_session, agent_id, parent_agent_id, request_class, skips, dropped)
     """,
     "ON CONFLICT DO NOTHING",
     "'completed', 'API', '', '', '', '', '', '', '[]', '[]'",
@@ -94,6 +94,8 @@ _ATTEMPTS = lots(
     "ON CONFLICT DO NOTHING",
     "'ok', 200, '', NULL",
 )
+Placed = tuple[CallRecord, int]
+"""A call, and its segment."""
 _USUAL_CALL = (CallStatus.COMPLETED.text, CallSource.API.text, "", "", "", "", "", "", (), ())
 _USUAL_ATTEMPT = ("ok", 200, "", None)
 """What `_rest` and `_rest_of_attempt` find of most; the usual statements have it in them."""
@@ -106,9 +108,11 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     """
     records = sorted(records, key=attrgetter("id"))
     await rollups.count_new(tx, {record.id: record.started_at for record in records})
-    usual, others = _parted(records, lambda record: _rest(record) == _USUAL_CALL)
+    placed = list(zip(records, await segments.place(tx, [record.id for record in records]), strict=True))
+    usual, others = _parted(placed, lambda one: _rest(one[0]) == _USUAL_CALL)
     await _CALLS.insert(tx, usual, _add_usual, are_usual=True)
     await _CALLS.insert(tx, others, _add)
+    await last_uses.save_many(tx, [(one.api_key_id, one.started_at) for one in records if one.api_key_id])
     attempts = [(record.id, attempt) for record in records for attempt in record.attempts]
     usual_attempts, other_attempts = _parted(attempts, lambda found: _rest_of_attempt(found[1]) == _USUAL_ATTEMPT)
     await _ATTEMPTS.insert(tx, usual_attempts, _add_usual_attempt, are_usual=True)
@@ -161,18 +165,6 @@ async def get(tx: Tx, call_id: str) -> CallRecord | None:
     ) as rows:
         row = await rows.fetchone()
     return None if row is None else _record(row, await _attempts(tx, call_id))
-
-
-async def last_uses(tx: Tx) -> dict[str, int]:
-    """When each API key was last used, by its id; keys that never were are left out."""
-    async with tx.execute(
-        """
-        SELECT id,
-               (SELECT started_at FROM calls WHERE api_key_id = api_keys.id ORDER BY id DESC LIMIT 1) AS last
-        FROM api_keys WHERE last IS NOT NULL
-        """
-    ) as rows:
-        return {row[0]: row[1] for row in await rows.fetchall()}
 
 
 async def _attempts(tx: Tx, call_id: str) -> tuple[Attempt, ...]:
@@ -265,17 +257,18 @@ def _parted(found: Iterable[_T], is_usual: Callable[[_T], bool]) -> tuple[list[_
     return usual, others
 
 
-def _add(values: list[object], record: CallRecord) -> None:
-    _add_usual(values, record)
-    *texts, skips, dropped = _rest(record)
+def _add(values: list[object], placed: Placed) -> None:
+    _add_usual(values, placed)
+    *texts, skips, dropped = _rest(placed[0])
     values += (*texts, _list(skips), _list(dropped))
 
 
-def _add_usual(values: list[object], record: CallRecord) -> None:
+def _add_usual(values: list[object], placed: Placed) -> None:
     """All but `_rest`, by position: parameters that have names take three times as long to bind.
 
     It is done for every call, so without lists and calls within; Python makes no list of up to thirty values at a time.
     """
+    record, segment = placed
     usage, price, considered = record.usage, record.price, record.considered
     first_byte_ms, seed, rate_multiplier = record.first_byte_ms, record.seed, record.rate_multiplier
     cost_nano, actual_nano, reserved_nano = record.cost_nano, record.actual_nano, record.reserved_nano
@@ -294,7 +287,7 @@ def _add_usual(values: list[object], record: CallRecord) -> None:
         _NULL if first_byte_ms is None else first_byte_ms, _NULL if seed is None else seed,
         _NULL if rate_multiplier is None else rate_multiplier, _NULL if cost_nano is None else cost_nano,
         _NULL if actual_nano is None else actual_nano, _NULL if reserved_nano is None else reserved_nano,
-        _NULL if user_id is None else user_id,
+        _NULL if user_id is None else user_id, segment,
     )
     # fmt: on
     if price is None:

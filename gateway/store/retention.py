@@ -7,6 +7,7 @@ import json
 import msgspec
 
 from gateway.model.sums import DAY_MS
+from gateway.store import segments
 from gateway.store.database import Tx
 
 
@@ -118,6 +119,7 @@ async def delete_calls(tx: Tx, until: int, most_rows: int) -> int:
     await tx.execute("DELETE FROM captures WHERE call_id IN (SELECT value FROM json_each(:ids))", {"ids": ids})
     await tx.execute("DELETE FROM attempts WHERE call_id IN (SELECT value FROM json_each(:ids))", {"ids": ids})
     deleted = await tx.execute("DELETE FROM calls WHERE id IN (SELECT value FROM json_each(:ids))", {"ids": ids})
+    await segments.forget_empty(tx)
     return deleted.rowcount
 
 

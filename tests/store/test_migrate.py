@@ -158,7 +158,10 @@ def test_what_was_written_before_a_step_is_there_after_it(release: int, tmp_path
             VALUES ('req_0', 1, 'b', 'b', 'p', 'm', 0, 5, 'ok', 200, '')
             """
         )
-        if release >= WITH_SUMS:
+        if release >= WITH_DAYS:
+            days = [("api_key:k1", 1_700_000_000_000 // 86_400_000 + later, nano) for later, nano in ((0, 5), (3, 7))]
+            connection.executemany("INSERT INTO spends (owner, day, nano) VALUES (?, ?, ?)", days)
+        elif release >= WITH_SUMS:
             told = spent_of(((0, 5), (3, 7)))
             rows = [("api_key:k1", period, since, nano) for (period, since), nano in told.items()]
             connection.executemany("INSERT INTO spends (owner, period, since, nano) VALUES (?, ?, ?, ?)", rows)
@@ -175,16 +178,21 @@ def test_what_was_written_before_a_step_is_there_after_it(release: int, tmp_path
             (7, 0),
         ]
         spent = connection.execute("SELECT owner, day, nano FROM spends ORDER BY owner, day").fetchall()
+        used = connection.execute("SELECT api_key_id, at FROM last_uses").fetchall()
+        assert connection.execute("SELECT number, after_id, calls FROM segments").fetchall() == [(0, "", 4)]
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: status"):
             connection.execute("UPDATE calls SET status = 'odd'")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: usage_source"):
             connection.execute("UPDATE calls SET usage_source = 'odd'")
     day = 1_700_000_000_000 // 86_400_000
+    assert used == [("k1", 1_700_000_000_000 + 3 * 86_400_000)]
     assert spent == [("api_key:k1", day, 5), ("api_key:k1", day + 3, 7)]
 
 
 WITH_SUMS = 3
 """The first release that kept what was spent, so that no later step has to count it."""
+WITH_DAYS = 6
+"""The first that kept it by day alone."""
 
 
 def spent_of(days: Iterable[tuple[int, int]]) -> dict[tuple[str, int], int]:
