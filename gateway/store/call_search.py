@@ -63,20 +63,19 @@ class Found(msgspec.Struct, frozen=True):
 async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> Found:
     """At most `most` calls that are older than the one with the id `before`; fewer where the search stops early."""
     wanted = await _with_ids(tx, wanted)
-    asked: dict[str, object] = {
-        **asdict(wanted),
-        **await bounds(tx, wanted.since, wanted.until, before or AFTER_EVERY_ID),
-    }
+    asked: dict[str, object] = asdict(wanted)
+    asked |= await bounds(tx, wanted.since, wanted.until, before or AFTER_EVERY_ID)
     asked |= {"text": None if wanted.text is None else f"%{_literally(wanted.text)}%", "most": most}
     driver, asked["subject"] = _driver(wanted)
     asked["driver"] = driver
     asked |= _also(wanted, driver)
-    if driver and wanted == replace(CallFilter(known=wanted.known), **{driver: getattr(wanted, driver)}):
-        return Found(await _all_indexed(tx, asked), None)
-    if wanted == CallFilter(since=wanted.since, until=wanted.until):
-        return Found(await _in_order(tx, asked), None)
+    if _is_alone(wanted, driver):
+        all_of = {"": _in_order, "session": _in_session}.get(driver, _all_indexed)
+        return Found(await all_of(tx, asked), None)
     # What a session comes to is little beside all trouble, and the index of that does not name it.
-    if wanted.is_of_trouble and driver != "session":
+    if driver == "session":
+        lowest_of, ids_of, all_rows = _lowest_in_session, _in_session, _MOST_ROWS
+    elif wanted.is_of_trouble:
         lowest_of, ids_of, all_rows = _lowest_troubled, _troubled, _MOST_TROUBLED
     elif driver:
         lowest_of, ids_of, all_rows = _lowest_indexed, _indexed, _MOST_ROWS
@@ -106,6 +105,13 @@ def _driver(wanted: CallFilter) -> tuple[str, str | None]:
         if subject is not None and (name in ("session", "model") or name in wanted.known):
             return name, subject
     return "", None
+
+
+def _is_alone(wanted: CallFilter, driver: str) -> bool:
+    """Whether every call that is gone through is found: there is nothing to stop early for."""
+    if not driver:
+        return wanted == CallFilter(since=wanted.since, until=wanted.until)
+    return wanted == replace(CallFilter(known=wanted.known), **{driver: getattr(wanted, driver)})
 
 
 def _also(wanted: CallFilter, driver: str) -> dict[str, object]:
@@ -172,11 +178,20 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
           UNION ALL
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
                   WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
-          UNION ALL
-          SELECT (SELECT id FROM calls INDEXED BY calls_by_agent_session
-                  WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> '' AND id < :before
-                  AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at))
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at))
+        """,
+        asked,
+    )
+    return value(rows)
+
+
+async def _lowest_in_session(tx: Tx, asked: dict[str, object]) -> str | None:
+    """Where the search stops early; None where it does not."""
+    rows = await tx.execute_fetchall(
+        """
+        SELECT id FROM calls INDEXED BY calls_by_agent_session
+        WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
+        ORDER BY id DESC LIMIT 1 OFFSET :looked_at
         """,
         asked,
     )
@@ -243,9 +258,6 @@ async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
         UNION ALL
         SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
         WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before
-        UNION ALL
-        SELECT 0, id FROM calls INDEXED BY calls_by_agent_session
-        WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> '' AND id < :before
         ORDER BY of_segment DESC, id DESC LIMIT :most
         """,
         asked,
@@ -256,7 +268,8 @@ async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
 async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the index of one column; what else is wanted is looked up in each call. A model has two names' indexes.
 
-    What another index knows is looked up there first: a call's row is some twenty times as long as an entry.
+    What another index knows is looked up there first: a call's row is some twenty times as long as an entry. They are
+    put in order before anything is looked up, as SQLite else looks up all of them; a limit keeps it from forgetting so.
     """
     rows = await tx.execute_fetchall(
         """
@@ -279,15 +292,7 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           UNION ALL
           SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
           WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          UNION ALL
-          SELECT 0, id FROM calls INDEXED BY calls_by_agent_session
-          WHERE :driver = 'session' AND agent_session = :subject AND agent_session <> ''
-            AND id < :before AND id >= :floor
-            AND (:status IS NULL OR status = :status)
-            AND (:code IS NULL OR code = :code)
-            AND (:code_class IS NULL OR code / 100 = :code_class)
-            AND (:since IS NULL OR started_at >= :since)
-            AND (:until IS NULL OR started_at < :until))
+          ORDER BY of_segment DESC, id DESC LIMIT -1)
         SELECT id FROM looked_at
         WHERE (:also_user IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_user
@@ -318,7 +323,33 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
             AND (:since IS NULL OR started_at >= :since)
             AND (:until IS NULL OR started_at < :until)
             AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
-        ORDER BY of_segment DESC, id DESC LIMIT :most
+        LIMIT :most
+        """,
+        asked,
+    )
+    return tuple(row[0] for row in rows)
+
+
+async def _in_session(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
+    """From the index of sessions; what that does not have is looked up in each call."""
+    rows = await tx.execute_fetchall(
+        """
+        SELECT id FROM calls INDEXED BY calls_by_agent_session
+        WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
+          AND (:status IS NULL OR status = :status)
+          AND (:code IS NULL OR code = :code)
+          AND (:code_class IS NULL OR code / 100 = :code_class)
+          AND (:since IS NULL OR started_at >= :since)
+          AND (:until IS NULL OR started_at < :until)
+          AND (:is_in_indexes OR EXISTS (
+            SELECT 1 FROM calls AS whole WHERE whole.id = calls.id
+            AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+            AND (:user IS NULL OR user_id = :user OR user_name = :user)
+            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
+            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
+            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
+            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
+        ORDER BY id DESC LIMIT :most
         """,
         asked,
     )

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from gateway.model.calls import CallRecord
+from gateway.model.calls import CallRecord, CallStatus
 from gateway.store import calls, retention, segments
 from gateway.store.call_search import CallFilter, search
-from gateway.store.database import Database
+from gateway.store.database import READERS, Database
 from tests.store.rows import call
 
 pytestmark = pytest.mark.anyio
@@ -101,6 +101,38 @@ async def test_retention_forgets_segments(db: Database) -> None:
     assert [number for number, _, _ in await told(db)] == [1, 2]
 
 
+FILTERS = (
+    CallFilter(api_key="ak2"),
+    CallFilter(api_key="ak2", since=40, until=150),
+    CallFilter(api_key="ak2", model="gpt"),
+    CallFilter(model="gpt"),
+    CallFilter(provider="openai", status=CallStatus.COMPLETED),
+)
+
+
+@pytest.mark.parametrize(
+    "wanted", [CallFilter(api_key="ak1"), CallFilter(api_key="ak1", model="gpt"), CallFilter(model="gpt", code=200)]
+)
+async def test_what_is_found_is_in_order_without_being_put_in_order(db: Database, wanted: CallFilter) -> None:
+    """Else all calls of a key would be looked up for the first few."""
+    await write(db, *(call(number) for number in range(1, 30)))
+    heard: list[str] = []
+    reader = await db._readers.get()
+    await reader.set_trace_callback(heard.append)
+    db._readers.put_nowait(reader)
+    for _ in range(READERS):
+        async with db.read() as tx:
+            await search(tx, wanted, None, 5)
+
+    steps = []
+    for statement in heard:
+        if "of_segment" in statement:
+            async with db.read() as tx, tx.execute(f"EXPLAIN QUERY PLAN {statement}") as rows:
+                steps += [row[3] for row in await rows.fetchall()]
+    assert any("SEARCH segments" in step for step in steps)
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_every_order_of_coming_is_searched_in_the_order_of_ids(db: Database, seed: int) -> None:
     rng = Random(seed)
@@ -111,7 +143,7 @@ async def test_every_order_of_coming_is_searched_in_the_order_of_ids(db: Databas
 
     assert await segments_by_id(db) == sorted(await segments_by_id(db))
     assert len(await told(db)) > 9
-    for wanted in (CallFilter(api_key="ak2"), CallFilter(api_key="ak2", since=40, until=150), CallFilter(model="gpt")):
+    for wanted in FILTERS:
         found, before = [], None
         async with db.read() as tx:
             while len(page := (await search(tx, wanted, before, 11)).ids) == 11:
