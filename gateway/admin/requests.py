@@ -98,6 +98,7 @@ class KeptPart(msgspec.Struct, frozen=True):
     text: str
     size: int
     is_cut: bool
+    is_readable: bool
 
 
 _TITLES = {
@@ -114,12 +115,12 @@ def _kept(one: Captured) -> KeptPart:
     try:
         found = msgspec.json.decode(one.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return KeptPart(_TITLES[one.part], text, one.size, one.is_cut)
+        return KeptPart(_TITLES[one.part], text, one.size, one.is_cut, one.is_readable)
     if one.part in (Part.REQUEST_HEADERS, Part.RESPONSE_HEADERS):
         text = "\n".join(f"{name}: {value}" for name, value in found)
     else:
         text = json.dumps(found, indent=2, ensure_ascii=False)
-    return KeptPart(_TITLES[one.part], text, one.size, one.is_cut)
+    return KeptPart(_TITLES[one.part], text, one.size, one.is_cut, one.is_readable)
 
 
 def cost_lines(call: CallRecord) -> list[CostLine]:

@@ -133,12 +133,16 @@ async def _explain(visit: Visit) -> object:
 
 
 class CaptureShown(msgspec.Struct, frozen=True):
-    """A part of the call that was kept: headers as a JSON list of pairs, a body as text. `size` is the whole one's."""
+    """A part of the call that was kept: headers as a JSON list of pairs, a body as text. `size` is the whole one's.
+
+    Nothing `is_readable` of what was changed since, or sealed with another secret key.
+    """
 
     part: str
     content: str
     size: int
     is_cut: bool
+    is_readable: bool
 
 
 @policy("token")
@@ -146,7 +150,8 @@ async def _captures(visit: Visit) -> object:
     await requests.get(visit.desk, visit.path["id"])
     found = await captures.of_call(visit.desk, visit.path["id"])
     shown = tuple(
-        CaptureShown(one.part.value, one.content.decode("utf-8", "replace"), one.size, one.is_cut) for one in found
+        CaptureShown(one.part.value, one.content.decode("utf-8", "replace"), one.size, one.is_cut, one.is_readable)
+        for one in found
     )
     return Items(shown, len(shown))
 

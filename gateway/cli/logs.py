@@ -156,8 +156,7 @@ def _as_text(line: _Call) -> str:
 
 
 def _moment(unix_ms: int) -> str:
-    """Of any time but the first second of 1970."""
-    return f"{_second(unix_ms // 1000)}.{str(unix_ms)[-3:]}Z"
+    return f"{_second(unix_ms // 1000)}.{unix_ms % 1000:03d}Z"
 
 
 @functools.lru_cache(8)

@@ -36,7 +36,10 @@ async def delete(desk: Desk, actor: Actor, call_id: str) -> None:
 
 def _opened(vault: Vault, one: StoredCapture) -> Captured:
     part = Part(one.part)
-    content = zlib.decompress(vault.unseal_bytes(one.sealed, _binding(one.call_id, part)))
+    try:
+        content = zlib.decompress(vault.unseal_bytes(one.sealed, _binding(one.call_id, part)))
+    except (ValueError, zlib.error):
+        return Captured(part, b"", one.size, one.is_cut, is_readable=False)
     return Captured(part, content, one.size, one.is_cut)
 
 

@@ -79,12 +79,7 @@ async def search(desk: Desk, wanted: ModelFilter) -> tuple[Model, ...]:
 async def rows(desk: Desk, found: Sequence[Model]) -> tuple[ModelRow, ...]:
     """What a list shows of these models, as of now."""
     now = desk.clock.wall_ms() + 1
-
-    async def look(tx: Tx) -> tuple[tuple[UsageSum, ...], dict[str, ModelCheck], dict[str, tuple[int, int]]]:
-        used = await usage_reports.sums(tx, whole(now - DAY_MS, HOUR_MS), now)
-        return used, await model_checks.latest(tx), await model_tests.counts(tx, now - WEEK_MS)
-
-    used, checks, tests = await desk.db.read_at_once(look)
+    used, checks, tests = await desk.db.read_at_once(lambda tx: known(tx, now, DAY_MS))
     calls: dict[str, int] = {}
     for item in used:
         if not item.is_reported:
@@ -103,6 +98,14 @@ async def rows(desk: Desk, found: Sequence[Model]) -> tuple[ModelRow, ...]:
         )
         for model in found
     )
+
+
+async def known(
+    tx: Tx, now: int, length_ms: int
+) -> tuple[tuple[UsageSum, ...], dict[str, ModelCheck], dict[str, tuple[int, int]]]:
+    """The use of so long a time, from a whole hour on; the newest check of each model, and its tests of seven days."""
+    used = await usage_reports.sums(tx, whole(now - length_ms, HOUR_MS), now)
+    return used, await model_checks.latest(tx), await model_tests.counts(tx, now - WEEK_MS)
 
 
 def tiers(desk: Desk) -> dict[str, tuple[ModelTier, ...]]:

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from gateway.control.desk import Desk
-from gateway.control.model_list import WEEK_MS
-from gateway.model.checks import CheckStatus, ModelCheck
+from gateway.control.model_list import WEEK_MS, known
+from gateway.model.checks import CheckStatus
 from gateway.model.registry import ModelStatus, RouteType
 from gateway.model.sums import HOUR_MS, whole
-from gateway.store import model_checks, model_tests, usage_reports
-from gateway.store.database import Tx
+from gateway.store import usage_reports
 from gateway.store.usage_reports import UsageSum
 
 
@@ -48,12 +47,7 @@ class ModelsSummary(msgspec.Struct, frozen=True):
 
 async def summary(desk: Desk) -> ModelsSummary:
     now = desk.clock.wall_ms() + 1
-
-    async def look(tx: Tx) -> tuple[tuple[UsageSum, ...], dict[str, ModelCheck], dict[str, tuple[int, int]]]:
-        used = await usage_reports.sums(tx, whole(now - WEEK_MS, HOUR_MS), now)
-        return used, await model_checks.latest(tx), await model_tests.counts(tx, now - WEEK_MS)
-
-    used, checks, tests = await desk.db.read_at_once(look)
+    used, checks, tests = await desk.db.read_at_once(lambda tx: known(tx, now, WEEK_MS))
     registry = desk.snapshot().registry
     healthy = {model_id for model_id, check in checks.items() if check.status is CheckStatus.HEALTHY}
     statuses = Counter(model.status for model in registry.models)

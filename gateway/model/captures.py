@@ -17,11 +17,15 @@ class Part(StrEnum):
 
 
 class Captured(msgspec.Struct, frozen=True):
-    """One part: headers are JSON, a list of pairs; a body is as it was. `size` is the whole one's, in bytes."""
+    """One part: headers are JSON, a list of pairs; a body is as it was. `size` is the whole one's, in bytes.
+
+    Nothing `is_readable` of what was changed since, or sealed with another secret key.
+    """
 
     part: Part
     content: bytes
     size: int
     is_cut: bool
+    is_readable: bool = True
 
     __repr__ = hiding("content")

@@ -267,6 +267,22 @@ def test_parts_of_a_cost_add_up_to_the_whole() -> None:
     }
 
 
+async def test_a_body_that_cannot_be_opened_is_told_in_its_place(operator: Operator) -> None:
+    gateway = operator.gateway
+    bearer = {"authorization": f"Bearer {gateway.management_token}"}
+    await gateway.client.patch("/api/admin/settings", headers=bearer, json={"capture": "all"})
+    await gateway.call("demo/echo")
+    row = (await gateway.rows())[-1]
+    async with gateway.desk.db.write() as tx:
+        await tx.execute("UPDATE captures SET sealed = zeroblob(90) WHERE part = 'response_body'")
+
+    page = await operator.get(f"/admin/requests/{row.id}")
+    assert page.status_code == 200
+    assert text_of(page.text).count("This cannot be opened") == 1
+    done = await operator.submit(f"/admin/requests/{row.id}/capture/delete", page=f"/admin/requests/{row.id}")
+    assert done.status_code == 303
+
+
 async def test_headers_and_bodies_are_shown_where_they_are_kept_and_deleted(operator: Operator) -> None:
     gateway = operator.gateway
     await gateway.call("demo/echo")

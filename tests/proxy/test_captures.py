@@ -122,8 +122,26 @@ async def test_one_calls_part_does_not_open_as_anothers(gateway: RunningGateway,
         await stored.delete_of_call(tx, first)
         await tx.execute("UPDATE captures SET call_id = ? WHERE call_id = ?", (first, second))
 
-    with pytest.raises(ValueError, match="sealed for something else"):
-        await captures.of_call(gateway.desk, first)
+    found = await captures.of_call(gateway.desk, first)
+    assert [one.part for one in found] == list(Part)
+    assert [(one.content, one.is_readable) for one in found] == [(b"", False)] * len(Part)
+
+
+async def test_what_cannot_be_opened_is_told_in_its_place_and_can_be_deleted(
+    gateway: RunningGateway, provider: MakeProvider
+) -> None:
+    await setting(gateway, capture="all")
+    await gateway.backend(await provider(answer()))
+    await gateway.call()
+    row = (await gateway.rows())[-1]
+    async with gateway.desk.db.write() as tx:
+        await tx.execute("UPDATE captures SET sealed = zeroblob(90) WHERE part = 'request_body'")
+    headers, path = {"authorization": f"Bearer {gateway.management_token}"}, f"/api/admin/requests/{row.id}/capture"
+
+    shown = (await gateway.client.get(path, headers=headers)).json()["items"]
+    assert [one["is_readable"] for one in shown] == [True, False, True, True]
+    assert [bool(one["content"]) for one in shown] == [True, False, True, True]
+    assert (await gateway.client.delete(path, headers=headers)).status_code == 204
 
 
 @pytest.mark.parametrize(

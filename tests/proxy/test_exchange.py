@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.proxy.exchange import Exchange
 from gateway.proxy.names import Names
 from tests.proxy.asking import KINDS, ask, asked, black_hole, idle_count, open_count, own, read, served, transport_of
 
@@ -215,6 +216,34 @@ async def test_what_is_waited_for_often_sets_few_timers() -> None:
             loop.__class__ = type(loop).__mro__[1]
     assert reads > 100
     assert len(made) < 10
+
+
+async def test_a_piece_is_with_who_waits_for_it_in_the_very_step_that_heard_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not a turn of the event loop later, which is a system call for each piece of each stream."""
+
+    async def in_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        for piece in (CHUNKED, b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"):
+            writer.write(piece)
+            await asyncio.sleep(0.05)
+        await reader.read()
+
+    taken: list[bytes] = []
+    after_hearing: list[int] = []
+    heard = Exchange.heard
+
+    def hear(self: Exchange, data: memoryview) -> None:
+        heard(self, data)
+        after_hearing.append(len(taken))
+
+    monkeypatch.setattr(Exchange, "heard", hear)
+    async with served(in_pieces) as url, own() as transport:
+        response = await ask(transport, url, timeout={"read": 5.0, "first_byte": 5.0})
+        async for piece in response.stream:  # type: ignore[union-attr]
+            taken.append(piece)
+    assert after_hearing == [0, 1, 2, 3, 3]
 
 
 # Leaving.
