@@ -71,7 +71,7 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     asked |= _also(wanted, driver)
     if _is_alone(wanted, driver):
         all_of = {"": _in_order, "session": _in_session}.get(driver, _all_indexed)
-        return Found(await all_of(tx, asked), None)
+        return Found(await all_of(tx, {**asked, "looked_at": -1}), None)
     # What a session comes to is little beside all trouble, and the index of that does not name it.
     if driver == "session":
         lowest_of, ids_of, all_rows = _lowest_in_session, _in_session, _MOST_ROWS
@@ -85,11 +85,13 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     lowest: str | None = None
     for looked_at in _steps(most, all_rows):
         piece = {**asked, "before": lowest or asked["before"], "most": most - len(ids), "looked_at": looked_at}
+        ids += await ids_of(tx, piece)
+        if len(ids) == most:
+            return Found(ids, None)
         lowest = await lowest_of(tx, piece)
-        ids += await ids_of(tx, {**piece, "floor": lowest or asked["floor"]})
-        if len(ids) == most or lowest is None:
+        if lowest is None:
             break
-    return Found(ids, lowest if len(ids) < most else None)
+    return Found(ids, lowest)
 
 
 def _steps(most: int, all_rows: int) -> tuple[int, ...]:
@@ -139,11 +141,11 @@ async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
 
 
 async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
-    """Where the search stops early; None where it does not."""
+    """The last one that was looked at; None where there are not so many."""
     rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls INDEXED BY calls_in_trouble WHERE status <> 'completed' AND id < :before AND id >= :floor
-        ORDER BY id DESC LIMIT 1 OFFSET :looked_at
+        ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
         """,
         asked,
     )
@@ -151,34 +153,34 @@ async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
 
 
 async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
-    """Where the search stops early; None where it does not."""
+    """The last one that was looked at; None where there are not so many."""
     rows = await tx.execute_fetchall(
         """
         SELECT max(low) FROM (
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
                   WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at) AS low
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1) AS low
           UNION ALL
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
                   WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
           UNION ALL
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
                   WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
           UNION ALL
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
                   WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
           UNION ALL
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND asked_model = :subject
                     AND asked_model <> served_model
                   WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at)
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
           UNION ALL
           SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
                   WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at))
+                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1))
         """,
         asked,
     )
@@ -186,12 +188,12 @@ async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
 
 
 async def _lowest_in_session(tx: Tx, asked: dict[str, object]) -> str | None:
-    """Where the search stops early; None where it does not."""
+    """The last one that was looked at; None where there are not so many."""
     rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls INDEXED BY calls_by_agent_session
         WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
-        ORDER BY id DESC LIMIT 1 OFFSET :looked_at
+        ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
         """,
         asked,
     )
@@ -199,10 +201,10 @@ async def _lowest_in_session(tx: Tx, asked: dict[str, object]) -> str | None:
 
 
 async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
-    """Where the search stops early; None where it does not."""
+    """The last one that was looked at; None where there are not so many."""
     rows = await tx.execute_fetchall(
         """
-        SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at
+        SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
         """,
         asked,
     )
@@ -213,9 +215,13 @@ async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the index that has all these columns of calls that did not complete."""
     rows = await tx.execute_fetchall(
         """
-        SELECT id FROM calls INDEXED BY calls_in_trouble
-        WHERE status <> 'completed' AND id < :before AND id >= :floor
-          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+        WITH looked_at AS (
+          SELECT id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model,
+                 served_model, provider_id, provider, backend_id, backend
+          FROM calls INDEXED BY calls_in_trouble
+          WHERE status <> 'completed' AND id < :before AND id >= :floor ORDER BY id DESC LIMIT :looked_at)
+        SELECT id FROM looked_at
+        WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
           AND (:user IS NULL OR user_id = :user OR user_name = :user)
           AND (:model IS NULL OR served_model = :model OR asked_model = :model)
           AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
@@ -226,7 +232,7 @@ async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           AND (:since IS NULL OR started_at >= :since)
           AND (:until IS NULL OR started_at < :until)
           AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
-        ORDER BY id DESC LIMIT :most
+        LIMIT :most
         """,
         asked,
     )
@@ -268,8 +274,7 @@ async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
 async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the index of one column; what else is wanted is looked up in each call. A model has two names' indexes.
 
-    What another index knows is looked up there first: a call's row is some twenty times as long as an entry. They are
-    put in order before anything is looked up, as SQLite else looks up all of them; a limit keeps it from forgetting so.
+    What another index knows is looked up there first: a call's row is some twenty times as long as an entry.
     """
     rows = await tx.execute_fetchall(
         """
@@ -292,7 +297,7 @@ async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           UNION ALL
           SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
           WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          ORDER BY of_segment DESC, id DESC LIMIT -1)
+          ORDER BY of_segment DESC, id DESC LIMIT :looked_at)
         SELECT id FROM looked_at
         WHERE (:also_user IS NULL OR EXISTS (
             SELECT 1 FROM calls AS one INDEXED BY calls_by_user
@@ -334,22 +339,25 @@ async def _in_session(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the index of sessions; what that does not have is looked up in each call."""
     rows = await tx.execute_fetchall(
         """
-        SELECT id FROM calls INDEXED BY calls_by_agent_session
-        WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
-          AND (:status IS NULL OR status = :status)
+        WITH looked_at AS (
+          SELECT id, status, code, started_at FROM calls INDEXED BY calls_by_agent_session
+          WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
+          ORDER BY id DESC LIMIT :looked_at)
+        SELECT id FROM looked_at
+        WHERE (:status IS NULL OR status = :status)
           AND (:code IS NULL OR code = :code)
           AND (:code_class IS NULL OR code / 100 = :code_class)
           AND (:since IS NULL OR started_at >= :since)
           AND (:until IS NULL OR started_at < :until)
           AND (:is_in_indexes OR EXISTS (
-            SELECT 1 FROM calls AS whole WHERE whole.id = calls.id
+            SELECT 1 FROM calls WHERE calls.id = looked_at.id
             AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
             AND (:user IS NULL OR user_id = :user OR user_name = :user)
             AND (:model IS NULL OR served_model = :model OR asked_model = :model)
             AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
             AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
             AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
-        ORDER BY id DESC LIMIT :most
+        LIMIT :most
         """,
         asked,
     )
@@ -360,9 +368,12 @@ async def _in_order(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the calls themselves."""
     rows = await tx.execute_fetchall(
         """
-        SELECT id FROM calls
-        WHERE id < :before AND id >= :floor
-          AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
+        WITH looked_at AS (
+          SELECT id, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model, provider_id,
+                 provider, backend_id, backend, status, code
+          FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT :looked_at)
+        SELECT id FROM looked_at
+        WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
           AND (:user IS NULL OR user_id = :user OR user_name = :user)
           AND (:model IS NULL OR served_model = :model OR asked_model = :model)
           AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
@@ -372,7 +383,7 @@ async def _in_order(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
           AND (:code_class IS NULL OR code / 100 = :code_class)
           AND (:since IS NULL OR started_at >= :since)
           AND (:until IS NULL OR started_at < :until)
-        ORDER BY id DESC LIMIT :most
+        LIMIT :most
         """,
         asked,
     )

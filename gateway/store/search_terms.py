@@ -15,20 +15,16 @@ async def known_ids(tx: Tx, names: Mapping[str, object]) -> dict[str, str]:
     """What `api_key`, `user`, `provider` and `backend` are an id of, or the name of one id alone."""
     rows = await tx.execute_fetchall(
         """
-        SELECT 'api_key', :api_key
-        WHERE EXISTS (SELECT 1 FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :api_key)
-        UNION SELECT 'user', :user
-        WHERE EXISTS (SELECT 1 FROM segments CROSS JOIN calls ON segment = number AND user_id = :user)
-        UNION SELECT 'provider', :provider
-        WHERE EXISTS (SELECT 1 FROM segments CROSS JOIN calls ON segment = number AND provider_id = :provider)
+        SELECT dimension, subject FROM subject_names
+        WHERE (dimension = 'api_key' AND :api_key IN (subject, name))
+           OR (dimension = 'user' AND :user IN (subject, name))
+           OR (dimension = 'provider' AND :provider IN (subject, name))
         UNION SELECT 'backend', :backend
-        WHERE EXISTS (SELECT 1 FROM segments CROSS JOIN calls ON segment = number AND backend_id = :backend)
+        WHERE instr(:backend, ':')
+          AND EXISTS (SELECT 1 FROM segments CROSS JOIN calls ON segment = number AND backend_id = :backend)
         UNION SELECT 'api_key', id FROM api_keys WHERE id = :api_key OR name = :api_key
         UNION SELECT 'user', id FROM users WHERE id = :user OR username = :user
         UNION SELECT 'provider', id FROM providers WHERE id = :provider OR name = :provider
-        UNION SELECT dimension, subject FROM subject_names
-        WHERE (dimension = 'api_key' AND name = :api_key) OR (dimension = 'user' AND name = :user)
-           OR (dimension = 'provider' AND name = :provider)
         """,
         names,
     )

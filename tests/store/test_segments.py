@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from gateway.model.calls import CallRecord, CallStatus
-from gateway.store import calls, retention, segments
+from gateway.store import calls, retention, rollups, segments
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import READERS, Database
 from tests.store.rows import call
@@ -23,6 +23,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 async def write(db: Database, *rows: CallRecord) -> None:
     async with db.write() as tx:
         await calls.insert_many(tx, rows)
+        await rollups.name_subjects(tx, [("api_key", "ak1", "laptop"), ("api_key", "ak2", "other")])
 
 
 async def told(db: Database) -> list[tuple[int, str, int]]:
