@@ -364,7 +364,7 @@ CREATE INDEX calls_by_other_name ON calls (segment, asked_model, id) WHERE asked
 CREATE INDEX calls_by_agent_session ON calls (
   agent_session, id, agent_id, parent_agent_id, request_class, started_at, status, code, attempt_count, usage_source,
   input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cache_creation_1h_tokens, reasoning_tokens,
-  cost_nano, actual_nano) WHERE agent_session <> '';
+  cost_nano, actual_nano, segment) WHERE agent_session <> '';
 CREATE INDEX calls_in_trouble ON calls (
   id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model,
   provider_id, provider, backend_id, backend) WHERE status <> 'completed';

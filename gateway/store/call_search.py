@@ -12,8 +12,9 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from gateway.model.calls import CallStatus
+from gateway.store import call_ways as ways
 from gateway.store.database import Tx
-from gateway.store.search_terms import AFTER_EVERY_ID, bounds, known_ids, value
+from gateway.store.search_terms import AFTER_EVERY_ID, bounds, known_ids
 
 # What is looked at takes about 15 ms: entries of one index that has all columns, or rows found by another.
 _MOST_TROUBLED = 40_000
@@ -70,17 +71,17 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     asked["driver"] = driver
     asked |= _also(wanted, driver)
     if _is_alone(wanted, driver):
-        all_of = {"": _in_order, "session": _in_session}.get(driver, _all_indexed)
+        all_of = {"": ways.in_order, "session": ways.in_session}.get(driver, ways.all_indexed)
         return Found(await all_of(tx, {**asked, "looked_at": -1}), None)
     # What a session comes to is little beside all trouble, and the index of that does not name it.
     if driver == "session":
-        lowest_of, ids_of, all_rows = _lowest_in_session, _in_session, _MOST_ROWS
+        lowest_of, ids_of, all_rows = ways.lowest_in_session, ways.in_session, _MOST_ROWS
     elif wanted.is_of_trouble:
-        lowest_of, ids_of, all_rows = _lowest_troubled, _troubled, _MOST_TROUBLED
+        lowest_of, ids_of, all_rows = ways.lowest_troubled, ways.troubled, _MOST_TROUBLED
     elif driver:
-        lowest_of, ids_of, all_rows = _lowest_indexed, _indexed, _MOST_ROWS
+        lowest_of, ids_of, all_rows = ways.lowest_indexed, ways.indexed, _MOST_ROWS
     else:
-        lowest_of, ids_of, all_rows = _lowest_in_order, _in_order, _MOST_IN_ORDER
+        lowest_of, ids_of, all_rows = ways.lowest_in_order, ways.in_order, _MOST_IN_ORDER
     ids: tuple[str, ...] = ()
     lowest: str | None = None
     for looked_at in _steps(most, all_rows):
@@ -117,13 +118,10 @@ def _is_alone(wanted: CallFilter, driver: str) -> bool:
 
 
 def _also(wanted: CallFilter, driver: str) -> dict[str, object]:
-    """What else than by the driver can be looked up in an index, None where it cannot; and whether that is all.
-
-    Of a session's calls nothing can: their index does not tell the segment.
-    """
+    """What else than by the driver can be looked up in an index, None where it cannot; and whether that is all."""
     found: dict[str, object] = {}
     for name in ("user", "backend", "model", "provider"):
-        is_indexed = driver not in (name, "session") and (name == "model" or name in wanted.known)
+        is_indexed = name != driver and (name == "model" or name in wanted.known)
         found[f"also_{name}"] = getattr(wanted, name) if is_indexed else None
     of_driver = _OF_SESSIONS if driver == "session" else ()
     indexed = [name.removeprefix("also_") for name, subject in found.items() if subject is not None]
@@ -138,256 +136,6 @@ async def _with_ids(tx: Tx, wanted: CallFilter) -> CallFilter:
         return wanted
     one: dict[str, Any] = await known_ids(tx, asdict(wanted))
     return replace(wanted, **one, known=frozenset(one))
-
-
-async def _lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
-    """The last one that was looked at; None where there are not so many."""
-    rows = await tx.execute_fetchall(
-        """
-        SELECT id FROM calls INDEXED BY calls_in_trouble WHERE status <> 'completed' AND id < :before AND id >= :floor
-        ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
-        """,
-        asked,
-    )
-    return value(rows)
-
-
-async def _lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
-    """The last one that was looked at; None where there are not so many."""
-    rows = await tx.execute_fetchall(
-        """
-        SELECT max(low) FROM (
-          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
-                  WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1) AS low
-          UNION ALL
-          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
-                  WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
-          UNION ALL
-          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
-                  WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
-          UNION ALL
-          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
-                  WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
-          UNION ALL
-          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND asked_model = :subject
-                    AND asked_model <> served_model
-                  WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1)
-          UNION ALL
-          SELECT (SELECT id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
-                  WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-                  ORDER BY number DESC, id DESC LIMIT 1 OFFSET :looked_at - 1))
-        """,
-        asked,
-    )
-    return value(rows)
-
-
-async def _lowest_in_session(tx: Tx, asked: dict[str, object]) -> str | None:
-    """The last one that was looked at; None where there are not so many."""
-    rows = await tx.execute_fetchall(
-        """
-        SELECT id FROM calls INDEXED BY calls_by_agent_session
-        WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
-        ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
-        """,
-        asked,
-    )
-    return value(rows)
-
-
-async def _lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
-    """The last one that was looked at; None where there are not so many."""
-    rows = await tx.execute_fetchall(
-        """
-        SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
-        """,
-        asked,
-    )
-    return value(rows)
-
-
-async def _troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the index that has all these columns of calls that did not complete."""
-    rows = await tx.execute_fetchall(
-        """
-        WITH looked_at AS (
-          SELECT id, status, code, error, started_at, api_key_id, api_key_name, user_id, user_name, asked_model,
-                 served_model, provider_id, provider, backend_id, backend
-          FROM calls INDEXED BY calls_in_trouble
-          WHERE status <> 'completed' AND id < :before AND id >= :floor ORDER BY id DESC LIMIT :looked_at)
-        SELECT id FROM looked_at
-        WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-          AND (:user IS NULL OR user_id = :user OR user_name = :user)
-          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-          AND (:status IS NULL OR status = :status)
-          AND (:code IS NULL OR code = :code)
-          AND (:code_class IS NULL OR code / 100 = :code_class)
-          AND (:since IS NULL OR started_at >= :since)
-          AND (:until IS NULL OR started_at < :until)
-          AND (:text IS NULL OR error LIKE :text ESCAPE '\\')
-        LIMIT :most
-        """,
-        asked,
-    )
-    return tuple(row[0] for row in rows)
-
-
-async def _all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the index of one column, where nothing else is wanted: it is in order already.
-
-    A limit for each of them would have SQLite put them in order again, and read rows that nobody asks for.
-    """
-    rows = await tx.execute_fetchall(
-        """
-        SELECT number AS of_segment, id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
-        WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before
-        UNION ALL
-        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
-        WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before
-        UNION ALL
-        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
-        WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before
-        UNION ALL
-        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
-        WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before
-        UNION ALL
-        SELECT number, id FROM segments CROSS JOIN calls
-          ON segment = number AND asked_model = :subject AND asked_model <> served_model
-        WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before
-        UNION ALL
-        SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
-        WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before
-        ORDER BY of_segment DESC, id DESC LIMIT :most
-        """,
-        asked,
-    )
-    return tuple(row[1] for row in rows)
-
-
-async def _indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the index of one column; what else is wanted is looked up in each call. A model has two names' indexes.
-
-    What another index knows is looked up there first: a call's row is some twenty times as long as an entry.
-    """
-    rows = await tx.execute_fetchall(
-        """
-        WITH looked_at AS (
-          SELECT number AS of_segment, id FROM segments CROSS JOIN calls ON segment = number AND api_key_id = :subject
-          WHERE :driver = 'api_key' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          UNION ALL
-          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND user_id = :subject
-          WHERE :driver = 'user' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          UNION ALL
-          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND backend_id = :subject
-          WHERE :driver = 'backend' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          UNION ALL
-          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND served_model = :subject
-          WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          UNION ALL
-          SELECT number, id FROM segments CROSS JOIN calls
-            ON segment = number AND asked_model = :subject AND asked_model <> served_model
-          WHERE :driver = 'model' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          UNION ALL
-          SELECT number, id FROM segments CROSS JOIN calls ON segment = number AND provider_id = :subject
-          WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
-          ORDER BY of_segment DESC, id DESC LIMIT :looked_at)
-        SELECT id FROM looked_at
-        WHERE (:also_user IS NULL OR EXISTS (
-            SELECT 1 FROM calls AS one INDEXED BY calls_by_user
-            WHERE one.segment = of_segment AND one.user_id = :also_user AND one.id = looked_at.id))
-          AND (:also_backend IS NULL OR EXISTS (
-            SELECT 1 FROM calls AS one INDEXED BY calls_by_backend
-            WHERE one.segment = of_segment AND one.backend_id = :also_backend AND one.id = looked_at.id))
-          AND (:also_provider IS NULL OR EXISTS (
-            SELECT 1 FROM calls AS one INDEXED BY calls_by_provider
-            WHERE one.segment = of_segment AND one.provider_id = :also_provider AND one.id = looked_at.id))
-          AND (:also_model IS NULL OR EXISTS (
-            SELECT 1 FROM calls AS one INDEXED BY calls_by_model
-            WHERE one.segment = of_segment AND one.served_model = :also_model AND one.id = looked_at.id)
-           OR EXISTS (
-            SELECT 1 FROM calls AS one INDEXED BY calls_by_other_name
-            WHERE one.segment = of_segment AND one.asked_model = :also_model AND one.asked_model <> one.served_model
-              AND one.id = looked_at.id))
-          AND (:is_in_indexes OR EXISTS (
-            SELECT 1 FROM calls WHERE calls.id = looked_at.id
-            AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-            AND (:user IS NULL OR user_id = :user OR user_name = :user)
-            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-            AND (:status IS NULL OR status = :status)
-            AND (:code IS NULL OR code = :code)
-            AND (:code_class IS NULL OR code / 100 = :code_class)
-            AND (:since IS NULL OR started_at >= :since)
-            AND (:until IS NULL OR started_at < :until)
-            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
-        LIMIT :most
-        """,
-        asked,
-    )
-    return tuple(row[0] for row in rows)
-
-
-async def _in_session(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the index of sessions; what that does not have is looked up in each call."""
-    rows = await tx.execute_fetchall(
-        """
-        WITH looked_at AS (
-          SELECT id, status, code, started_at FROM calls INDEXED BY calls_by_agent_session
-          WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
-          ORDER BY id DESC LIMIT :looked_at)
-        SELECT id FROM looked_at
-        WHERE (:status IS NULL OR status = :status)
-          AND (:code IS NULL OR code = :code)
-          AND (:code_class IS NULL OR code / 100 = :code_class)
-          AND (:since IS NULL OR started_at >= :since)
-          AND (:until IS NULL OR started_at < :until)
-          AND (:is_in_indexes OR EXISTS (
-            SELECT 1 FROM calls WHERE calls.id = looked_at.id
-            AND (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-            AND (:user IS NULL OR user_id = :user OR user_name = :user)
-            AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-            AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-            AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-            AND (:text IS NULL OR error LIKE :text ESCAPE '\\')))
-        LIMIT :most
-        """,
-        asked,
-    )
-    return tuple(row[0] for row in rows)
-
-
-async def _in_order(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
-    """From the calls themselves."""
-    rows = await tx.execute_fetchall(
-        """
-        WITH looked_at AS (
-          SELECT id, started_at, api_key_id, api_key_name, user_id, user_name, asked_model, served_model, provider_id,
-                 provider, backend_id, backend, status, code
-          FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT :looked_at)
-        SELECT id FROM looked_at
-        WHERE (:api_key IS NULL OR api_key_id = :api_key OR api_key_name = :api_key)
-          AND (:user IS NULL OR user_id = :user OR user_name = :user)
-          AND (:model IS NULL OR served_model = :model OR asked_model = :model)
-          AND (:provider IS NULL OR provider_id = :provider OR provider = :provider)
-          AND (:backend IS NULL OR backend_id = :backend OR backend = :backend)
-          AND (:status IS NULL OR status = :status)
-          AND (:code IS NULL OR code = :code)
-          AND (:code_class IS NULL OR code / 100 = :code_class)
-          AND (:since IS NULL OR started_at >= :since)
-          AND (:until IS NULL OR started_at < :until)
-        LIMIT :most
-        """,
-        asked,
-    )
-    return tuple(row[0] for row in rows)
 
 
 def _literally(text: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.model.calls import Attribution, CallRecord, CallStatus
-from gateway.store import api_keys, calls, rollups
+from gateway.store import api_keys, call_search, calls, rollups, segments
 from gateway.store.call_search import CallFilter, Found, search
 from gateway.store.database import Database, Tx
 from tests.store.rows import API_KEY, call, failed
@@ -104,6 +104,39 @@ async def test_every_filter_finds_what_matches_it_in_pages(db: Database, seed: i
                     break
                 before = page.ids[-1]
         assert found == [row.id for row in reversed(rows) if matches(row, wanted)], wanted
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_nothing_is_missed_where_a_search_stops_early_and_goes_on(
+    db: Database, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments of ten calls, and searches that look at a few at a time."""
+    monkeypatch.setattr(segments, "FULL", 10)
+    for name, few in (("_MOST_ROWS", 11), ("_MOST_TROUBLED", 9), ("_MOST_IN_ORDER", 13), ("_FIRST_ROWS", 4)):
+        monkeypatch.setattr(call_search, name, few)
+    rng = Random(seed)
+    rows = [some_call(rng, number) for number in range(120)]
+    async with db.write() as tx:
+        for first in range(0, 120, 5):
+            await calls.insert_many(tx, rows[first : first + 5])
+        known = [("api_key", "ak1", "laptop"), ("api_key", "ak2", "server"), ("user", "u1", "ann")]
+        await rollups.name_subjects(tx, [*known, ("provider", "p1", "openai"), ("provider", "p2", "groq")])
+    stops = 0
+    for _ in range(150):
+        wanted, found, before = some_filter(rng), [], None
+        async with db.read() as tx:
+            while True:
+                page = await search(tx, wanted, before, 3)
+                found += page.ids
+                before = page.next_before or (page.ids[-1] if len(page.ids) == 3 else None)
+                stops += page.next_before is not None
+                if before is None:
+                    break
+        by_id = {"laptop": "ak1", "server": "ak2", "ann": "u1", "openai": "p1", "groq": "p2"}
+        named = {name: by_id.get(str(getattr(wanted, name))) for name in ("api_key", "user", "provider")}
+        as_known = replace(wanted, **{name: one for name, one in named.items() if one})
+        assert found == [row.id for row in reversed(rows) if matches(row, as_known)], wanted
+    assert stops > 100
 
 
 async def test_a_name_that_one_id_is_known_by_finds_its_calls_under_every_name(db: Database) -> None:

@@ -25,9 +25,14 @@ DROP INDEX calls_by_backend;
 DROP INDEX calls_by_user;
 DROP INDEX calls_by_provider;
 DROP INDEX calls_by_other_name;
+DROP INDEX calls_by_agent_session;
 CREATE INDEX calls_by_key ON calls (segment, api_key_id, id);
 CREATE INDEX calls_by_model ON calls (segment, served_model, id);
 CREATE INDEX calls_by_backend ON calls (segment, backend_id, id);
 CREATE INDEX calls_by_user ON calls (segment, user_id, id);
 CREATE INDEX calls_by_provider ON calls (segment, provider_id, id);
 CREATE INDEX calls_by_other_name ON calls (segment, asked_model, id) WHERE asked_model <> served_model;
+CREATE INDEX calls_by_agent_session ON calls (
+  agent_session, id, agent_id, parent_agent_id, request_class, started_at, status, code, attempt_count, usage_source,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cache_creation_1h_tokens, reasoning_tokens,
+  cost_nano, actual_nano, segment) WHERE agent_session <> '';
