@@ -85,7 +85,8 @@ async def search(tx: Tx, wanted: CallFilter, before: str | None, most: int) -> F
     ids: tuple[str, ...] = ()
     lowest: str | None = None
     for looked_at in _steps(most, all_rows):
-        piece = {**asked, "before": lowest or asked["before"], "most": most - len(ids), "looked_at": looked_at}
+        piece = {**asked, "before": lowest or asked["before"], "most": most - len(ids)}
+        piece |= {"looked_at": looked_at, "skipped": looked_at - 1}
         ids += await ids_of(tx, piece)
         if len(ids) == most:
             return Found(ids, None)

@@ -1,7 +1,7 @@
 """The ways to the calls that a search is for: through an index of one column, of trouble, of sessions, or all in order.
 
 Each looks at the newest `looked_at` calls between `before` and `floor` and gives the ids of `most` that match; its
-`lowest_` tells where such a look ends. The parameters are those of `call_search.search`.
+`lowest_` tells where such a look ends, `skipped` being one less. The parameters are those of `call_search.search`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ async def lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
     rows = await tx.execute_fetchall(
         """
         SELECT id FROM calls INDEXED BY calls_in_trouble WHERE status <> 'completed' AND id < :before AND id >= :floor
-        ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
+        ORDER BY id DESC LIMIT 1 OFFSET :skipped
         """,
         asked,
     )
@@ -24,8 +24,8 @@ async def lowest_troubled(tx: Tx, asked: dict[str, object]) -> str | None:
 
 async def lowest_indexed(tx: Tx, asked: dict[str, object]) -> str | None:
     """The last one that was looked at; None where there are not so many."""
-    rows = await _in_index(tx, {**asked, "most": 1}, int(str(asked["looked_at"])) - 1)
-    return rows[0] if rows else None
+    found = await _in_index(tx, {**asked, "most": 1})
+    return found[0] if found else None
 
 
 async def lowest_in_session(tx: Tx, asked: dict[str, object]) -> str | None:
@@ -34,7 +34,7 @@ async def lowest_in_session(tx: Tx, asked: dict[str, object]) -> str | None:
         """
         SELECT id FROM calls INDEXED BY calls_by_agent_session
         WHERE agent_session = :session AND agent_session <> '' AND id < :before AND id >= :floor
-        ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
+        ORDER BY id DESC LIMIT 1 OFFSET :skipped
         """,
         asked,
     )
@@ -45,7 +45,7 @@ async def lowest_in_order(tx: Tx, asked: dict[str, object]) -> str | None:
     """The last one that was looked at; None where there are not so many."""
     rows = await tx.execute_fetchall(
         """
-        SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :looked_at - 1
+        SELECT id FROM calls WHERE id < :before AND id >= :floor ORDER BY id DESC LIMIT 1 OFFSET :skipped
         """,
         asked,
     )
@@ -82,10 +82,10 @@ async def troubled(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
 
 async def all_indexed(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """From the index of one column, where nothing else is wanted: it is in order already."""
-    return await _in_index(tx, asked)
+    return await _in_index(tx, {**asked, "skipped": 0})
 
 
-async def _in_index(tx: Tx, asked: dict[str, object], skipped: int = 0) -> tuple[str, ...]:
+async def _in_index(tx: Tx, asked: dict[str, object]) -> tuple[str, ...]:
     """A limit for each of them would have SQLite put them in order again, and read rows that nobody asks for."""
     rows = await tx.execute_fetchall(
         """
@@ -109,7 +109,7 @@ async def _in_index(tx: Tx, asked: dict[str, object], skipped: int = 0) -> tuple
         WHERE :driver = 'provider' AND number BETWEEN :oldest AND :newest AND id < :before AND id >= :floor
         ORDER BY of_segment DESC, id DESC LIMIT :most OFFSET :skipped
         """,
-        {**asked, "skipped": skipped},
+        asked,
     )
     return tuple(row[1] for row in rows)
 
