@@ -33,11 +33,6 @@ class Owner(Protocol):
     def lost(self, connection: Connection) -> None:
         """It is closed, or about to be. Told once."""
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether any of its connections is in use."""
-        ...
-
 
 class Connection(asyncio.BufferedProtocol):
     """`owner` hears when it is free and when it is lost, and notes when it `has_answered` for the first time.

@@ -65,10 +65,6 @@ class Stall:
         self._pool = pool
         self._on_answer = on_answer
 
-    @property
-    def is_busy(self) -> bool:
-        return len(self.connections) > len(self.idle)
-
     def newest(self) -> Connection | None:
         """An idle connection, taken out."""
         return self.idle.popitem()[0] if self.idle else None

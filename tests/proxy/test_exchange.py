@@ -246,37 +246,6 @@ async def test_a_piece_is_with_who_waits_for_it_in_the_very_step_that_heard_it(
     assert after_hearing == [0, 1, 2, 3, 3]
 
 
-@pytest.mark.parametrize(("together", "order"), [(1, "taken heard"), (2, "heard")])
-async def test_a_whole_answer_is_with_who_is_alone_in_the_very_step_that_heard_it(
-    monkeypatch: pytest.MonkeyPatch, together: int, order: str
-) -> None:
-    """Where others wait for theirs too, it comes in the next one, which all of them share."""
-    all_here = asyncio.Barrier(together)
-
-    async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n{}")
-        await all_here.wait()
-        writer.write(OK + b"content-length: 1\r\n\r\na")
-        await reader.read()
-
-    happened: list[str] = []
-    heard = Exchange.heard
-
-    def hear(self: Exchange, data: memoryview) -> None:
-        heard(self, data)
-        happened.append("heard")
-
-    async def take(transport: httpx.AsyncBaseTransport, url: str) -> None:
-        await asked(transport, url)
-        happened.append("taken")
-
-    monkeypatch.setattr(Exchange, "heard", hear)
-    async with served(answering) as url, own() as transport:
-        await asyncio.gather(*(take(transport, url) for _ in range(together)))
-    assert " ".join(happened).startswith(order)
-    assert len(happened) == 2 * together
-
-
 # Leaving.
 
 
