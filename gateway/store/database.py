@@ -27,11 +27,6 @@ READERS = 3
 READ_SECONDS = 5.0
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
 _CHECKPOINT_SECONDS = 1.0
-_CACHE_KIB = 1024
-_LARGE_CACHE_KIB = 8192
-_MANY_SUBJECTS = 500
-"""So many API keys, provider keys and models that most calls of a batch change pages of their own of each index. With a
-small cache these are written early and read again."""
 
 
 class _Connection(aiosqlite.Connection):
@@ -198,7 +193,8 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             "PRAGMA wal_autocheckpoint = 0",
             "PRAGMA journal_size_limit = 67108864",
             "PRAGMA trusted_schema = OFF",
-            f"PRAGMA cache_size = -{await _cache_kib(writer)}",
+            # What a batch of calls changes, so that nothing is read again for it.
+            "PRAGMA cache_size = -1024",
         ):
             await writer.execute(pragma)
         readers = []
@@ -222,15 +218,6 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
-
-
-async def _cache_kib(writer: Tx) -> int:
-    """How much of the file the writer keeps: what a batch of calls changes, so that nothing is read again for it."""
-    async with writer.execute(
-        "SELECT (SELECT count(*) FROM api_keys) + (SELECT count(*) FROM provider_keys) + (SELECT count(*) FROM models)"
-    ) as rows:
-        row = await rows.fetchone()
-    return _LARGE_CACHE_KIB if row is not None and row[0] >= _MANY_SUBJECTS else _CACHE_KIB
 
 
 def was_left_open(path: Path) -> bool:

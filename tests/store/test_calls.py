@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -297,3 +299,26 @@ async def test_a_key_that_is_deleted_leaves_no_last_use(db: Database) -> None:
         await api_keys.delete(tx, API_KEY.id)
     async with db.read() as tx:
         assert await last_uses.every(tx) == {}
+
+
+async def test_calls_of_thousands_of_keys_change_few_pages_of_the_file(tmp_path: Path) -> None:
+    """An index that does not begin with a segment changes a page of its own for most calls: there are five of them."""
+    path, rng = tmp_path / "gateway.db", Random(1)
+    migrate(path)
+    async with open_database(path) as db:
+        pages = 0
+        for first in range(0, 15_000, 500):
+            before = path.with_name("gateway.db-wal").stat().st_size
+            await store(db, *(call(number, **someone(rng)) for number in range(first, first + 500)))
+            if first >= 10_000:
+                pages += (path.with_name("gateway.db-wal").stat().st_size - before) // 4096
+    assert pages / 5_000 < 1.5
+
+
+def someone(rng: Random) -> dict[str, str]:
+    """One of thousands of keys, and of hundreds of models and backends."""
+    key, model, backend = rng.randrange(5_000), rng.randrange(200), rng.randrange(500)
+    return {
+        **{"api_key_id": f"key{key:013}", "user_id": f"user{key:012}", "served_model": f"model-{model}"},
+        **{"backend_id": f"endpoint{backend:08}:key{backend:013}", "provider_id": f"provider{backend // 5:08}"},
+    }

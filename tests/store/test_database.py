@@ -7,7 +7,6 @@ import contextlib
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -201,24 +200,3 @@ async def test_a_reader_is_given_back_whenever_its_user_is_cancelled(tmp_path: P
             looking.cancel()
             await asyncio.wait({looking})
         assert db._readers.qsize() == READERS
-
-
-async def test_what_the_writer_keeps_of_the_file_fits_how_many_there_are(tmp_path: Path) -> None:
-    """Of few the pages that a batch of calls changes are few; a larger cache would only fill."""
-    path = tmp_path / "gateway.db"
-    migrate(path)
-    kept = []
-    for many in (0, 500):
-        with closing(sqlite3.connect(path)) as connection:
-            connection.executemany(
-                """
-                INSERT INTO models (id, code, display_name, status, created_at, updated_at)
-                VALUES (?1, ?1, ?1, 'ENABLED', 1, 1)
-                """,
-                [(f"m{number}",) for number in range(many)],
-            )
-            connection.commit()
-        async with open_database(path) as db, db.write() as tx:
-            found = await tx.execute_fetchall("PRAGMA cache_size")
-            kept += [row[0] for row in found]
-    assert kept == [-1024, -8192]
