@@ -37,7 +37,7 @@ class Extras(msgspec.Struct, frozen=True):
 
 @signed_in("keys")
 async def show_list(site: Site, visit: Visit) -> Response:
-    used = await api_keys.used_at(site.desk)
+    used = await api_keys.last_used(site.desk)
     now = site.desk.clock.wall_ms()
     names = {user.id: user.username for user in await users.listing(site.desk)}
     rows = []

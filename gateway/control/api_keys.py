@@ -78,7 +78,7 @@ async def listing(desk: Desk) -> tuple[ApiKey, ...]:
         return await api_keys.every(tx)
 
 
-async def used_at(desk: Desk) -> dict[str, int]:
+async def last_used(desk: Desk) -> dict[str, int]:
     """Unix milliseconds of the last call by key id; keys that were never used are left out."""
     async with desk.db.read() as tx:
         return await last_uses.every(tx)

@@ -94,7 +94,7 @@ _ATTEMPTS = lots(
     "ON CONFLICT DO NOTHING",
     "'ok', 200, '', NULL",
 )
-Placed = tuple[CallRecord, int]
+_Placed = tuple[CallRecord, int]
 """A call, and its segment."""
 _USUAL_CALL = (CallStatus.COMPLETED.text, CallSource.API.text, "", "", "", "", "", "", (), ())
 _USUAL_ATTEMPT = ("ok", 200, "", None)
@@ -257,13 +257,13 @@ def _parted(found: Iterable[_T], is_usual: Callable[[_T], bool]) -> tuple[list[_
     return usual, others
 
 
-def _add(values: list[object], placed: Placed) -> None:
+def _add(values: list[object], placed: _Placed) -> None:
     _add_usual(values, placed)
     *texts, skips, dropped = _rest(placed[0])
     values += (*texts, _list(skips), _list(dropped))
 
 
-def _add_usual(values: list[object], placed: Placed) -> None:
+def _add_usual(values: list[object], placed: _Placed) -> None:
     """All but `_rest`, by position: parameters that have names take three times as long to bind.
 
     It is done for every call, so without lists and calls within; Python makes no list of up to thirty values at a time.

@@ -15,8 +15,8 @@ _USES = lots(
 
 async def save_many(tx: Tx, uses: Iterable[tuple[str, int]]) -> None:
     """API keys, and when calls with them began (Unix ms). What is there already is never made earlier."""
-    latest = dict(sorted(uses))
-    await _USES.insert(tx, sorted(latest.items()), _add)
+    latest = dict(sorted(uses))  # of each key the last one, which is the latest
+    await _USES.insert(tx, list(latest.items()), _add)
 
 
 async def every(tx: Tx) -> dict[str, int]:

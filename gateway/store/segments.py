@@ -69,4 +69,6 @@ async def forget_empty(tx: Tx) -> None:
                                 (SELECT max(number) FROM segments))
         """
     )
-    await tx.execute("UPDATE segments SET after_id = '' WHERE number = (SELECT min(number) FROM segments)")
+    await tx.execute(
+        "UPDATE segments SET after_id = '' WHERE after_id <> '' AND number = (SELECT min(number) FROM segments)"
+    )

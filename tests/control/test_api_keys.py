@@ -77,4 +77,4 @@ async def test_the_last_use_of_a_key_is_known(desk: Desk) -> None:
     await api_keys.create(desk, ANN, {"name": "b"})
     async with desk.db.write() as tx:
         await calls.insert_many(tx, [call(77, api_key_id=used.id)])
-    assert await api_keys.used_at(desk) == {used.id: 77}
+    assert await api_keys.last_used(desk) == {used.id: 77}

@@ -312,7 +312,7 @@ async def test_calls_of_thousands_of_keys_change_few_pages_of_the_file(tmp_path:
             await store(db, *(call(number, **someone(rng)) for number in range(first, first + 500)))
             if first >= 10_000:
                 pages += (path.with_name("gateway.db-wal").stat().st_size - before) // 4096
-    assert pages / 5_000 < 1.5
+    assert pages < 5_000
 
 
 def someone(rng: Random) -> dict[str, str]:
