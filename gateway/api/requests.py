@@ -135,7 +135,7 @@ async def _explain(visit: Visit) -> object:
 class CaptureShown(msgspec.Struct, frozen=True):
     """A part of the call that was kept: headers as a JSON list of pairs, a body as text. `size` is the whole one's.
 
-    Nothing `is_readable` of what was changed since, or sealed with another secret key.
+    Nothing `is_readable` of what was changed since, or sealed with another master key.
     """
 
     part: str

@@ -19,7 +19,7 @@ class Part(StrEnum):
 class Captured(msgspec.Struct, frozen=True):
     """One part: headers are JSON, a list of pairs; a body is as it was. `size` is the whole one's, in bytes.
 
-    Nothing `is_readable` of what was changed since, or sealed with another secret key.
+    Nothing `is_readable` of what was changed since, or sealed with another master key.
     """
 
     part: Part
