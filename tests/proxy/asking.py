@@ -102,6 +102,9 @@ async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIt
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             await handler(reader, writer)
         writer.transport.abort()
+        # Why it ended is asked for, or asyncio may tell of it as of something that nobody looked at.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await writer.wait_closed()
         tasks.discard(task)
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
