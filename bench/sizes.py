@@ -112,7 +112,8 @@ def calls_said(text: str) -> int:
 def _beside_each_other(experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int) -> Iterator[Row]:
     for target, asked in targets:
         target.settle()
-        target.load(**{**_CALLS, **asked, "requests": 500})
+        # Each API key once before anything counts: what is worked out at its first use is not what a call costs.
+        target.load(**{**_CALLS, **asked, "requests": max(500, len(asked.get("tokens", ())))})
     for number in range(rounds):
         for target, asked in targets[:: 1 if number % 2 else -1]:
             yield {"experiment": experiment, "case": "16", "round": number, **target.load(**_CALLS, **asked)}

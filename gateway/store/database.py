@@ -194,7 +194,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             "PRAGMA journal_size_limit = 67108864",
             "PRAGMA trusted_schema = OFF",
             # What a batch of calls changes, so that nothing is read again for it.
-            "PRAGMA cache_size = -1024",
+            "PRAGMA cache_size = -768",
         ):
             await writer.execute(pragma)
         readers = []
@@ -206,7 +206,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             for pragma in (
                 "PRAGMA query_only = ON",
                 # The system keeps the file's pages once for all readers.
-                "PRAGMA cache_size = -512",
+                "PRAGMA cache_size = -384",
                 "PRAGMA busy_timeout = 5000",
                 "PRAGMA trusted_schema = OFF",
             ):
