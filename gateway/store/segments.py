@@ -20,15 +20,15 @@ async def place(tx: Tx, ids: Sequence[str]) -> list[int]:
     """The segment of each of these calls, which are about to be written; they are in order.
 
     A segment has the ids above its `after_id`, up to the next one's. A full one is followed by a new one, so only ids
-    that come late are put into an older one.
+    that come late are put into an older one. The ends never go back, whatever was deleted.
     """
     if not ids:
         return []
     await tx.execute(
         """
         INSERT INTO segments (number, after_id, calls)
-        SELECT number + 1, (SELECT coalesce(max(id), '') FROM calls), 0
-        FROM (SELECT number, calls FROM segments ORDER BY number DESC LIMIT 1) WHERE calls >= :full
+        SELECT number + 1, max(after_id, (SELECT coalesce(max(id), '') FROM calls)), 0
+        FROM (SELECT number, after_id, calls FROM segments ORDER BY number DESC LIMIT 1) WHERE calls >= :full
         """,
         {"full": FULL},
     )

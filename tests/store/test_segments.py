@@ -91,6 +91,24 @@ async def test_the_last_segment_stays_when_all_calls_are_deleted(db: Database) -
     assert await told(db) == [(2, "", 10), (3, "", 1)]
 
 
+async def test_segments_stay_in_order_where_the_newest_calls_are_deleted(db: Database) -> None:
+    """A new one that began at what is left would begin before an older one, and late calls would be in disorder."""
+    for first in (10, 20, 30):
+        await write(db, *(call(number) for number in range(first, first + 10)))
+    async with db.write() as tx:
+        await tx.execute("DELETE FROM calls WHERE id > ?", (call(25).id,))
+        await segments.forget_empty(tx)
+    await write(db, *(call(number) for number in (24, 26, 28, 50)))
+    await write(db, call(27))
+
+    ends = [after for _, after, _ in await told(db)]
+    assert ends == sorted(ends)
+    assert await segments_by_id(db) == sorted(await segments_by_id(db))
+    async with db.read() as tx:
+        found = (await search(tx, CallFilter(api_key="ak1"), None, 6)).ids
+    assert found == tuple(call(number).id for number in (50, 28, 27, 26, 25, 24))
+
+
 async def test_retention_forgets_segments(db: Database) -> None:
     day = 86_400_000
     for first in (1, 11, 21):
