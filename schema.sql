@@ -504,6 +504,12 @@ CREATE TABLE provider_spend (
   since INTEGER NOT NULL
 ) STRICT;
 
+-- What sums of the tables above and below have come to with the calls of some batches, as JSON; written there soon.
+CREATE TABLE pending_sums (
+  number INTEGER PRIMARY KEY,
+  sums TEXT NOT NULL
+) STRICT;
+
 -- What each user and API key spent, by day (UTC, days since 1970). Written with the calls that spent it.
 CREATE TABLE spends (
   owner TEXT NOT NULL,
@@ -712,4 +718,4 @@ CREATE TABLE stored_responses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stored_responses_by_time ON stored_responses (created_at);
 
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;

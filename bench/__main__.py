@@ -95,7 +95,7 @@ def _rows(plan: Plan, missing: dict[str, str]) -> Iterator[Row]:
         if set(plan.only) & set(IN_COMMON):
             yield from _in_common(plan, directory, missing)
         alone: dict[str, Callable[[], Iterator[Row]]] = {
-            "registry": lambda: sizes.registry(port, directory, plan.rounds),
+            "registry": lambda: sizes.registry(directory, plan.rounds),
             "ledger": lambda: sizes.ledger(port, directory, plan.rounds, plan.rows),
             "pages": lambda: sizes.pages(directory, plan.rows),
             "start": lambda: lasting.start(port, directory, plan.rounds),

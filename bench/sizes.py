@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench import processes
 from bench.calls import Row
 from bench.load import Load
 from bench.processes import PYTHON, Failed, printed_by
 from bench.registry import fill
-from bench.targets import MODEL, Place, Target, add_backend, send, set_up
+from bench.targets import MODEL, Place, Target, add_backend, mock, send, set_up
 
 REGISTRIES = {"2 × 1 × 1": (2, 1, 1), "500 × 200 × 5 000": (500, 200, 5000)}
 ROWS = 1_000_000
@@ -29,17 +30,22 @@ _BESIDE: dict[str, dict[str, Any]] = {
 _SECONDS = 4.0
 
 
-def registry(port: int, directory: Path, rounds: int) -> Iterator[Row]:
+def registry(directory: Path, rounds: int) -> Iterator[Row]:
     """Calls that go through all models and API keys in turn, in a small registry and in a large one."""
+    cores = processes.halves()
     with ExitStack() as closing:
+        closing.enter_context(processes.on(cores.others))
+        port = closing.enter_context(mock())
         targets: list[tuple[Target, dict[str, Any]]] = []
         for name, size in REGISTRIES.items():
             place = set_up(directory / f"registry-{len(targets)}")
             models, tokens = fill(place, port, *size)
-            target = closing.enter_context(place.serving())
+            with processes.on(cores.measured):
+                target = closing.enter_context(place.serving())
             asked = {"models": models, "tokens": tokens, "headers": {}}
             targets.append((replace(target, name=name), asked))
-        yield from _beside_each_other("registry", targets, rounds)
+        # The two are near each other, so that it takes more turns, and shorter ones, to tell them apart.
+        yield from _beside_each_other("registry", targets, 3 * rounds, {**_CALLS, "requests": 2500})
 
 
 def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
@@ -56,7 +62,7 @@ def ledger(port: int, directory: Path, rounds: int, rows: int) -> Iterator[Row]:
                 yield {"experiment": "ledger", "case": "start", **started}
         for name, place in places.items():
             targets.append((replace(closing.enter_context(place.serving()), name=name), {}))
-        yield from _beside_each_other("ledger", targets, rounds)
+        yield from _beside_each_other("ledger", targets, rounds, _CALLS)
 
 
 def seeded(directory: Path, rows: int) -> Place:
@@ -109,14 +115,17 @@ def calls_said(text: str) -> int:
     return int(text[:-1] if unit > 1 else text) * unit
 
 
-def _beside_each_other(experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int) -> Iterator[Row]:
+def _beside_each_other(
+    experiment: str, targets: Sequence[tuple[Target, dict[str, Any]]], rounds: int, calls: dict[str, Any]
+) -> Iterator[Row]:
     for target, asked in targets:
         target.settle()
-        # Each API key once before anything counts: what is worked out at its first use is not what a call costs.
-        target.load(**{**_CALLS, **asked, "requests": max(500, len(asked.get("tokens", ())))})
+        # Each API key twice before anything counts: what is worked out at its first use is not what a call costs, and
+        # what is known of a backend's last calls grows until there were twenty.
+        target.load(**{**calls, **asked, "requests": max(500, 2 * len(asked.get("tokens", ())))})
     for number in range(rounds):
         for target, asked in targets[:: 1 if number % 2 else -1]:
-            yield {"experiment": experiment, "case": "16", "round": number, **target.load(**_CALLS, **asked)}
+            yield {"experiment": experiment, "case": "16", "round": number, **target.load(**calls, **asked)}
 
 
 def bodies(targets: Sequence[Target], rounds: int) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from gateway.routing.buckets import MINUTE
 from gateway.routing.quota import Spend
 from gateway.routing.snapshot import Snapshot
 from gateway.routing.state import RuntimeState
-from gateway.store import provider_spend, providers
+from gateway.store import pending_sums, provider_spend, providers
 from gateway.store.provider_spend import StoredSpend
 
 UNHEALTHY_BELOW = 0.5
@@ -147,6 +147,7 @@ async def reset_quota(desk: Desk, actor: Actor, provider_id: str) -> None:
         provider = require(await providers.get(change.tx, provider_id), "provider")
         before = desk.state.spent.get(provider.id, Spend(0, change.at))
         after = Spend(0, change.at)
+        await pending_sums.settle(change.tx)
         await provider_spend.begin_anew(change.tx, StoredSpend(provider.id, after.used_nano, after.since))
         change.note("reset_quota", "provider", provider.id, before, after)
     # Only now: a change that failed must not leave the memory without what was spent.

@@ -10,7 +10,7 @@ from gateway.control import sums_proof
 from gateway.money import exact_dollars
 from gateway.routing.cost import at_rate, cost_of
 from gateway.routing.spends import by_owner
-from gateway.store import api_keys, ledger_sums, provider_spend, providers, spends, top_ups
+from gateway.store import api_keys, ledger_sums, pending_sums, providers, top_ups
 from gateway.store.database import Tx
 from gateway.store.ledger_sums import Priced
 
@@ -75,7 +75,7 @@ def fault_of(row: Priced) -> str:
 
 async def _sums(tx: Tx, verdict: Verdict) -> None:
     told = by_owner(await ledger_sums.by_day(tx))
-    kept = {(one.owner, one.day): one.nano for one in await spends.every(tx)}
+    kept = await pending_sums.days(tx)
     verdict.sums = len(kept)
     for key in sorted(told.keys() | kept.keys()):
         if told.get(key, 0) != kept.get(key, 0):
@@ -88,7 +88,7 @@ async def _sums(tx: Tx, verdict: Verdict) -> None:
 
 async def _providers(tx: Tx, verdict: Verdict) -> None:
     names = {provider.id: provider.name for provider in await providers.every(tx)}
-    for spend in await provider_spend.every(tx):
+    for spend in await pending_sums.at_providers(tx):
         if spend.provider_id not in names:
             continue
         verdict.providers += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from datetime import UTC, datetime
 
 from gateway.formats.errors import ANTHROPIC
@@ -65,8 +64,8 @@ class AnswerHeaders:
         return [*found, *passing.of_money(budgets.standing(limit, state.spends, wall_ms) for limit in held)]
 
 
-@functools.lru_cache(1024)
 def _from_where(model: str, provider: str, backend: str, config_version: int) -> tuple[Header, ...]:
+    # Made anew each time: with many backends what was made before lies in memory that is slower to reach.
     return (
         (b"x-gateway-model", model.encode("latin-1", "replace")),
         (b"x-gateway-provider", provider.encode()),

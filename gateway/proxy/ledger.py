@@ -21,9 +21,10 @@ from gateway.model.calls import CallRecord, Reservation
 from gateway.model.captures import Captured
 from gateway.proxy.memory import Changed, changed, write_changed
 from gateway.routing.state import Dirty, RuntimeState
-from gateway.store import calls, captures, provider_spend, reservations, spends, stored_responses
+from gateway.store import calls, captures, pending_sums, reservations, stored_responses
 from gateway.store.captures import StoredCapture
 from gateway.store.database import Database, Tx
+from gateway.store.pending_sums import Sums
 from gateway.store.provider_spend import StoredSpend
 from gateway.store.spends import DaySpend
 from gateway.store.stored_responses import StoredResponse
@@ -38,7 +39,10 @@ anew, so that few large ones cost less than many small ones. What a kill may tak
 writing included."""
 _STATE_SECONDS = 0.25
 _AVERAGES_SECONDS = 5.0
-"""Averages may be a little old after a crash: every call moves one, and of many backends each has its own row."""
+"""Averages may be a little old after a crash: every call moves one, and of many backends each has its own row. Sums
+that were only noted are written to their tables as often."""
+_MANY_SUMS = 64
+"""A batch that changes more of them notes them in one row. Below, they are near each other anyway."""
 _RETRY_SECONDS = 0.5
 
 
@@ -73,6 +77,8 @@ class Ledger:
         self._queue: deque[Entry] = deque()
         self._waiting: list[tuple[Reservation, asyncio.Future[None]]] = []
         self._fault = ""
+        self._is_behind = False
+        """Whether there are sums that are only noted."""
         self._turn = asyncio.Lock()
         self._has_rows = asyncio.Event()
         self._is_urgent = asyncio.Event()
@@ -118,7 +124,7 @@ class Ledger:
     async def flush(self) -> None:
         """Write everything that is queued. Raises Unavailable where the database cannot be written."""
         async with self._turn:
-            while self._has_work or self._state.dirty:
+            while self._has_work or self._state.dirty or self._is_behind:
                 await self._write_batch(with_states=True, with_averages=True)
 
     async def until_stored(self, answer_id: str) -> None:
@@ -131,7 +137,8 @@ class Ledger:
     def _has_work(self) -> bool:
         """What waits for the next write, and not for a later one."""
         dirty = self._state.dirty
-        return bool(self._queue or self._waiting or dirty.is_urgent or (dirty and self._averages_are_due))
+        can_wait = dirty or self._is_behind
+        return bool(self._queue or self._waiting or dirty.is_urgent or (can_wait and self._averages_are_due))
 
     @contextlib.asynccontextmanager
     async def between_writes(self) -> AsyncIterator[None]:
@@ -197,8 +204,9 @@ class Ledger:
         self._waiting = []
         dirty = self._state.dirty.take(with_averages=with_averages) if with_states else Dirty()
         states = changed(self._state, dirty, self._clock) if dirty else Changed()
+        was_behind, self._is_behind = self._is_behind, True  # as long as nobody knows
 
-        async def everything(tx: Tx) -> None:
+        async def everything(tx: Tx) -> bool:
             if waiting:
                 await reservations.insert_many(tx, [found for found, _ in waiting])
             if batch:
@@ -206,10 +214,11 @@ class Ledger:
             if kept:
                 await captures.insert_many(tx, kept)
             await write_changed(tx, states)
+            return await _write_sums(tx, batch, is_behind=was_behind, settles=with_averages)
 
         is_written = False
         try:
-            await self._db.write_at_once(everything, is_durable=bool(waiting))
+            self._is_behind = await self._db.write_at_once(everything, is_durable=bool(waiting))
             is_written = True
         finally:
             if is_written:
@@ -235,16 +244,27 @@ class Ledger:
 
 
 async def _write_entries(tx: Tx, batch: Sequence[Entry]) -> None:
-    """Of each sum the last one: later rows have it with the earlier ones."""
     await calls.insert_many(tx, [entry.row for entry in batch])
-    if spent := {entry.provider.provider_id: entry.provider for entry in batch if entry.provider is not None}:
-        await provider_spend.save_many(tx, spent.values())
-    if days := {(one.owner, one.day): one for entry in batch for one in entry.spends}:
-        await spends.save_many(tx, days.values())
     if stored := [entry.stored for entry in batch if entry.stored is not None]:
         await stored_responses.insert_many(tx, stored)
     if reserved := [entry.row.id for entry in batch if entry.was_reserved]:
         await reservations.delete_many(tx, reserved)
+
+
+async def _write_sums(tx: Tx, batch: Sequence[Entry], *, is_behind: bool, settles: bool) -> bool:
+    """Whether some are only noted now. Of each the last one counts: later calls have it with the earlier ones."""
+    sums = Sums()
+    for entry in batch:
+        sums.note(entry.spends, entry.provider)
+        if entry.row.api_key_id:
+            sums.note_use(entry.row.api_key_id, entry.row.started_at)
+    if len(sums) > _MANY_SUMS and not settles:
+        await pending_sums.note(tx, sums)
+        return True
+    if is_behind:
+        await pending_sums.settle(tx)
+    await pending_sums.save(tx, sums)
+    return False
 
 
 def _answer(waiting: Sequence[tuple[Reservation, asyncio.Future[None]]], *, is_written: bool) -> None:

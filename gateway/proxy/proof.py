@@ -17,7 +17,7 @@ from gateway.errors import Unavailable
 from gateway.proxy.ledger import Ledger
 from gateway.proxy.recovery import differences, is_proved_at_once
 from gateway.routing.spends import Spends
-from gateway.store import spends
+from gateway.store import pending_sums, spends
 from gateway.store.database import Database, open_reader
 from gateway.store.spends import DaySpend
 
@@ -56,6 +56,7 @@ async def _store(wrong: Wrong, db: Database) -> None:
     while True:
         try:
             async with db.write() as tx:
+                await pending_sums.settle(tx)
                 for key, nano in wrong.items():
                     await spends.add(tx, DaySpend(*key, nano))
         except Unavailable:

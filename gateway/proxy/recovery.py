@@ -12,7 +12,7 @@ from gateway.clock import Clock
 from gateway.model.calls import CallRecord, CallStatus, Reservation, Usage, UsageSource
 from gateway.routing.cost import cost_of
 from gateway.routing.spends import DAY_MS, by_owner
-from gateway.store import calls, ledger_sums, reservations, retention, spends
+from gateway.store import calls, last_uses, ledger_sums, pending_sums, reservations, retention, spends
 from gateway.store.database import Database, Tx
 from gateway.store.spends import DaySpend
 
@@ -29,9 +29,11 @@ async def recover(db: Database, clock: Clock, *, was_left_open: bool, charges_al
     long (see proof.py). Its rows are right: a sum that differs is corrected, and said so.
     """
     async with db.write(is_durable=True) as tx:
+        await pending_sums.settle(tx)
         found = await reservations.every(tx)
         rows = [crashed(one, clock.wall_ms(), charges_all=charges_all) for one in found]
         await calls.insert_many(tx, rows)
+        await last_uses.save_many(tx, [(row.api_key_id, row.started_at) for row in rows if row.api_key_id])
         for row in rows:
             for one in _spends(row):
                 await spends.add(tx, one)
@@ -52,7 +54,7 @@ async def is_proved_at_once(tx: Tx) -> bool:
 async def differences(tx: Tx) -> dict[tuple[str, int], int]:
     """What kept sums lack of what their calls come to, by owner and day; says so where they do."""
     told = by_owner(await ledger_sums.by_day(tx))
-    kept = {(one.owner, one.day): one.nano for one in await spends.every(tx)}
+    kept = await pending_sums.days(tx)
     wrong = {key: told.get(key, 0) - kept.get(key, 0) for key in told.keys() | kept.keys()}
     wrong = {key: nano for key, nano in wrong.items() if nano}
     if wrong:

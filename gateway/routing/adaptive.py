@@ -64,7 +64,9 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class Adaptive(msgspec.Struct):
-    """`certainty` is the confidence at `confirmed_at`. `seconds` counts what was sent in each of the last seconds."""
+    """`certainty` is the confidence at `confirmed_at`. `seconds` counts what was sent in each of the last seconds that
+    are over, `sent_now` what was in the `second` that is not: every call counts there.
+    """
 
     limit: int | None = None
     boundary: int | None = None
@@ -75,17 +77,22 @@ class Adaptive(msgspec.Struct):
     observations: deque[Observation] = msgspec.field(default_factory=lambda: deque(maxlen=10))
     adjustments: deque[Adjustment] = msgspec.field(default_factory=lambda: deque(maxlen=20))
     seconds: deque[tuple[int, int]] = msgspec.field(default_factory=lambda: deque(maxlen=COUNT_SECONDS + 1))
+    second: int = -1
+    sent_now: int = 0
     samples: deque[tuple[float, bool]] = msgspec.field(default_factory=deque)
 
     def sent(self, now: float, count: int = 1) -> None:
         """A request went out; with -1 one that was counted did not."""
         second = int(now)
-        if self.seconds and self.seconds[-1][0] == second:
-            count += self.seconds.pop()[1]
-        self.seconds.append((second, max(0, count)))
+        if second != self.second:
+            if self.sent_now:
+                self.seconds.append((self.second, self.sent_now))
+            self.second, self.sent_now = second, 0
+        self.sent_now = max(0, self.sent_now + count)
 
     def requests_last_minute(self, now: float) -> int:
-        return sum(count for second, count in self.seconds if now - second < COUNT_SECONDS)
+        running = self.sent_now if now - self.second < COUNT_SECONDS else 0
+        return running + sum(count for second, count in self.seconds if now - second < COUNT_SECONDS)
 
     def confidence(self, now: float) -> float:
         return max(0.0, self.certainty - DECAY_PER_MINUTE * max(0.0, now - self.confirmed_at) / 60)

@@ -12,7 +12,7 @@ client that left. Times are monotonic seconds and come in as arguments.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 
 import msgspec
 
@@ -44,7 +44,8 @@ _CLOSED, _OPEN, _HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerStat
 
 class Breaker(msgspec.Struct):
     """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open.
-    `failed` is how many of the `results` were none.
+    Of each result in the window there is
+    its time, and a bit of `failures`, the newest the lowest: every call of every backend looks here, so it is small.
 
     `resumes_at` is until when it was open before a call tried early, `early_at` when the next one may.
     """
@@ -57,8 +58,14 @@ class Breaker(msgspec.Struct):
     trial_failures: int = 0
     resumes_at: float = 0.0
     early_at: float = 0.0
-    results: deque[tuple[float, bool]] = msgspec.field(default_factory=deque)
-    failed: int = 0
+    times: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    failures: int = 0
+
+    @property
+    def results(self) -> list[tuple[float, bool]]:
+        """Of each in the window, oldest first, when it was and whether it succeeded."""
+        ages = range(len(self.times) - 1, -1, -1)
+        return [(at, not self.failures >> age & 1) for at, age in zip(self.times, ages, strict=True)]
 
     def seconds_until_trial(self, now: float) -> float:
         """How long to stay away; 0 where a call may come now."""
@@ -94,7 +101,7 @@ class Breaker(msgspec.Struct):
         """
         if self.state is _CLOSED:
             self._note(now, succeeded=succeeded)
-            return self.failed > 0 and self._open_if_failing(now, longest_open)
+            return self.failures > 0 and self._open_if_failing(now, longest_open)
         if self.trial != claim_id:
             return False
         self.trial = ""
@@ -118,8 +125,7 @@ class Breaker(msgspec.Struct):
         self.openings = 0
         self.trial = ""
         self.resumes_at = 0.0
-        self.results.clear()
-        self.failed = 0
+        self._forget_all()
 
     def restore(self, openings: int, open_until: float) -> None:
         """What was written down before a restart: open until then, or already past it and to be tried."""
@@ -129,19 +135,21 @@ class Breaker(msgspec.Struct):
             self.open_until = open_until
 
     def _note(self, now: float, *, succeeded: bool) -> None:
-        if len(self.results) == WINDOW_RESULTS:
-            self._forget_oldest()
-        self.results.append((now, succeeded))
-        self.failed += not succeeded
-        while now - self.results[0][0] > WINDOW_SECONDS:
-            self._forget_oldest()
+        times = self.times
+        times.append(now)
+        self.failures = self.failures << 1 | (not succeeded)
+        while len(times) > WINDOW_RESULTS or now - times[0] > WINDOW_SECONDS:
+            del times[0]
+        if self.failures:
+            self.failures &= (1 << len(times)) - 1
 
-    def _forget_oldest(self) -> None:
-        _, succeeded = self.results.popleft()
-        self.failed -= not succeeded
+    def _forget_all(self) -> None:
+        del self.times[:]
+        self.failures = 0
 
     def _open_if_failing(self, now: float, longest: float) -> bool:
-        if len(self.results) < LEAST_RESULTS or self.failed < FAILED_SHARE * len(self.results):
+        known = len(self.times)
+        if known < LEAST_RESULTS or self.failures.bit_count() < FAILED_SHARE * known:
             return False
         self._open(now, longest)
         return True
@@ -152,5 +160,4 @@ class Breaker(msgspec.Struct):
         self.openings += 1
         self.trial = ""
         self.resumes_at = 0.0
-        self.results.clear()
-        self.failed = 0
+        self._forget_all()

@@ -32,19 +32,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     def considered(self) -> tuple[Considered, ...]:
         """The lanes as they are written down."""
-        return tuple(
-            [
-                Considered(
-                    lane.backend.id,
-                    lane.backend.name,
-                    lane.backend.pool.name,
-                    lane.upstream_name,
-                    why,
-                    lane.backend.endpoint.api_format.text,
-                )
-                for lane, why in zip(self.lanes, self.whys, strict=True)
-            ]
-        )
+        both = zip(self.lanes, self.whys, strict=True)
+        return tuple([lane.considered(why) if why else lane.written for lane, why in both])
 
 
 def plan_candidates(lanes: Sequence[Lane], ask: Ask, world: World) -> Plan:

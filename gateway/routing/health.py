@@ -79,8 +79,8 @@ def claim(lane: Lane, ask: Ask, claim_id: str, world: World, *, is_free: bool = 
     state = world.state.backends.get(backend.id) or world.state.of(backend.id)
     if state.needs_probe:
         state.probe_holder = claim_id
-    endpoint = world.state.endpoint_rests.get(backend.endpoint.base_url)
-    if endpoint is not None and endpoint.needs_probe:
+    rests = world.state.endpoint_rests
+    if rests and (endpoint := rests.get(backend.endpoint.base_url)) is not None and endpoint.needs_probe:
         endpoint.probe_holder = claim_id
     if state.breaker.state is not _CLOSED:
         state.breaker.admit(claim_id, world.now)

@@ -58,7 +58,7 @@ def full(lane: Lane, ask: Ask, world: World) -> Skip | None:
     found: list[_Full] = []
     if provider.monthly_quota is not None or provider.quota_expires_at is not None:
         found += _quota(lane, ask, world)
-    if backend.endpoint.base_url in state.endpoint_rests:
+    if state.endpoint_rests and backend.endpoint.base_url in state.endpoint_rests:
         found += _endpoint(backend, world)
     there = state.backends.get(backend.id)
     if there is not None and there.allowance is not None and there.in_flight >= there.allowance:

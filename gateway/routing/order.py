@@ -70,7 +70,7 @@ def _is_warm(lane: Lane, ask: Ask, world: World) -> bool:
 def take_turn(ask: Ask, world: World) -> None:
     """One call more of this model. A plan that is only looked at takes no turn."""
     turns = world.state.turns
-    turns[ask.model] = turns.pop(ask.model, 0) + 1
+    turns[ask.model] = turns.get(ask.model, 0) + 1
     if len(turns) > _MOST_TURNS:
         del turns[next(iter(turns))]
 

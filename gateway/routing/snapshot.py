@@ -8,6 +8,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec.structs import force_setattr
 
+from gateway.model.calls import Considered
 from gateway.model.capabilities import CONTEXT_1M, LONG_CONTEXT_TOKENS
 from gateway.model.catalogue import Catalogue
 from gateway.model.origin import origin_of
@@ -70,12 +71,15 @@ class Backend(msgspec.Struct, frozen=True, weakref=True):
         force_setattr(self, "bounds", of_backend(provider, endpoint, key))
 
 
+_NOWHERE = Considered("", "", "", "")
+
+
 class Lane(msgspec.Struct, frozen=True):
     """A backend that serves a model, and how: the name the provider knows it by, price, what it can do there.
 
     `price` None is unpriced, `capabilities` None unknown. `names` are several upstream names of equal right, of which
     each caller keeps to one. `is_available` is the provider's word, `model_context` and `output_limit`
-    are tokens.
+    are tokens. `written` is how a call's row names it where priority alone put it at its place.
     """
 
     backend: Backend
@@ -86,6 +90,14 @@ class Lane(msgspec.Struct, frozen=True):
     is_available: bool = True
     model_context: int | None = None
     output_limit: int | None = None
+    written: Considered = _NOWHERE
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "written", self.considered(""))
+
+    def considered(self, why: str) -> Considered:
+        there = self.backend
+        return Considered(there.id, there.name, there.pool.name, self.upstream_name, why, there.written.upstream_format)
 
     @property
     def is_open(self) -> bool:

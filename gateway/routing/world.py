@@ -10,7 +10,7 @@ import msgspec
 from gateway.model.calls import Skip
 from gateway.model.people import ApiKey
 from gateway.model.registry import TRANSLATABLE, ApiFormat
-from gateway.routing.affinity import Conversation
+from gateway.routing.affinity import Conversation, conversation_of
 from gateway.routing.snapshot import Backend
 from gateway.routing.state import RuntimeState
 
@@ -51,7 +51,7 @@ class Ask(msgspec.Struct, frozen=True):
 
     @property
     def conversation(self) -> Conversation:
-        return (self.api_key.id, self.api_format, self.model, self.session)
+        return conversation_of(self.api_key.id, self.api_format, self.model, self.session)
 
 
 class World(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import json
 import sqlite3
 
 from gateway.model.people import ApiKey, Period
+from gateway.store import pending_sums
 from gateway.store.columns import optional_json, optional_tuple
 from gateway.store.database import Tx
 
@@ -79,6 +80,7 @@ async def rotate(tx: Tx, key: ApiKey) -> None:
 
 
 async def delete(tx: Tx, key_id: str) -> None:
+    await pending_sums.settle(tx)
     await tx.execute("DELETE FROM last_uses WHERE api_key_id = :id", {"id": key_id})
     await tx.execute("DELETE FROM api_keys WHERE id = :id", {"id": key_id})
 

@@ -26,7 +26,7 @@ from gateway.model.calls import (
     UsageSource,
 )
 from gateway.model.registry import Price
-from gateway.store import last_uses, rollups, segments
+from gateway.store import rollups, segments
 from gateway.store.call_search import CallFilter, search
 from gateway.store.database import Tx
 from gateway.store.lots import lots
@@ -112,7 +112,6 @@ async def insert_many(tx: Tx, records: Sequence[CallRecord]) -> None:
     usual, others = _parted(placed, lambda one: _rest(one[0]) == _USUAL_CALL)
     await _CALLS.insert(tx, usual, _add_usual, are_usual=True)
     await _CALLS.insert(tx, others, _add)
-    await last_uses.save_many(tx, [(one.api_key_id, one.started_at) for one in records if one.api_key_id])
     attempts = [(record.id, attempt) for record in records for attempt in record.attempts]
     usual_attempts, other_attempts = _parted(attempts, lambda found: _rest_of_attempt(found[1]) == _USUAL_ATTEMPT)
     await _ATTEMPTS.insert(tx, usual_attempts, _add_usual_attempt, are_usual=True)

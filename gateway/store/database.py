@@ -70,7 +70,7 @@ class Database:
                     raise _unavailable(error) from error
                 raise
 
-    async def write_at_once(self, work: Work[None], *, is_durable: bool = False) -> None:
+    async def write_at_once(self, work: Work[Done], *, is_durable: bool = False) -> Done:
         """One write transaction as `write` gives it, whose statements are all carried out in one visit to its thread.
 
         Cancelled, it is committed or rolled back all the same, and keeps its turn until then.
@@ -78,14 +78,14 @@ class Database:
         async with self._write_turn:
             visit = asyncio.ensure_future(self._writer.visit(partial(self._transaction, work, is_durable=is_durable)))
             try:
-                await asyncio.shield(visit)
+                return await asyncio.shield(visit)
             except asyncio.CancelledError:
                 await asyncio.gather(visit, return_exceptions=True)
                 raise
             except sqlite3.OperationalError as error:
                 raise _unavailable(error) from error
 
-    def _transaction(self, work: Work[None], writer: sqlite3.Connection, *, is_durable: bool) -> None:
+    def _transaction(self, work: Work[Done], writer: sqlite3.Connection, *, is_durable: bool) -> Done:
         if is_durable and not self._is_durable:
             writer.execute("PRAGMA synchronous = FULL")
         elif self._is_durable and not is_durable:
@@ -93,11 +93,12 @@ class Database:
         self._is_durable = is_durable
         writer.execute("BEGIN IMMEDIATE")
         try:
-            carry_out(writer, work)
+            done = carry_out(writer, work)
             writer.commit()
         except BaseException:  # reason: whatever it was, the next transaction must not inherit this one
             writer.rollback()
             raise
+        return done
 
     @contextlib.asynccontextmanager
     async def read(self, seconds: float = READ_SECONDS) -> AsyncIterator[Tx]:

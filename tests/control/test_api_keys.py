@@ -7,9 +7,8 @@ import pytest
 from gateway.control import api_keys
 from gateway.control.desk import Desk
 from gateway.errors import InvalidFields, NotFound
-from gateway.store import calls
+from gateway.store import last_uses
 from tests.desks import ANN
-from tests.store.rows import call
 from tests.trail import audit_rows
 
 pytestmark = pytest.mark.anyio
@@ -76,5 +75,5 @@ async def test_the_last_use_of_a_key_is_known(desk: Desk) -> None:
     _, used = await api_keys.create(desk, ANN, {"name": "a"})
     await api_keys.create(desk, ANN, {"name": "b"})
     async with desk.db.write() as tx:
-        await calls.insert_many(tx, [call(77, api_key_id=used.id)])
+        await last_uses.save_many(tx, [(used.id, 77)])
     assert await api_keys.last_used(desk) == {used.id: 77}

@@ -7,18 +7,24 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 from msgspec.structs import replace
 
 from gateway.model.calls import CallRecord, CallSource, Reservation
+from gateway.model.people import Period
 from gateway.proxy.ledger import Entry, Ledger, open_ledger
 from gateway.proxy.memory import restore_state
+from gateway.proxy.recovery import recover
+from gateway.routing.spends import DAY_MS
 from gateway.routing.state import RestKind, RuntimeState
-from gateway.store import calls
+from gateway.store import calls, last_uses, pending_sums, provider_spend, spends
 from gateway.store.call_search import CallFilter
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
+from gateway.store.provider_spend import StoredSpend
+from gateway.store.spends import DaySpend
 from tests.desks import FakeClock
 from tests.soak.rig import rounds
 from tests.store.rows import ATTEMPT, CALL, SKIP
@@ -138,6 +144,93 @@ async def test_a_writer_that_meets_a_fault_goes_on(db: Database) -> None:
             await tx.execute("ALTER TABLE gone RENAME TO calls")
         await asyncio.sleep(0.8)
         assert await written(db) == ["req_000001"]
+
+
+def spent(number: int, owners: int) -> Entry:
+    """One of `number` calls that cost 1 each, by as many API keys in turn, all at the same provider."""
+    key, of_key = f"ak{number % owners:03}", number // owners + 1
+    at_provider = StoredSpend("p1", number + 1, 7)
+    made = replace(row(number), api_key_id=key, started_at=number, cost_nano=1, charged_at=DAY_MS, user_id=None)
+    return Entry(made, at_provider, (DaySpend(f"api_key:{key}", 1, of_key),))
+
+
+async def sums_of(db: Database) -> tuple[dict[str, int], int, dict[str, int]]:
+    """As the tables have it: what owners spent, what was spent at the one provider, and last uses."""
+    async with db.read() as tx:
+        days, at = await spends.every(tx), await provider_spend.every(tx)
+        return {one.owner: one.nano for one in days}, at[0].used_nano if at else 0, await last_uses.every(tx)
+
+
+async def noted(db: Database) -> int:
+    async with db.read() as tx:
+        return len(await pending_sums.pending(tx))
+
+
+async def test_the_sums_of_many_keys_are_noted_and_written_later(db: Database) -> None:
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        ledger._averages_due_at = float("inf")
+        for number in range(300):
+            ledger.record(spent(number, 100))
+        while len(await written(db)) < 300:
+            await asyncio.sleep(0.01)
+        assert await sums_of(db) == ({}, 0, {})
+        async with db.read() as tx:
+            told = await pending_sums.days(tx)
+        assert told == {(f"api_key:ak{number:03}", 1): 3 for number in range(100)}
+
+        ledger._averages_due_at = 0.0  # as five seconds later
+        while await noted(db):
+            await asyncio.sleep(0.05)
+        whole = {f"api_key:ak{number:03}": 3 for number in range(100)}
+        assert await sums_of(db) == (whole, 300, {f"ak{number:03}": 200 + number for number in range(100)})
+
+
+async def test_the_sums_of_few_keys_are_written_with_their_calls(db: Database) -> None:
+    async with open_ledger(db, RuntimeState(), FakeClock()) as ledger:
+        ledger._averages_due_at = float("inf")
+        for number in range(300):
+            ledger.record(spent(number, 10))
+        while len(await written(db)) < 300:
+            await asyncio.sleep(0.01)
+        assert await noted(db) == 0
+        assert (await sums_of(db))[:2] == ({f"api_key:ak{number:03}": 30 for number in range(10)}, 300)
+
+
+async def test_what_was_noted_before_a_kill_is_written_before_anything_is_served(db: Database) -> None:
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    ledger._averages_due_at = float("inf")
+    for number in range(200):
+        ledger.record(spent(number, 100))
+    while ledger.queued:
+        await ledger._write_batch(with_states=False)
+    assert await noted(db)
+
+    later = RuntimeState()
+    await recover(db, FakeClock(), was_left_open=True)
+    await restore_state(db, later, FakeClock())
+    assert (later.spent["p1"].used_nano, later.spends.of("api_key:ak007", Period.NONE, 0).spent) == (200, 2)
+    assert await noted(db) == 0
+    assert (await sums_of(db))[2]["ak099"] == 199
+
+
+async def test_sums_are_the_last_ones_however_writes_are_cancelled(db: Database) -> None:
+    """Large and small batches in turn: a small one that is written at once comes after what larger ones noted."""
+    rng, number = Random(5), 0
+    ledger = Ledger(db, RuntimeState(), FakeClock())
+    for _ in range(rounds(40, 400)):
+        for _ in range(rng.choice((1, 3, 90))):
+            ledger.record(spent(number, 80))
+            number += 1
+        writing = asyncio.create_task(ledger._write_batch(with_states=False, with_averages=rng.random() < 0.2))
+        for _ in range(rng.randrange(12)):
+            await asyncio.sleep(0)
+        if rng.random() < 0.5:
+            writing.cancel()
+        await asyncio.wait({writing})
+    await ledger.flush()
+    assert await noted(db) == 0
+    whole = {f"api_key:ak{key:03}": (number - key + 79) // 80 for key in range(min(80, number))}
+    assert (await sums_of(db))[:2] == (whole, number)
 
 
 async def test_a_full_queue_says_so(db: Database) -> None:

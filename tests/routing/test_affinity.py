@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.routing.affinity import Affinities
+from gateway.routing.affinity import Affinities, conversation_of
 from tests.routing.build import FALLBACK, PRIMARY, key, snapshot
 
-TALK = ("key", "openai_chat", "m", "session")
+WORDS = ("key", "openai_chat", "m", "session")
+TALK = conversation_of(*WORDS)
 WARM = snapshot(key("a"), key("b"), key("brief", cache_ttl_minutes=1), key("none", cache_ttl_minutes=0))
 A, B, BRIEF, NONE = (next(one for one in WARM.backends.values() if one.provider.id == name) for name in
                      ("a", "b", "brief", "none"))  # fmt: skip
@@ -59,13 +60,13 @@ def test_conversations_are_apart_by_key_format_model_and_session() -> None:
     kept = Affinities()
     kept.remember(TALK, A, now=0)
     for place in range(4):
-        other = tuple("x" if number == place else word for number, word in enumerate(TALK))
-        assert kept.of(other, 1) is None  # type: ignore[arg-type]
+        other = conversation_of(*("x" if number == place else word for number, word in enumerate(WORDS)))
+        assert kept.of(other, 1) is None
 
 
 def test_those_that_were_quiet_longest_are_forgotten_first() -> None:
     kept = Affinities(most=3)
-    talks = [("key", "openai_chat", "m", str(number)) for number in range(4)]
+    talks = [conversation_of("key", "openai_chat", "m", str(number)) for number in range(4)]
     for talk in talks[:3]:
         kept.remember(talk, A, now=0)
     kept.remember(talks[0], A, now=1)
@@ -76,7 +77,7 @@ def test_those_that_were_quiet_longest_are_forgotten_first() -> None:
 def test_those_whose_time_is_over_make_room_by_themselves() -> None:
     kept = Affinities()
     for number in range(100):
-        kept.remember(("key", "openai_chat", "m", str(number)), A, now=0)
+        kept.remember(conversation_of("key", "openai_chat", "m", str(number)), A, now=0)
     for number in range(50):
-        kept.remember(("key", "openai_chat", "m", f"later {number}"), A, now=301)
+        kept.remember(conversation_of("key", "openai_chat", "m", f"later {number}"), A, now=301)
     assert len(kept.kept) == 50

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from gateway.model.calls import Attribution, CallRecord, CallSource, CallStatus, Considered, Usage, UsageSource
 from gateway.model.registry import Price
-from gateway.store import api_keys, calls, last_uses
+from gateway.store import calls
 from gateway.store.call_search import CallFilter
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
-from tests.store.rows import API_KEY, ATTEMPT, CALL, call, failed
+from tests.store.rows import ATTEMPT, CALL, call, failed
 
 pytestmark = pytest.mark.anyio
 
@@ -283,22 +283,6 @@ async def test_counting_stops_at_its_cap(db: Database) -> None:
     async with db.read() as tx:
         assert await calls.count(tx, CallFilter(), 1000) == 20
         assert await calls.count(tx, CallFilter(), cap=7) == 7
-
-
-async def test_the_last_use_of_a_key_is_its_newest_call(db: Database) -> None:
-    await store(db, call(10), call(30), call(20), call(40, api_key_id=None))
-    await store(db, call(25), call(5, api_key_id="ak2"))
-    async with db.read() as tx:
-        assert await last_uses.every(tx) == {"ak1": 30, "ak2": 5}
-
-
-async def test_a_key_that_is_deleted_leaves_no_last_use(db: Database) -> None:
-    await store(db, call(10))
-    async with db.write() as tx:
-        await api_keys.insert(tx, API_KEY)
-        await api_keys.delete(tx, API_KEY.id)
-    async with db.read() as tx:
-        assert await last_uses.every(tx) == {}
 
 
 async def test_calls_of_thousands_of_keys_change_few_pages_of_the_file(tmp_path: Path) -> None:
