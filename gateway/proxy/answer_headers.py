@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 
 from gateway.formats.errors import ANTHROPIC
@@ -70,8 +71,13 @@ def _from_where(model: str, provider: str, backend: str, config_version: int) ->
         (b"x-gateway-model", model.encode("latin-1", "replace")),
         (b"x-gateway-provider", provider.encode()),
         (b"x-gateway-backend", backend.encode("latin-1", "replace")),
-        (b"x-gateway-config-version", b"%d" % config_version),
+        _version(config_version),
     )
+
+
+@functools.lru_cache(8)
+def _version(config_version: int) -> Header:
+    return b"x-gateway-config-version", b"%d" % config_version
 
 
 def _dropped(names: tuple[str, ...]) -> list[Header]:

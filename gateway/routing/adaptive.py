@@ -63,7 +63,7 @@ class Learned(msgspec.Struct, frozen=True):
     requests_last_minute: int
 
 
-class Adaptive(msgspec.Struct):
+class Adaptive(msgspec.Struct, gc=False):
     """`certainty` is the confidence at `confirmed_at`. `seconds` counts what was sent in each of the last seconds that
     are over, `sent_now` what was in the `second` that is not: every call counts there.
     """

@@ -42,7 +42,7 @@ _CLOSED, _OPEN, _HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerStat
 """Looked up once: each look into an enumeration's class takes Python 3.11 as long as a small function."""
 
 
-class Breaker(msgspec.Struct):
+class Breaker(msgspec.Struct, gc=False):
     """`openings` counts openings without a closing between them; `trial` is the one claim let in when half-open.
     Of each result in the window there is
     its time, and a bit of `failures`, the newest the lowest: every call of every backend looks here, so it is small.

@@ -9,7 +9,7 @@ from gateway.model.registry import Provider
 _DAY_MS = 24 * 3600 * 1000
 
 
-class Spend(msgspec.Struct, frozen=True):
+class Spend(msgspec.Struct, frozen=True, gc=False):
     """`used_nano` nano-dollars since `since` (Unix ms)."""
 
     used_nano: int

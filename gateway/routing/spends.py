@@ -46,7 +46,7 @@ def ending(period: Period, since: int) -> int | None:
     return _unix_ms(datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC))
 
 
-class Sum(msgspec.Struct):
+class Sum(msgspec.Struct, gc=False):
     """Nano-dollars of one owner in one period: what was spent, and what calls under way have reserved."""
 
     owner: str
@@ -56,7 +56,7 @@ class Sum(msgspec.Struct):
     reserved: int = 0
 
 
-class Hold(msgspec.Struct):
+class Hold(msgspec.Struct, gc=False):
     """What a call has reserved of its owners' sums. It is settled once; `charged_at` says which periods it is in."""
 
     sums: tuple[Sum, ...]

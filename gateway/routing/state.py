@@ -30,7 +30,7 @@ class RestKind(Word):
     REFUSED = "refused"
 
 
-class BackendState(msgspec.Struct):
+class BackendState(msgspec.Struct, gc=False):
     """`fault` is why the last attempt failed, empty after a success. `streak` counts rests without a success.
 
     After a rest ends, `needs_probe` lets exactly one call go first, the `probe_holder`; the others pass by until
