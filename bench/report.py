@@ -125,9 +125,9 @@ What Weir costs a call, beside the least that is possible and beside other gatew
 
 Everything is on: API keys, limits, breaker, planner, ledger, live view. The other programs do less: nginx passes bytes
 on, Portkey knows no keys and writes no ledger, LiteLLM runs with one worker, one key and no database.
-For calls and streams whoever is measured has one core to itself, and the load and the mock provider have the other: who
-shares a core loses what is in its caches to the others, a large program more of it than a small one. All else runs
-where the system puts it. Compare ratios; absolute figures and differences under a quarter say little.
+For calls and streams, and with a large registry, whoever is measured has one core to itself, and the load and the mock
+provider have the other: who shares a core loses what is in its caches to the others, a large program more of it than a
+small one. All else runs where the system puts it. Compare ratios; absolute figures and differences under a quarter say little.
 
 {goals}
 """

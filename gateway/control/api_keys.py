@@ -13,7 +13,7 @@ from gateway.control.versions import editable, require_current
 from gateway.errors import InvalidFields
 from gateway.ids import new_id
 from gateway.model.people import Actor, ApiKey
-from gateway.store import api_keys, last_uses, users
+from gateway.store import api_keys, pending_sums, users
 from gateway.store.database import Tx
 from gateway.vault import new_token
 
@@ -81,7 +81,7 @@ async def listing(desk: Desk) -> tuple[ApiKey, ...]:
 async def last_used(desk: Desk) -> dict[str, int]:
     """Unix milliseconds of the last call by key id; keys that were never used are left out."""
     async with desk.db.read() as tx:
-        return await last_uses.every(tx)
+        return await pending_sums.uses(tx)
 
 
 async def get(desk: Desk, key_id: str) -> ApiKey:

@@ -96,3 +96,9 @@ async def at_providers(tx: Tx) -> list[StoredSpend]:
     for one in [*await provider_spend.every(tx), *(await pending(tx)).providers.values()]:
         found.note((), one)
     return [found.providers[provider_id] for provider_id in sorted(found.providers)]
+
+
+async def uses(tx: Tx) -> dict[str, int]:
+    """When each API key was last used (Unix ms), with what is pending; keys that never were are left out."""
+    stored = await last_uses.every(tx)
+    return stored | {key: max(at, stored.get(key, at)) for key, at in (await pending(tx)).uses.items()}

@@ -12,7 +12,8 @@ from gateway.control.desk import Desk
 from gateway.control.provider_summary import Count
 from gateway.errors import NotFound
 from gateway.routing.quota import Spend
-from gateway.store import provider_spend
+from gateway.store import pending_sums, provider_spend
+from gateway.store.pending_sums import Sums
 from gateway.store.provider_spend import StoredSpend
 from tests.desks import ANN, Office
 from tests.trail import audit_rows
@@ -124,6 +125,20 @@ async def test_a_reset_counts_from_zero_and_is_written_down(office: Office, made
     last = (await audit_rows(desk))[-1]
     assert (last.action, last.object_id) == ("reset_quota", made.provider.id)
     assert str(2 * DOLLAR) in str(last.before)
+
+
+async def test_what_was_noted_before_a_reset_stays_reset(office: Office, made: BackendMade) -> None:
+    """Also where the clock was set back since."""
+    desk, wall = office.desk, office.clock.wall_ms()
+    noted = Sums()
+    noted.note((), StoredSpend(made.provider.id, 2 * DOLLAR, wall + DAY_MS))
+    async with desk.db.write() as tx:
+        await pending_sums.note(tx, noted)
+
+    await provider_summary.reset_quota(desk, ANN, made.provider.id)
+    async with desk.db.write() as tx:
+        await pending_sums.settle(tx)
+        assert await provider_spend.every(tx) == (StoredSpend(made.provider.id, 0, wall),)
 
 
 async def test_what_comes_after_a_reset_is_written_again(office: Office, made: BackendMade) -> None:

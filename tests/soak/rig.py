@@ -166,10 +166,10 @@ class Rig:
                 made += 1
             await asyncio.wait(calls)
 
-    async def call(self, client: httpx.AsyncClient, *, is_stream: bool) -> Sent:
-        """One call whose own number is also its number of input tokens."""
+    async def call(self, client: httpx.AsyncClient, *, is_stream: bool, name: str = "") -> Sent:
+        """One call whose own number is also its number of input tokens, with the API key of this name."""
         number = len(self.sent) + 1
-        name = "limited" if number % 2 else "free"
+        name = name or ("limited" if number % 2 else "free")
         sent = Sent(number, name)
         self.sent.append(sent)
         body = {

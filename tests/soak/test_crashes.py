@@ -8,6 +8,7 @@ import random
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.soak.rig import rigged, rounds
@@ -52,3 +53,32 @@ async def test_a_kill_at_any_moment_loses_no_money(tmp_path: Path) -> None:
             "%d calls, %d kills, %d rows lost at most, %d crashed", len(rig.sent), ROUNDS, lost_at_most, crashed[0]
         )
         assert crashed[0] > 0 and crashed[1] > 0
+
+
+async def test_a_kill_takes_no_sum_that_was_only_noted(tmp_path: Path) -> None:
+    """What many API keys spent is noted with their calls, and written to its tables some seconds later."""
+    names = [f"key {number}" for number in range(80)]
+    async with rigged(tmp_path) as rig:
+        with rig.serving() as program:
+            for name in names:
+                rig.keys[name] = (await asyncio.to_thread(rig.api, program, "POST", "/api-keys", name=name))["key"]
+            async with httpx.AsyncClient(base_url=program.url, timeout=30) as client:
+                for _ in range(30):
+                    await asyncio.gather(*(rig.call(client, is_stream=False, name=name) for name in names))
+                    await asyncio.sleep(0.15)
+                    if rig.rows("SELECT count(*) FROM pending_sums") != [(0,)]:
+                        break
+            program.process.kill()
+            program.process.wait()
+        assert {one.status for one in rig.sent} == {200}
+        assert rig.rows("SELECT count(*) > 0 FROM pending_sums") == [(1,)]
+        rig.prove()
+        with rig.serving() as program:
+            assert rig.rows("SELECT count(*) FROM pending_sums") == [(0,)], "written before it serves"
+            await asyncio.to_thread(program.stop)
+        rig.prove()
+        told = dict(rig.rows("SELECT 'api_key:' || api_key_id, sum(cost_nano) FROM calls GROUP BY api_key_id"))
+        assert len(told) >= 80
+        assert dict(rig.rows("SELECT owner, sum(nano) FROM spends WHERE owner LIKE 'api_key:%' GROUP BY owner")) == told
+        used = dict(rig.rows("SELECT api_key_id, at FROM last_uses"))
+        assert used == dict(rig.rows("SELECT api_key_id, max(started_at) FROM calls GROUP BY api_key_id"))

@@ -42,7 +42,7 @@ async def test_what_is_noted_is_told_at_once_and_written_when_it_is_settled(db: 
     async with db.read() as tx:
         assert await pending_sums.days(tx) == {('user:Zoë "x"', 20_000): 2**62, ("user:b", 1): 5}
         assert await pending_sums.at_providers(tx) == [StoredSpend("p0", 3, 1), spent]
-        assert (await tables(tx))[2] == {}
+        assert (await pending_sums.uses(tx), (await tables(tx))[2]) == ({"ak1": 9}, {})
     async with db.write() as tx:
         await pending_sums.settle(tx)
         assert len(await pending_sums.pending(tx)) == 0
@@ -96,10 +96,10 @@ def test_whenever_they_are_settled_it_comes_to_the_same(steps: list[tuple[str, S
             else:
                 await pending_sums.settle(tx)
                 await pending_sums.save(tx, found)
-        told = await pending_sums.days(tx), await pending_sums.at_providers(tx)
+        told = await pending_sums.days(tx), await pending_sums.at_providers(tx), await pending_sums.uses(tx)
         await pending_sums.settle(tx)
-        found_days, found_spent, _ = await tables(tx)
-        assert told == ({(one.owner, one.day): one.nano for one in found_days}, list(found_spent))
+        found_days, found_spent, uses = await tables(tx)
+        assert told == ({(one.owner, one.day): one.nano for one in found_days}, list(found_spent), uses)
         return await tables(tx)
 
     async def at_once(tx: Tx) -> object:
