@@ -127,7 +127,8 @@ Everything is on: API keys, limits, breaker, planner, ledger, live view. The oth
 on, Portkey knows no keys and writes no ledger, LiteLLM runs with one worker, one key and no database.
 For calls and streams, and with a large registry, whoever is measured has one core to itself, and the load and the mock
 provider have the other: who shares a core loses what is in its caches to the others, a large program more of it than a
-small one. All else runs where the system puts it. Compare ratios; absolute figures and differences under a quarter say little.
+small one. All else runs where the system puts it. Compare ratios; absolute figures and differences under a quarter say
+little.
 
 {goals}
 """
